@@ -1,0 +1,66 @@
+# vecidx: PGXS build. README.md has the two commands most people want; this file has what they call.
+#
+#   make, make install        build and install for the PostgreSQL of PG_CONFIG
+#   make installcheck         pg_regress, isolation and TAP tests against that installation
+#   make unit                 C unit tests of the pure code (no server)
+#   make purity               proves that the pure code uses no PostgreSQL symbol
+
+EXTENSION = vecidx
+MODULE_big = vecidx
+EXTVERSION = 0.1.0
+DATA = $(wildcard sql/vecidx--*.sql)
+
+# Pure C (no postgres.h); everything else is the PostgreSQL side.
+PURE_DIRS = src/core src/distance src/graph src/format
+PURE_SRCS = $(wildcard $(addsuffix /*.c,$(PURE_DIRS)))
+PURE_OBJS = $(PURE_SRCS:.c=.o)
+PG_SRCS = $(wildcard src/pg/*.c src/type/*.c src/am/*.c)
+OBJS = $(PURE_OBJS) $(PG_SRCS:.c=.o)
+
+HEADERS_vecidx = src/type/vecidx_vector.h
+
+# Only what SQL calls is exported: two extensions loaded together must not bind to each other's functions.
+# Before 16, PostgreSQL leaves PGDLLEXPORT empty, so it is given a meaning here (see src/pg/vecidx_compat.h).
+PG_CPPFLAGS = -Isrc -MMD -MP
+PG_CFLAGS = -std=gnu11 -fvisibility=hidden
+
+REGRESS = $(sort $(basename $(notdir $(filter-out sql/vecidx--%,$(wildcard sql/*.sql)))))
+ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test --outputdir=test/output_iso
+REGRESS_OPTS = --load-extension=vecidx
+TAP_TESTS = 1
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+
+EXTRA_CLEAN = $(OBJS:.o=.d) test/output_iso results regression.diffs regression.out tmp_check log
+
+# No LLVM bitcode: nothing here gains from JIT inlining, and clang need not be installed.
+override with_llvm := no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+ifneq ($(filter 14 15,$(MAJORVERSION)),)
+override CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
+endif
+
+# Kernels: each file gets the instruction set it is for; relaxed float rules nowhere else.
+ifneq ($(filter x86_64%,$(host_cpu)),)
+src/distance/vx_distance_avx2.o: CFLAGS += -mavx2 -mfma
+src/distance/vx_distance_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+endif
+# The in-memory graph build and all kernels are compute bound.
+$(PURE_OBJS): CFLAGS += -O3
+
+-include $(OBJS:.o=.d)
+
+unit:
+	$(MAKE) -C test/unit check
+
+.PHONY: unit purity
+purity: $(PURE_OBJS)
+	@! nm -u $(PURE_OBJS) | grep -E ' U (palloc|pfree|errstart|ereport|elog|Buffer|Read|Lock|Generic|Memory|SPI_|LW)' \
+	  || { echo "pure code refers to PostgreSQL symbols" >&2; exit 1; }
+	@! grep -nE '#include[ ]+[<"](postgres|access/|storage/|utils/|pg/|am/|type/)' $(wildcard $(addsuffix /*.[ch],$(PURE_DIRS))) \
+	  || { echo "pure code includes PostgreSQL headers" >&2; exit 1; }
+	@echo "purity: $(words $(PURE_OBJS)) objects know nothing of PostgreSQL"

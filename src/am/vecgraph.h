@@ -1,0 +1,181 @@
+/*
+ * vecgraph.h: the access method's shared declarations, grouped by the file that defines them.
+ *
+ * README in this folder has the locks, the WAL rules and the pseudocode of each operation.
+ */
+#ifndef VECGRAPH_H
+#define VECGRAPH_H
+
+#include "pg/vecidx_compat.h"
+
+#include "access/amapi.h"
+#include "access/generic_xlog.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "format/vx_format.h"
+#include "graph/vx_link.h"
+
+#define VECGRAPH_META_BLOCK 0
+
+/* Strategy and support numbers of operator classes. */
+#define VECGRAPH_STRATEGY_DISTANCE 1
+#define VECGRAPH_PROC_SUPPORT 1
+
+/* ---- vecgraph_options.c: index options and settings ---- */
+
+#define VECGRAPH_DEFAULT_MAX_DEGREE 64
+#define VECGRAPH_MIN_MAX_DEGREE 4
+#define VECGRAPH_DEFAULT_LIST_SIZE 100
+#define VECGRAPH_DEFAULT_ALPHA 1.2
+#define VECGRAPH_LOW_DIM_ALPHA 2.0
+
+typedef struct VecGraphOptions
+{
+	int32		vl_len_;
+	int			max_degree;		/* 0: automatic */
+	int			build_list_size;
+	double		alpha;			/* 0: automatic */
+} VecGraphOptions;
+
+typedef enum VecGraphIterativeScan
+{
+	VECGRAPH_ITERATIVE_OFF,
+	VECGRAPH_ITERATIVE_RELAXED,
+	VECGRAPH_ITERATIVE_STRICT
+} VecGraphIterativeScan;
+
+extern int	vecgraph_search_list_size;
+extern int	vecgraph_iterative_scan;
+extern int	vecgraph_max_scan_tuples;
+extern double vecgraph_scan_mem_multiplier;
+
+extern void vecgraph_init_options(void);
+extern bytea *vecgraph_options(Datum reloptions, bool validate);
+
+/* The list size L that scans use now: the setting, or the automatic choice. */
+extern int	vecgraph_effective_list_size(void);
+
+/* ---- vecgraph_opclass.c: what an operator class says about itself ---- */
+
+typedef struct VecGraphOpclass
+{
+	VxMetric	metric;
+	int			max_dim;		/* of the type */
+} VecGraphOpclass;
+
+extern const VecGraphOpclass *vecgraph_opclass(Relation index);
+extern bool vecgraph_validate(Oid opclassoid);
+
+/*
+ * Makes the point of an indexed value or query in the given context. Returns NULL for values that are not indexed (zero
+ * vectors under cosine), unless is_query. Errors: wrong number of dimensions.
+ */
+extern VxPoint *vecgraph_point_from_datum(const VxSpace *space, Datum value, bool is_query, MemoryContext context);
+
+/* ---- vecgraph_page.c: pages, buffers, slots, the list of free slots ---- */
+
+extern uint32 vecgraph_body_bytes(void);
+
+static inline void *
+vecgraph_page_body(Page page)
+{
+	return (char *) page + MAXALIGN(SizeOfPageHeaderData);
+}
+
+static inline VxPageSpecial *
+vecgraph_page_special(Page page)
+{
+	return (VxPageSpecial *) ((char *) page + BLCKSZ - MAXALIGN(sizeof(VxPageSpecial)));
+}
+
+/* Raises ERRCODE_INDEX_CORRUPTED. slot may be -1. */
+extern void vecgraph_corrupted(Relation index, BlockNumber block, int slot, const char *what) pg_attribute_noreturn();
+
+extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
+extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
+extern void vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry);
+
+/* Fails unless the locked buffer holds a good node page. */
+extern void vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeometry *geometry);
+
+extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
+extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
+
+/* ---- vecgraph_store.c: the graph's store over index pages ---- */
+
+typedef struct VecGraphStore
+{
+	VxStore		base;
+	Relation	index;
+	VxMeta		meta;			/* as it was when opened or refreshed */
+	VxGeometry	geometry;
+	VxSpace		space;
+	VxMem		mem;
+	uint32		id_bound;		/* ids below this exist; grows with the relation */
+	BufferAccessStrategy strategy;	/* NULL but in vacuum */
+	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
+} VecGraphStore;
+
+extern VxMem vecgraph_mem(MemoryContext context);
+extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
+extern void vecgraph_store_refresh(VecGraphStore *store);
+
+/*
+ * Reads and locks (BUFFER_LOCK_SHARE or _EXCLUSIVE) the page of a node id and returns its slot, checked. The caller
+ * unlocks and releases the buffer. Errors: corruption.
+ */
+extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer);
+
+/* ---- vecgraph_alloc.c: taking and giving back slots ---- */
+
+/*
+ * Takes a free slot, lets fill() write it (state included), and logs that. Returns its id.
+ * No lock on entry or return.
+ */
+typedef void (*VecGraphFill) (VecGraphStore *store, VxSlot *slot, void *context);
+extern VxNodeId vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context);
+
+/* Frees those slots of one node page that are in state VX_SLOT_DELETED and selected; returns how many. No lock held. */
+extern int	vecgraph_free_slots(VecGraphStore *store, BlockNumber block,
+								bool (*selected) (void *context, VxNodeId id), void *context);
+
+/* ---- vecgraph_insert.c ---- */
+
+extern bool vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
+							IndexUniqueCheck unique, bool index_unchanged, struct IndexInfo *index_info);
+
+/* Inserts one point with its heap TID. The store is refreshed first. */
+extern void vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid);
+
+/* Links a node that is in the index but that nothing, or nothing alive, leads to. */
+extern void vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id);
+
+/* ---- vecgraph_build.c ---- */
+
+extern IndexBuildResult *vecgraph_build(Relation heap, Relation index, struct IndexInfo *index_info);
+extern void vecgraph_buildempty(Relation index);
+extern char *vecgraph_buildphasename(int64 phase);
+
+/* ---- vecgraph_scan.c ---- */
+
+extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys);
+extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
+extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_vacuum.c ---- */
+
+extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+												  IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+/* ---- vecgraph_cost.c ---- */
+
+struct PlannerInfo;
+struct IndexPath;
+extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *path, double loop_count,
+								  Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
+								  double *correlation, double *pages);
+
+#endif							/* VECGRAPH_H */

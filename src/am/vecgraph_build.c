@@ -1,0 +1,543 @@
+/*
+ * vecgraph_build.c: CREATE INDEX.
+ *
+ * 1. loading   the heap is scanned; distinct vectors go to a memory store, identical ones share a node
+ * 2. linking   vx_build makes the graph in memory
+ * 3. writing   pages are written in block order and logged as they are written
+ *
+ * When the rows outgrow maintenance_work_mem, steps 2 and 3 are taken with what was read so far, and the rest is inserted
+ * row by row into the pages: slower, but bounded.
+ *
+ * Everything that can be refused is refused before the heap is read.
+ */
+#include "am/vecgraph.h"
+
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+
+#include "graph/vx_build.h"
+
+/* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
+#define PHASE_LOADING 2
+#define PHASE_LINKING 3
+#define PHASE_WRITING 4
+#define PHASE_INSERTING 5
+
+/* How many pages are logged at once. */
+#define WRITE_BATCH 32
+
+/* One build is like another: equal rows give equal graphs. */
+#define BUILD_SEED 1
+
+/* Heap TIDs of a node beyond its first: a list, newest first. */
+typedef struct MoreTids
+{
+	VxHeapTid	tid;
+	uint32		next;			/* position + 1 in VecGraphBuild.more, 0 at the end */
+} MoreTids;
+
+typedef struct NodeTids
+{
+	VxHeapTid	first;
+	uint32		more;			/* position + 1 of the newest of the others */
+	uint32		count;
+} NodeTids;
+
+typedef struct VecGraphBuild
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *index_info;
+	VxMeta		meta;
+	VxGeometry	geometry;
+	MemoryContext context;		/* of everything below */
+	MemoryContext row_context;
+	VxMem		mem;
+	Size		memory_limit;	/* bytes */
+
+	/* loading */
+	VxMemStore	store;
+	NodeTids   *tids;			/* [tids_capacity], by node id */
+	uint32		tids_capacity;
+	MoreTids   *more;
+	uint32		more_count;
+	uint32		more_capacity;
+	uint32	   *twins;			/* open hash table of node id + 1 */
+	uint32		twins_mask;
+	double		index_tuples;
+
+	/* inserting, once memory was full */
+	bool		inserting;
+	VecGraphStore pages;
+	VxLinker	linker;
+} VecGraphBuild;
+
+char *
+vecgraph_buildphasename(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case PHASE_LOADING:
+			return "loading tuples";
+		case PHASE_LINKING:
+			return "linking graph";
+		case PHASE_WRITING:
+			return "writing pages";
+		case PHASE_INSERTING:
+			return "inserting tuples";
+		default:
+			return NULL;
+	}
+}
+
+/* Fills the meta page from the column, the operator class and the options, refusing what cannot work. */
+static void
+plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
+{
+	const VecGraphOpclass *opclass = vecgraph_opclass(index);
+	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
+	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+	int			wanted = options != NULL ? options->max_degree : 0;
+	uint32		body = vecgraph_body_bytes();
+	uint32		degree;
+	const char *wrong;
+
+	if (dim < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column does not have dimensions"),
+				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
+
+	if (wanted != 0)
+		degree = vx_fitting_degree(body, dim, wanted, wanted);
+	else
+		degree = vx_fitting_degree(body, dim, VECGRAPH_DEFAULT_MAX_DEGREE, VECGRAPH_DEFAULT_MAX_DEGREE / 4);
+	if (degree == 0)
+	{
+		uint32		least = wanted != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
+
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %u dimensions for vecgraph index", vx_fitting_dim(body, least)),
+				 errdetail("The column has %d dimensions, and a node with %u edges must fit a page.", dim, least),
+				 wanted != 0 ? errhint("A smaller max_degree leaves room for more dimensions.") : 0));
+	}
+
+	memset(meta, 0, sizeof(*meta));
+	meta->magic = VX_META_MAGIC;
+	meta->format_version = VX_FORMAT_VERSION;
+	if (!pg_strong_random(&meta->build_id, sizeof(meta->build_id)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random build id")));
+	meta->dim = dim;
+	meta->metric = opclass->metric;
+	meta->max_degree = degree;
+	meta->edge_capacity = degree;
+	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
+	meta->alpha = options != NULL ? options->alpha : 0;
+	if (meta->alpha == 0)
+		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
+	meta->storage = VX_STORAGE_FULL;
+	meta->code_kind = VX_CODES_NONE;
+	meta->record_bytes = vx_record_bytes(dim, meta->edge_capacity);
+	meta->body_bytes = body;
+	meta->first_segment = VECGRAPH_META_BLOCK + 1;
+	meta->free_page = VX_NO_BLOCK;
+
+	wrong = vx_meta_check(meta, body, geometry);
+	if (wrong != NULL)
+		elog(ERROR, "invalid vecgraph layout: %s", wrong);
+}
+
+/* ---- loading ---- */
+
+static inline uint32
+point_hash(VecGraphBuild *build, const float *x)
+{
+	return hash_bytes((const unsigned char *) x, build->meta.dim * sizeof(float));
+}
+
+static void
+twins_put(VecGraphBuild *build, VxNodeId id)
+{
+	uint32		at = point_hash(build, vx_memstore_point(&build->store, id)->x) & build->twins_mask;
+
+	while (build->twins[at] != 0)
+		at = (at + 1) & build->twins_mask;
+	build->twins[at] = id + 1;
+}
+
+/* The node that has this very vector, or VX_NO_NODE. */
+static VxNodeId
+twins_find(VecGraphBuild *build, const float *x)
+{
+	uint32		at = point_hash(build, x) & build->twins_mask;
+
+	for (; build->twins[at] != 0; at = (at + 1) & build->twins_mask)
+		if (memcmp(vx_memstore_point(&build->store, build->twins[at] - 1)->x, x, build->meta.dim * sizeof(float)) == 0)
+			return build->twins[at] - 1;
+	return VX_NO_NODE;
+}
+
+static void
+twins_grow(VecGraphBuild *build)
+{
+	Size		size = ((Size) build->twins_mask + 1) * 2;
+
+	pfree(build->twins);
+	build->twins = MemoryContextAllocExtended(build->context, size * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	build->twins_mask = size - 1;
+	for (VxNodeId id = 0; id < build->store.count; id++)
+		twins_put(build, id);
+}
+
+static Size
+memory_used(VecGraphBuild *build)
+{
+	return vx_memstore_bytes(build->store.capacity, build->meta.dim, build->meta.max_degree)
+		+ build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids)
+		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
+		/* visited bitmap and reachability stack of the linking to come */
+		+ (Size) build->store.count * 5;
+}
+
+static void
+add_tid(VecGraphBuild *build, VxNodeId id, ItemPointer heap_tid)
+{
+	NodeTids   *node = &build->tids[id];
+	MoreTids   *more;
+
+	if (node->count++ == 0)
+	{
+		vecgraph_tid_set(&node->first, heap_tid);
+		return;
+	}
+	if (build->more_count == build->more_capacity)
+	{
+		build->more_capacity = Max(1024, build->more_capacity * 2);
+		build->more = vx_resize(&build->mem, build->more, build->more_capacity * sizeof(MoreTids));
+	}
+	more = &build->more[build->more_count++];
+	vecgraph_tid_set(&more->tid, heap_tid);
+	more->next = node->more;
+	node->more = build->more_count;
+}
+
+static void
+load_point(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid)
+{
+	VxNodeId	id = twins_find(build, point->x);
+
+	if (id == VX_NO_NODE)
+	{
+		if (build->store.count == build->tids_capacity)
+		{
+			build->tids_capacity = Max(1024, build->tids_capacity + build->tids_capacity / 2);
+			build->tids = vx_resize(&build->mem, build->tids, build->tids_capacity * sizeof(NodeTids));
+		}
+		id = vx_memstore_add(&build->store, point->x);
+		memset(&build->tids[id], 0, sizeof(NodeTids));
+		if (build->store.count > build->twins_mask / 2)
+			twins_grow(build);	/* puts the new one in, too */
+		else
+			twins_put(build, id);
+		if (build->meta.metric == VX_METRIC_IP)
+			build->meta.max_norm2 = Max(build->meta.max_norm2, point->norm2);
+	}
+	add_tid(build, id, heap_tid);
+}
+
+/* ---- linking and writing ---- */
+
+static void
+poll_interrupts(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+link_graph(VecGraphBuild *build)
+{
+	VxBuild		linking;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->store.count);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+
+	build->store.space.max_norm2 = build->meta.max_norm2;
+	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
+	while (vx_build_step(&linking))
+		if (linking.next % 64 == 0)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
+	vx_build_finish(&linking);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->store.count);
+
+	build->meta.entry_count = build->store.entry_count;
+	memcpy(build->meta.entries, build->store.entry_ids, sizeof(build->meta.entries));
+}
+
+/* Where write_pages is: heap TIDs that do not fit their node go to slots behind all nodes. */
+typedef struct ChainWriter
+{
+	VxNodeId	node;			/* whose chain is being written */
+	uint32		more;			/* position + 1 of its next TID to write, 0: go to the next node */
+} ChainWriter;
+
+static uint32
+chain_slots(VecGraphBuild *build, uint32 tid_count)
+{
+	if (tid_count <= VX_INLINE_TIDS)
+		return 0;
+	return (tid_count - VX_INLINE_TIDS + build->geometry.tids_per_slot - 1) / build->geometry.tids_per_slot;
+}
+
+/* Writes the node with its first TIDs; chain is the id of its first slot of others, which the caller counts on. */
+static void
+fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id, VxNodeId chain)
+{
+	const VxGeometry *g = &build->geometry;
+	NodeTids   *node = &build->tids[id];
+	uint32		more = node->more;
+
+	slot->state = VX_SLOT_LIVE;
+	slot->version = 1;
+	slot->tids[slot->tid_count++] = node->first;
+	for (; more != 0 && slot->tid_count < VX_INLINE_TIDS; more = build->more[more - 1].next)
+		slot->tids[slot->tid_count++] = build->more[more - 1].tid;
+	node->more = more;			/* what is left for the chain */
+	slot->chain = more != 0 ? chain : VX_NO_NODE;
+	slot->degree = build->store.degrees[id];
+	memcpy(slot->edges, build->store.edges + (Size) id * build->store.base.edge_capacity,
+		   slot->degree * sizeof(VxNodeId));
+	memcpy(vx_slot_point(g, slot), vx_memstore_point(&build->store, id), VX_POINT_BYTES(g->dim));
+}
+
+/* Writes the next slot of a chain, whose id is given. */
+static void
+fill_chain(VecGraphBuild *build, VxTidSlot *slot, VxNodeId id, ChainWriter *writer)
+{
+	while (writer->more == 0)
+		writer->more = build->tids[++writer->node].more;
+	slot->state = VX_SLOT_TIDS;
+	slot->version = 1;
+	slot->owner = writer->node;
+	while (writer->more != 0 && slot->tid_count < build->geometry.tids_per_slot)
+	{
+		slot->tids[slot->tid_count++] = build->more[writer->more - 1].tid;
+		writer->more = build->more[writer->more - 1].next;
+	}
+	slot->chain = writer->more != 0 ? id + 1 : VX_NO_NODE;
+}
+
+static Buffer
+new_block(Relation index, BlockNumber expected)
+{
+	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+
+	if (BufferGetBlockNumber(buffer) != expected)
+		elog(ERROR, "unexpected block %u in new index \"%s\"", BufferGetBlockNumber(buffer),
+			 RelationGetRelationName(index));
+	return buffer;
+}
+
+static void
+write_pages(VecGraphBuild *build)
+{
+	const VxGeometry *g = &build->geometry;
+	Relation	index = build->index;
+	uint32		nodes = build->store.count;
+	uint64		ids = nodes;
+	VxNodeId	chain = nodes;
+	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
+	BlockNumber blocks;
+	BlockNumber logged = 0;
+	Buffer		buffer;
+
+	for (VxNodeId id = 0; id < nodes; id++)
+		ids += chain_slots(build, build->tids[id].count);
+	if (ids >= VX_NO_NODE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(index))));
+	blocks = vx_blocks_for(g, ids);
+	if (ids % g->nodes_per_page != 0)
+		build->meta.free_page = blocks - 1;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITING);
+	buffer = new_block(index, VECGRAPH_META_BLOCK);
+	vecgraph_init_meta_page(BufferGetPage(buffer), &build->meta);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+
+	for (BlockNumber block = g->first_segment; block < blocks; block++)
+	{
+		VxNodeId	first = vx_block_first_id(g, block);
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = new_block(index, block);
+		page = BufferGetPage(buffer);
+		vecgraph_init_node_page(page, g);
+		for (uint32 i = 0; i < g->nodes_per_page && first + i < ids; i++)
+		{
+			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+			VxNodeId	id = first + i;
+
+			if (id < nodes)
+			{
+				fill_node(build, slot, id, chain);
+				chain += chain_slots(build, build->tids[id].count);
+			}
+			else
+				fill_chain(build, (VxTidSlot *) slot, id, &writer);
+			vecgraph_page_special(page)->free_slots--;
+		}
+		if (block == build->meta.free_page)
+			vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+
+		if (RelationNeedsWAL(index) && block - logged >= WRITE_BATCH)
+		{
+			log_newpage_range(index, MAIN_FORKNUM, logged, block + 1, true);
+			logged = block + 1;
+		}
+	}
+	if (RelationNeedsWAL(index) && logged < blocks)
+		log_newpage_range(index, MAIN_FORKNUM, logged, blocks, true);
+}
+
+/* ---- the whole ---- */
+
+static void
+free_memory(VecGraphBuild *build)
+{
+	vx_memstore_free(&build->store);
+	if (build->tids != NULL)
+		pfree(build->tids);
+	if (build->more != NULL)
+		pfree(build->more);
+	pfree(build->twins);
+	build->tids = NULL;
+	build->more = NULL;
+	build->twins = NULL;
+}
+
+/* Memory is full: puts what is there on pages, and goes on inserting into them. */
+static void
+switch_to_inserting(VecGraphBuild *build)
+{
+	ereport(NOTICE,
+			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", build->index_tuples),
+			 errdetail("Building will take significantly more time."),
+			 errhint("Increase maintenance_work_mem to speed up builds.")));
+	link_graph(build);
+	write_pages(build);
+	free_memory(build);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_INSERTING);
+	vecgraph_store_open(&build->pages, build->index, build->context);
+	vx_linker_init(&build->linker, &build->pages.mem);
+	build->inserting = true;
+}
+
+static void
+build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	VecGraphBuild *build = state;
+	MemoryContext old_context;
+	VxPoint    *point;
+
+	if (isnull[0])
+		return;
+
+	old_context = MemoryContextSwitchTo(build->row_context);
+	point = vecgraph_point_from_datum(&build->store.space, values[0], false, build->row_context);
+	if (point != NULL)
+	{
+		if (!build->inserting && memory_used(build) > build->memory_limit && build->store.count > 0)
+			switch_to_inserting(build);
+		if (build->inserting)
+			vecgraph_insert_point(&build->pages, &build->linker, point, heap_tid);
+		else
+			load_point(build, point, heap_tid);
+		build->index_tuples++;
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(build->row_context);
+}
+
+static void
+begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
+{
+	VxSpace		space;
+
+	memset(build, 0, sizeof(*build));
+	build->heap = heap;
+	build->index = index;
+	build->index_info = index_info;
+	plan_index(index, &build->meta, &build->geometry);
+	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
+	build->row_context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
+	build->mem = vecgraph_mem(build->context);
+	build->memory_limit = (Size) maintenance_work_mem * 1024;
+	build->twins_mask = 1023;
+	build->twins = MemoryContextAllocZero(build->context, 1024 * sizeof(uint32));
+	space = (VxSpace)
+	{
+		.metric = (VxMetric) build->meta.metric,.dim = build->meta.dim
+	};
+	vx_memstore_init(&build->store, &build->mem, &space, build->meta.max_degree, build->meta.alpha);
+	build->store.poll = poll_interrupts;
+}
+
+IndexBuildResult *
+vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
+{
+	VecGraphBuild build;
+	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+
+	if (RelationGetNumberOfBlocks(index) != 0)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+
+	begin_build(&build, heap, index, index_info);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
+	result->heap_tuples = table_index_build_scan(heap, index, index_info, true, true, build_callback, &build, NULL);
+	if (!build.inserting)
+	{
+		link_graph(&build);
+		write_pages(&build);
+	}
+	result->index_tuples = build.index_tuples;
+	MemoryContextDelete(build.context);
+	return result;
+}
+
+/* The init fork of an unlogged index: what it is reset to after a crash. */
+void
+vecgraph_buildempty(Relation index)
+{
+	VxMeta		meta;
+	VxGeometry	geometry;
+	Buffer		buffer;
+
+	plan_index(index, &meta, &geometry);
+	buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	START_CRIT_SECTION();
+	vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
+	MarkBufferDirty(buffer);
+	log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+}

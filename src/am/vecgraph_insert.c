@@ -1,0 +1,376 @@
+/*
+ * vecgraph_insert.c: a row enters the live graph.
+ *
+ * The order of steps makes a crash between any two harmless: the node is written with its heap TID and its own edges first,
+ * then others are led to it. A node that nobody leads to is found again by VACUUM. See README.
+ */
+#include "am/vecgraph.h"
+
+#include "access/generic_xlog.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+
+/* How many of the nearest nodes are compared with a new vector to find its twin. */
+#define TWIN_CANDIDATES 8
+
+/* What one statement keeps between the rows that it inserts (in IndexInfo.ii_AmCache). */
+typedef struct VecGraphInsertState
+{
+	VecGraphStore store;
+	VxLinker	linker;
+	MemoryContext row_context;
+} VecGraphInsertState;
+
+typedef struct NewNode
+{
+	const VxPoint *point;
+	const VxEdges *edges;
+	ItemPointer heap_tid;
+} NewNode;
+
+static void
+fill_node(VecGraphStore *store, VxSlot *slot, void *context)
+{
+	const NewNode *node = context;
+
+	slot->state = VX_SLOT_LIVE;
+	slot->chain = VX_NO_NODE;
+	slot->dead_tids = 0;
+	slot->reserved = 0;
+	slot->tid_count = 1;
+	memset(slot->tids, 0, sizeof(slot->tids));
+	vecgraph_tid_set(&slot->tids[0], node->heap_tid);
+	slot->degree = node->edges->count;
+	memset(slot->edges, 0, store->geometry.edge_capacity * sizeof(VxNodeId));
+	memcpy(slot->edges, node->edges->ids, node->edges->count * sizeof(VxNodeId));
+	memcpy(vx_slot_point(&store->geometry, slot), node->point, VX_POINT_BYTES(store->space.dim));
+}
+
+typedef struct NewTidSlot
+{
+	VxNodeId	owner;
+	VxNodeId	chain;
+	ItemPointer heap_tid;
+} NewTidSlot;
+
+static void
+fill_tid_slot(VecGraphStore *store, VxSlot *slot, void *context)
+{
+	const NewTidSlot *new = context;
+	VxTidSlot  *tids = (VxTidSlot *) slot;
+	uint32		version = slot->version;
+
+	memset(slot, 0, store->geometry.record_bytes);
+	tids->state = VX_SLOT_TIDS;
+	tids->version = version;
+	tids->chain = new->chain;
+	tids->owner = new->owner;
+	tids->tid_count = 1;
+	vecgraph_tid_set(&tids->tids[0], new->heap_tid);
+}
+
+static bool
+same_point(VecGraphStore *store, const VxPoint *a, const VxPoint *b)
+{
+	return memcmp(a->x, b->x, store->space.dim * sizeof(float)) == 0;
+}
+
+/* What adding a heap TID to a node found. */
+typedef enum TwinStatus
+{
+	TWIN_DONE,
+	TWIN_GONE,					/* the node is not live, or not this vector, any more */
+	TWIN_CHAIN_FULL				/* its inline TIDs and the newest slot of its chain (if any) are full */
+} TwinStatus;
+
+/* Adds the TID inline; tells the chain otherwise. */
+static TwinStatus
+add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer heap_tid, VxNodeId *chain)
+{
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	TwinStatus	status = TWIN_DONE;
+
+	*chain = slot->chain;
+	if (slot->state != VX_SLOT_LIVE || !same_point(store, vx_slot_point(g, slot), point))
+		status = TWIN_GONE;
+	else if (slot->tid_count == VX_INLINE_TIDS)
+		status = TWIN_CHAIN_FULL;
+	else
+	{
+		GenericXLogState *xlog = GenericXLogStart(store->index);
+
+		slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+		slot->dead_tids &= ~(1 << slot->tid_count);
+		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
+		slot->version++;
+		GenericXLogFinish(xlog);
+	}
+	UnlockReleaseBuffer(buffer);
+	return status;
+}
+
+/* Adds the TID to the newest slot of the node's chain. */
+static TwinStatus
+add_tid_to_chain(VecGraphStore *store, VxNodeId id, VxNodeId chain, ItemPointer heap_tid)
+{
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, chain, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	TwinStatus	status = TWIN_DONE;
+
+	if (slot->state != VX_SLOT_TIDS || slot->owner != id)
+		status = TWIN_GONE;
+	else if (slot->tid_count == g->tids_per_slot)
+		status = TWIN_CHAIN_FULL;
+	else
+	{
+		GenericXLogState *xlog = GenericXLogStart(store->index);
+
+		slot = (VxTidSlot *) vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)),
+									 vx_id_slot(g, chain));
+		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
+		slot->version++;
+		GenericXLogFinish(xlog);
+	}
+	UnlockReleaseBuffer(buffer);
+	return status;
+}
+
+/*
+ * Puts a slot with more TIDs, already written, in front of the node's chain, if that is still seen_chain and the node still
+ * this vector.
+ */
+static bool
+prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId seen_chain, VxNodeId new_slot)
+{
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	bool		done = slot->state == VX_SLOT_LIVE && slot->chain == seen_chain
+		&& same_point(store, vx_slot_point(g, slot), point);
+
+	if (done)
+	{
+		GenericXLogState *xlog = GenericXLogStart(store->index);
+
+		slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+		slot->chain = new_slot;
+		slot->version++;
+		GenericXLogFinish(xlog);
+	}
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+/* Turns a slot of TIDs that found no chain to be in into a deleted one, for the next VACUUM to free. */
+static void
+discard_tid_slot(VecGraphStore *store, VxNodeId id)
+{
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	GenericXLogState *xlog;
+	VxSlot	   *slot;
+
+	vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	xlog = GenericXLogStart(store->index);
+	slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+	vx_slot_clear(g, slot);
+	slot->state = VX_SLOT_DELETED;
+	GenericXLogFinish(xlog);
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Adds a heap TID to a node that has this very vector. Returns false if the node is not that any more. */
+static bool
+add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer heap_tid)
+{
+	for (;;)
+	{
+		VxNodeId	chain;
+		NewTidSlot	new;
+		VxNodeId	new_slot;
+		TwinStatus	status = add_tid_inline(store, id, point, heap_tid, &chain);
+
+		if (status != TWIN_CHAIN_FULL)
+			return status == TWIN_DONE;
+
+		if (chain != VX_NO_NODE)
+		{
+			status = add_tid_to_chain(store, id, chain, heap_tid);
+			if (status == TWIN_DONE)
+				return true;
+			if (status == TWIN_GONE)
+				continue;		/* VACUUM took the slot away: look at the node again */
+		}
+
+		new = (NewTidSlot)
+		{
+			.owner = id,.chain = chain,.heap_tid = heap_tid
+		};
+		new_slot = vecgraph_take_slot(store, fill_tid_slot, &new);
+		if (prepend_chain(store, id, point, chain, new_slot))
+			return true;
+		discard_tid_slot(store, new_slot);
+	}
+}
+
+/* Looks for a node with this very vector among the nearest that vx_link_choose found, and gives it the TID. */
+static bool
+add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid)
+{
+	uint32		n = Min(linker->usable, TWIN_CANDIDATES);
+
+	for (uint32 i = 0; i < n; i++)
+		if (same_point(store, linker->candidates[i].point, point)
+			&& add_tid(store, linker->candidates[i].id, point, heap_tid))
+			return true;
+	return false;
+}
+
+/*
+ * Makes a node an entry when the search met nothing alive to link it to: the first node of an index, or the first after
+ * everything else has died. Returns false if the entries have changed since the store was refreshed: look again then.
+ */
+static bool
+claim_entry(VecGraphStore *store, VxNodeId id)
+{
+	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
+	VxMeta	   *meta;
+	bool		unchanged;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	meta = vecgraph_page_body(BufferGetPage(buffer));
+	unchanged = meta->entry_count == store->meta.entry_count
+		&& memcmp(meta->entries, store->meta.entries, sizeof(meta->entries)) == 0;
+	if (unchanged)
+	{
+		GenericXLogState *xlog = GenericXLogStart(store->index);
+
+		meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+		/* with all entries taken, all are dead: any may go */
+		if (meta->entry_count < VX_MAX_ENTRIES)
+			meta->entries[meta->entry_count++] = id;
+		else
+			meta->entries[id % VX_MAX_ENTRIES] = id;
+		GenericXLogFinish(xlog);
+	}
+	UnlockReleaseBuffer(buffer);
+	return unchanged;
+}
+
+/* Inner product: remembers the largest norm, on which the added dimension of linking depends. */
+static void
+raise_max_norm(VecGraphStore *store, float norm2)
+{
+	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
+	GenericXLogState *xlog;
+	VxMeta	   *meta;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	xlog = GenericXLogStart(store->index);
+	meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+	meta->max_norm2 = Max(meta->max_norm2, norm2);
+	GenericXLogFinish(xlog);
+	UnlockReleaseBuffer(buffer);
+	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
+}
+
+void
+vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
+{
+	for (;;)
+	{
+		VxQuery		query = {.linking = true};
+		VxEdges		before;
+		VxPoint    *point;
+
+		CHECK_FOR_INTERRUPTS();
+		vecgraph_store_refresh(store);
+		store->base.ops->gather(&store->base, &id, 1, &linker->node);
+		if (linker->node.points[0] == NULL
+			|| store->base.ops->read_edges(&store->base, id, &before) != VX_OK || !before.live)
+			return;
+		/* the linker uses linker->node again */
+		point = vx_alloc(&store->mem, VX_POINT_BYTES(store->space.dim));
+		memcpy(point, linker->node.points[0], VX_POINT_BYTES(store->space.dim));
+		query.point = point;
+
+		vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, id);
+		vx_free(&store->mem, point);
+		if (linker->edges.count == 0)
+		{
+			if (claim_entry(store, id))
+				return;
+			continue;
+		}
+		if (store->base.ops->replace_edges(&store->base, id, before.version, linker->edges.ids,
+										   linker->edges.count) == VX_CONFLICT)
+			continue;
+		vx_link_back(linker, &store->base, id);
+		return;
+	}
+}
+
+void
+vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid)
+{
+	VxQuery		query = {.point = point,.linking = true};
+	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = heap_tid};
+	VxNodeId	id;
+
+	vecgraph_store_refresh(store);
+	if (store->space.metric == VX_METRIC_IP && point->norm2 > store->space.max_norm2)
+		raise_max_norm(store, point->norm2);
+
+	vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, VX_NO_NODE);
+	if (add_to_twin(store, linker, point, heap_tid))
+		return;
+
+	id = vecgraph_take_slot(store, fill_node, &node);
+	if (linker->edges.count > 0)
+		vx_link_back(linker, &store->base, id);
+	else if (!claim_entry(store, id))
+		vecgraph_relink(store, linker, id);
+}
+
+bool
+vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
+				IndexUniqueCheck unique, bool index_unchanged, IndexInfo *index_info)
+{
+	VecGraphInsertState *state = index_info->ii_AmCache;
+	MemoryContext old_context;
+	VxPoint    *point;
+
+	if (isnull[0])
+		return false;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(index_info->ii_Context, sizeof(VecGraphInsertState));
+		vecgraph_store_open(&state->store, index, index_info->ii_Context);
+		vx_linker_init(&state->linker, &state->store.mem);
+		state->row_context = AllocSetContextCreate(index_info->ii_Context, "vecgraph insert", ALLOCSET_DEFAULT_SIZES);
+		index_info->ii_AmCache = state;
+	}
+	state->store.index = index;
+
+	old_context = MemoryContextSwitchTo(state->row_context);
+	point = vecgraph_point_from_datum(&state->store.space, values[0], false, state->row_context);
+	if (point != NULL)
+	{
+		/*
+		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it
+		 * was marked deleted.
+		 */
+		LockPage(index, VECGRAPH_META_BLOCK, ShareLock);
+		vecgraph_insert_point(&state->store, &state->linker, point, heap_tid);
+		UnlockPage(index, VECGRAPH_META_BLOCK, ShareLock);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(state->row_context);
+	return false;
+}

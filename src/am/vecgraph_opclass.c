@@ -1,0 +1,182 @@
+/*
+ * vecgraph_opclass.c: support functions and validation of operator classes, and values on their way in.
+ *
+ * An operator class of vecgraph has one ordering operator (strategy 1, returning float8) and one support function, which
+ * returns a VecGraphOpclass. A new type adds a support function here and the conversion of its values to points.
+ */
+#include "am/vecgraph.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "access/amvalidate.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "type/vecidx_vector.h"
+
+#define SUPPORT_FUNCTION(name, metric_value) \
+	VECIDX_SQL_FUNCTION(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		static VecGraphOpclass opclass = {.metric = metric_value,.max_dim = VECIDX_VECTOR_MAX_DIM}; \
+		PG_RETURN_POINTER(&opclass); \
+	} \
+	extern int vecgraph_dummy_declaration
+
+/* vecgraph_vector_*_support(internal) returns internal: a static VecGraphOpclass */
+SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2);
+SUPPORT_FUNCTION(vecgraph_vector_ip_support, VX_METRIC_IP);
+SUPPORT_FUNCTION(vecgraph_vector_cosine_support, VX_METRIC_COSINE);
+SUPPORT_FUNCTION(vecgraph_vector_l1_support, VX_METRIC_L1);
+
+const VecGraphOpclass *
+vecgraph_opclass(Relation index)
+{
+	FmgrInfo   *support = index_getprocinfo(index, 1, VECGRAPH_PROC_SUPPORT);
+
+	return (const VecGraphOpclass *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
+}
+
+VxPoint *
+vecgraph_point_from_datum(const VxSpace *space, Datum value, bool is_query, MemoryContext context)
+{
+	VecidxVector *vector = DatumGetVecidxVector(value);
+	VxPoint    *point;
+	bool		zero = true;
+
+	if (vector->dim != (int) space->dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg(is_query ? "different vector dimensions %d and %d" : "expected %d dimensions, not %d",
+						(int) space->dim, vector->dim)));
+
+	point = MemoryContextAlloc(context, VX_POINT_BYTES(space->dim));
+	vx_point_set(point, vector->x, space->dim);
+	if ((Pointer) vector != DatumGetPointer(value))
+		pfree(vector);
+
+	if (is_query || space->metric != VX_METRIC_COSINE || point->norm2 > 0)
+		return point;
+	/* a norm that underflows is not a zero vector: the row must not get lost */
+	for (uint32 i = 0; i < space->dim && zero; i++)
+		zero = point->x[i] == 0;
+	if (!zero)
+		return point;
+	pfree(point);
+	return NULL;
+}
+
+static char *
+opfamily_name(Oid family)
+{
+	HeapTuple	tuple = SearchSysCache1(OPFAMILYOID, ObjectIdGetDatum(family));
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator family %u", family);
+	name = pstrdup(NameStr(((Form_pg_opfamily) GETSTRUCT(tuple))->opfname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/* Whether an operator family member is as this access method needs it; complains and returns false if not. */
+static bool
+operator_is_valid(Form_pg_amop op, const char *family_name)
+{
+	const char *wrong = NULL;
+
+	if (op->amopstrategy != VECGRAPH_STRATEGY_DISTANCE)
+		wrong = "an invalid strategy number";
+	else if (op->amoppurpose != AMOP_ORDER)
+		wrong = "a purpose other than ordering";
+	else if (get_op_rettype(op->amopopr) != FLOAT8OID
+			 || !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
+		wrong = "a result that is not ordered as double precision";
+	else if (op->amoplefttype != op->amoprighttype
+			 || !check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype))
+		wrong = "a wrong signature";
+	if (wrong == NULL)
+		return true;
+	ereport(INFO,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator family \"%s\" of access method %s contains operator %s with %s",
+					family_name, "vecgraph", format_operator(op->amopopr), wrong)));
+	return false;
+}
+
+static bool
+function_is_valid(Form_pg_amproc proc, const char *family_name)
+{
+	const char *wrong = NULL;
+
+	if (proc->amprocnum != VECGRAPH_PROC_SUPPORT)
+		wrong = "an invalid support number";
+	else if (proc->amproclefttype != proc->amprocrighttype)
+		wrong = "different left and right input types";
+	else if (!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
+		wrong = "a wrong signature";
+	if (wrong == NULL)
+		return true;
+	ereport(INFO,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator family \"%s\" of access method %s contains function %s with %s",
+					family_name, "vecgraph", format_procedure(proc->amproc), wrong)));
+	return false;
+}
+
+bool
+vecgraph_validate(Oid opclassoid)
+{
+	HeapTuple	class_tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclassoid));
+	Form_pg_opclass opclass;
+	CatCList   *operators;
+	CatCList   *functions;
+	char	   *family_name;
+	bool		has_operator = false;
+	bool		has_function = false;
+	bool		valid = true;
+
+	if (!HeapTupleIsValid(class_tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", opclassoid);
+	opclass = (Form_pg_opclass) GETSTRUCT(class_tuple);
+	family_name = opfamily_name(opclass->opcfamily);
+
+	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(opclass->opcfamily));
+	for (int i = 0; i < operators->n_members; i++)
+	{
+		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		valid &= operator_is_valid(op, family_name);
+		has_operator |= op->amoplefttype == opclass->opcintype;
+	}
+	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(opclass->opcfamily));
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+
+		valid &= function_is_valid(proc, family_name);
+		has_function |= proc->amproclefttype == opclass->opcintype;
+	}
+
+	if (!has_operator || !has_function)
+	{
+		ereport(INFO,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator class \"%s\" of access method %s is missing %s",
+						NameStr(opclass->opcname), "vecgraph",
+						!has_operator ? "its ordering operator" : "its support function")));
+		valid = false;
+	}
+
+	ReleaseCatCacheList(functions);
+	ReleaseCatCacheList(operators);
+	ReleaseSysCache(class_tuple);
+	return valid;
+}

@@ -1,0 +1,94 @@
+/*
+ * vecgraph_options.c: index options (WITH ...) and settings (SET vecgraph. ...).
+ */
+#include "am/vecgraph.h"
+
+#include "access/reloptions.h"
+#include "utils/guc.h"
+
+int			vecgraph_search_list_size;
+int			vecgraph_iterative_scan;
+int			vecgraph_max_scan_tuples;
+double		vecgraph_scan_mem_multiplier;
+
+static relopt_kind option_kind;
+
+/*
+ * L when nothing is set: recall@10 of about 0.99 on the real data sets of bench/.
+ */
+#define AUTOMATIC_LIST_SIZE 80
+
+static const struct config_enum_entry iterative_scan_values[] = {
+	{"off", VECGRAPH_ITERATIVE_OFF, false},
+	{"relaxed_order", VECGRAPH_ITERATIVE_RELAXED, false},
+	{"strict_order", VECGRAPH_ITERATIVE_STRICT, false},
+	{NULL, 0, false}
+};
+
+void
+vecgraph_init_options(void)
+{
+	option_kind = add_reloption_kind();
+	add_int_reloption(option_kind, "max_degree", "Most edges a node of the graph has; 0 chooses automatically.",
+					  0, 0, VX_MAX_DEGREE, AccessExclusiveLock);
+	add_int_reloption(option_kind, "build_list_size", "Size of the search list when a node is linked.",
+					  VECGRAPH_DEFAULT_LIST_SIZE, 10, 2000, AccessExclusiveLock);
+	add_real_reloption(option_kind, "alpha",
+					   "How much longer a detour may be before an edge is kept, on squared distances; 0 chooses automatically.",
+					   0, 0, 2, AccessExclusiveLock);
+
+	DefineCustomIntVariable("vecgraph.search_list_size",
+							"Size of the list of nearest nodes that a search keeps (L).",
+							"Larger is slower and finds more of the true neighbours. 0 chooses automatically.",
+							&vecgraph_search_list_size, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("vecgraph.iterative_scan",
+							 "How a scan goes on when more rows are wanted than its list holds.",
+							 "relaxed_order returns every row, late ones perhaps out of order; strict_order leaves out rows "
+							 "that come too late; off stops at the end of the list.",
+							 &vecgraph_iterative_scan, VECGRAPH_ITERATIVE_RELAXED, iterative_scan_values,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecgraph.max_scan_tuples",
+							"After how many rows a scan stops looking for more.",
+							"-1 means no limit.",
+							&vecgraph_max_scan_tuples, -1, -1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("vecgraph.scan_mem_multiplier",
+							 "Memory of a scan for candidates, as a multiple of work_mem.",
+							 NULL,
+							 &vecgraph_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("vecgraph");
+}
+
+bytea *
+vecgraph_options(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt parse[] = {
+		{"max_degree", RELOPT_TYPE_INT, offsetof(VecGraphOptions, max_degree)},
+		{"build_list_size", RELOPT_TYPE_INT, offsetof(VecGraphOptions, build_list_size)},
+		{"alpha", RELOPT_TYPE_REAL, offsetof(VecGraphOptions, alpha)},
+	};
+	VecGraphOptions *options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind,
+																	 sizeof(VecGraphOptions), parse, lengthof(parse));
+
+	if (!validate || options == NULL)
+		return (bytea *) options;
+
+	/* 0 stands for "automatic", so the ranges have a hole that the option machinery cannot express */
+	if (options->max_degree != 0 && options->max_degree < VECGRAPH_MIN_MAX_DEGREE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %d out of bounds for option \"max_degree\"", options->max_degree),
+				 errdetail("Valid values are between \"%d\" and \"%d\", or 0 for an automatic choice.",
+						   VECGRAPH_MIN_MAX_DEGREE, VX_MAX_DEGREE)));
+	if (options->alpha != 0 && options->alpha < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %g out of bounds for option \"alpha\"", options->alpha),
+				 errdetail("Valid values are between \"1.0\" and \"2.0\", or 0 for an automatic choice.")));
+	return (bytea *) options;
+}
+
+int
+vecgraph_effective_list_size(void)
+{
+	return vecgraph_search_list_size > 0 ? vecgraph_search_list_size : AUTOMATIC_LIST_SIZE;
+}

@@ -1,0 +1,122 @@
+/*
+ * vecgraph_page.c: index pages in buffers: initialising, checking before trusting, reporting corruption.
+ */
+#include "am/vecgraph.h"
+
+#include "storage/itemptr.h"
+
+uint32
+vecgraph_body_bytes(void)
+{
+	return BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(VxPageSpecial));
+}
+
+void
+vecgraph_corrupted(Relation index, BlockNumber block, int slot, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 slot < 0
+			 ? errmsg("index \"%s\" is corrupted at block %u: %s", RelationGetRelationName(index), block, what)
+			 : errmsg("index \"%s\" is corrupted at block %u, slot %d: %s", RelationGetRelationName(index), block, slot,
+					  what),
+			 errhint("Please REINDEX it.")));
+	pg_unreachable();
+}
+
+static void
+init_page(Page page, uint16 kind, uint32 used)
+{
+	VxPageSpecial *special;
+
+	PageInit(page, BLCKSZ, sizeof(VxPageSpecial));
+	/* generic WAL records keep only what lies outside pd_lower .. pd_upper */
+	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData) + used;
+	special = vecgraph_page_special(page);
+	special->next_free = VX_NOT_LISTED;
+	special->kind = kind;
+}
+
+void
+vecgraph_init_meta_page(Page page, const VxMeta *meta)
+{
+	init_page(page, VX_PAGE_META, sizeof(VxMeta));
+	memcpy(vecgraph_page_body(page), meta, sizeof(VxMeta));
+}
+
+void
+vecgraph_init_node_page(Page page, const VxGeometry *geometry)
+{
+	init_page(page, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
+	for (uint32 i = 0; i < geometry->nodes_per_page; i++)
+		vx_slot(geometry, vecgraph_page_body(page), i)->chain = VX_NO_NODE;
+	vecgraph_page_special(page)->free_slots = geometry->nodes_per_page;
+}
+
+/* Header checks common to all kinds; used is what pd_lower must say. */
+static void
+check_page(Relation index, Buffer buffer, uint16 kind, uint32 used)
+{
+	Page		page = BufferGetPage(buffer);
+	PageHeader	header = (PageHeader) page;
+
+	if (PageIsNew(page))
+		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "unexpected zero page");
+	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(VxPageSpecial))
+		|| header->pd_lower != MAXALIGN(SizeOfPageHeaderData) + used
+		|| header->pd_upper != header->pd_special
+		|| PageGetPageSize(page) != BLCKSZ
+		|| vecgraph_page_special(page)->kind != kind)
+		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "the page is not of the expected kind");
+}
+
+void
+vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+{
+	check_page(index, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
+	if (vecgraph_page_special(BufferGetPage(buffer))->free_slots > geometry->nodes_per_page)
+		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "more free slots than slots");
+}
+
+void
+vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry)
+{
+	Buffer		buffer = ReadBuffer(index, VECGRAPH_META_BLOCK);
+	const VxMeta *on_page;
+	const char *wrong;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	on_page = vecgraph_page_body(BufferGetPage(buffer));
+
+	/* A newer vecidx may lay out even the meta page differently, so ask for the version first. */
+	if (!PageIsNew(BufferGetPage(buffer)) && on_page->magic == VX_META_MAGIC
+		&& on_page->format_version != VX_FORMAT_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" has format version %u, but this vecidx reads version %d",
+						RelationGetRelationName(index), on_page->format_version, VX_FORMAT_VERSION),
+				 errhint("Please REINDEX it.")));
+	check_page(index, buffer, VX_PAGE_META, sizeof(VxMeta));
+	*meta = *on_page;
+	UnlockReleaseBuffer(buffer);
+
+	wrong = vx_meta_check(meta, vecgraph_body_bytes(), geometry);
+	if (wrong != NULL)
+		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, wrong);
+}
+
+void
+vecgraph_tid_set(VxHeapTid *to, ItemPointer from)
+{
+	to->block_high = from->ip_blkid.bi_hi;
+	to->block_low = from->ip_blkid.bi_lo;
+	to->offset = from->ip_posid;
+}
+
+void
+vecgraph_tid_get(const VxHeapTid *from, ItemPointer to)
+{
+	to->ip_blkid.bi_hi = from->block_high;
+	to->ip_blkid.bi_lo = from->block_low;
+	to->ip_posid = from->offset;
+}

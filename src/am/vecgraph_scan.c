@@ -1,0 +1,442 @@
+/*
+ * vecgraph_scan.c: ORDER BY embedding <-> query.
+ *
+ * A scan has up to two phases. The search walks the graph and hands out nodes, nearest first, for as long as the consumer
+ * wants more. When the reachable graph is exhausted, the sweep reads the index from front to back and hands out what the
+ * search did not meet (nodes that nobody leads to, candidates that memory had no room for), so that every indexed row comes
+ * out once. A query for NULL has no order and is swept at once.
+ *
+ * No pin or lock is held between calls. That is safe because only MVCC snapshots are accepted: a heap TID that is reused
+ * after it was read here belongs to a row that the scan's snapshot cannot see.
+ */
+#include "am/vecgraph.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "utils/float.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+typedef enum ScanPhase
+{
+	PHASE_START,
+	PHASE_SEARCH,
+	PHASE_SWEEP,
+	PHASE_END
+} ScanPhase;
+
+/* A node whose distance is known exactly, waiting to be handed out. */
+typedef struct ReadyNode
+{
+	double		distance;
+	VxNodeId	id;
+} ReadyNode;
+
+/* A heap TID of the current node. position is its inline place, or -1 if it came from the chain. */
+typedef struct ReadyTid
+{
+	ItemPointerData tid;
+	int			position;
+} ReadyTid;
+
+typedef struct VecGraphScan
+{
+	VecGraphStore store;
+	VxSearch	search;
+	VxQuery		query;
+	MemoryContext context;		/* of everything, reset by nothing but the end */
+	MemoryContext query_context;	/* of one query, reset by rescan */
+	ScanPhase	phase;
+	VxVisited	handed_out;		/* node ids */
+	int64		tuples;			/* handed out in this scan */
+	double		last_distance;
+
+	/* nodes whose turn it is, nearest first */
+	ReadyNode  *ready;
+	int			ready_next;
+	int			ready_count;
+	int			ready_capacity;
+
+	/* the node at hand */
+	VxNodeId	node;
+	uint32		node_version;
+	VxNodeId	chain;			/* next slot with more of its TIDs */
+	ReadyTid   *tids;
+	int			tid_next;
+	int			tid_count;
+	int			tid_capacity;
+	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
+
+	BlockNumber sweep_block;
+} VecGraphScan;
+
+/* A set of heap TIDs. */
+typedef struct TidSetEntry
+{
+	ItemPointerData tid;
+	char		status;
+} TidSetEntry;
+
+static inline uint32
+tid_hash(const ItemPointerData *tid)
+{
+	return (ItemPointerGetBlockNumberNoCheck(tid) * 0x9E3779B1u) ^ (ItemPointerGetOffsetNumberNoCheck(tid) * 0x85EBCA77u);
+}
+
+#define SH_PREFIX tidset
+#define SH_ELEMENT_TYPE TidSetEntry
+#define SH_KEY_TYPE ItemPointerData
+#define SH_KEY tid
+#define SH_HASH_KEY(table, key) tid_hash(&(key))
+#define SH_EQUAL(table, a, b) ItemPointerEquals(&(a), &(b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+IndexScanDesc
+vecgraph_beginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph scan", ALLOCSET_DEFAULT_SIZES);
+	VecGraphScan *state = MemoryContextAllocZero(context, sizeof(VecGraphScan));
+
+	state->context = context;
+	state->query_context = AllocSetContextCreate(context, "vecgraph scan query", ALLOCSET_DEFAULT_SIZES);
+	vecgraph_store_open(&state->store, index, context);
+	vx_search_init(&state->search, &state->store.mem);
+	vx_visited_init(&state->handed_out, &state->store.mem);
+	scan->opaque = state;
+	return scan;
+}
+
+void
+vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	VecGraphScan *state = scan->opaque;
+
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+
+	state->phase = PHASE_START;
+	state->tuples = 0;
+	state->last_distance = -get_float8_infinity();
+	state->ready_next = state->ready_count = 0;
+	state->tid_next = state->tid_count = 0;
+	state->node = VX_NO_NODE;
+	state->chain = VX_NO_NODE;
+	state->seen = NULL;
+	vx_visited_clear(&state->handed_out);
+	MemoryContextReset(state->query_context);
+}
+
+void
+vecgraph_endscan(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+
+	MemoryContextDelete(state->context);
+	scan->opaque = NULL;
+}
+
+static void
+start_search(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+	Size		memory = (Size) (work_mem * 1024.0 * vecgraph_scan_mem_multiplier);
+
+	if (scan->numberOfOrderBys != 1 || scan->numberOfKeys != 0)
+		elog(ERROR, "vecgraph index can only be scanned in order of a distance");
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		elog(ERROR, "non-MVCC snapshots are not supported with vecgraph");
+
+	pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+	if (scan->instrument)
+		scan->instrument->nsearches++;
+#endif
+	vecgraph_store_refresh(&state->store);
+	state->sweep_block = state->store.geometry.first_segment;
+	if (scan->orderByData->sk_flags & SK_ISNULL)
+	{
+		state->query.point = NULL;
+		state->phase = PHASE_SWEEP;
+		return;
+	}
+	state->query.point = vecgraph_point_from_datum(&state->store.space, scan->orderByData->sk_argument, true,
+												   state->query_context);
+	vx_search_begin(&state->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
+					Min(memory / sizeof(VxCandidate), UINT32_MAX));
+	state->phase = PHASE_SEARCH;
+}
+
+/* Adds a node to those that are ready, in its place by distance among those not handed out. */
+static void
+add_ready(VecGraphScan *state, VxNodeId id, double distance)
+{
+	int			at;
+
+	if (state->ready_count == state->ready_capacity)
+	{
+		state->ready_capacity = Max(64, state->ready_capacity * 2);
+		state->ready = vx_resize(&state->store.mem, state->ready, state->ready_capacity * sizeof(ReadyNode));
+	}
+	for (at = state->ready_count; at > state->ready_next && state->ready[at - 1].distance > distance; at--)
+		state->ready[at] = state->ready[at - 1];
+	state->ready[at] = (ReadyNode)
+	{
+		.distance = distance,.id = id
+	};
+	state->ready_count++;
+}
+
+/*
+ * The next node of the search is ready, with all others that a float cannot tell from it: cosine scores are floats, but the
+ * operator has double precision, and rows must leave in the operator's order.
+ */
+static bool
+ready_from_search(VecGraphScan *state)
+{
+	bool		resume = vecgraph_iterative_scan != VECGRAPH_ITERATIVE_OFF
+		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
+	const VxCandidate *candidate = vx_search_peek(&state->search, resume);
+	float		score;
+
+	state->ready_next = state->ready_count = 0;
+	if (candidate == NULL)
+		return false;
+	score = candidate->score;
+	do
+	{
+		VxNodeId	id = candidate->id;
+		double		distance = score;
+
+		vx_search_pop(&state->search);
+		if (vx_visited_add(&state->handed_out, id))
+		{
+			if (state->store.space.metric == VX_METRIC_COSINE)
+			{
+				Buffer		buffer;
+				VxSlot	   *slot = vecgraph_lock_slot(&state->store, id, BUFFER_LOCK_SHARE, &buffer);
+
+				if (slot->state == VX_SLOT_LIVE)
+					distance = vx_space_operator(&state->store.space, state->query.point,
+												 vx_slot_point(&state->store.geometry, slot));
+				UnlockReleaseBuffer(buffer);
+			}
+			add_ready(state, id, distance);
+		}
+		if (state->store.space.metric != VX_METRIC_COSINE)
+			break;
+		candidate = vx_search_peek(&state->search, false);
+	} while (candidate != NULL && candidate->score == score);
+	return true;
+}
+
+/* The live nodes of the next page that the search did not hand out are ready. */
+static bool
+ready_from_sweep(VecGraphScan *state)
+{
+	VecGraphStore *store = &state->store;
+	const VxGeometry *g = &store->geometry;
+	BlockNumber block = state->sweep_block;
+	Buffer		buffer;
+	Page		page;
+
+	state->ready_next = state->ready_count = 0;
+	CHECK_FOR_INTERRUPTS();
+	if (block >= RelationGetNumberOfBlocks(store->index))
+		return false;
+	state->sweep_block++;
+	if (!vx_block_has_nodes(g, block))
+		return true;
+
+	buffer = ReadBuffer(store->index, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	/* the last page may have been added and not yet filled, or never logged before a crash */
+	if (!PageIsNew(page) || block + 1 < RelationGetNumberOfBlocks(store->index))
+	{
+		vecgraph_check_node_page(store->index, buffer, g);
+		for (uint32 i = 0; i < g->nodes_per_page; i++)
+		{
+			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+			VxNodeId	id = vx_block_first_id(g, block) + i;
+			const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
+
+			if (wrong != NULL)
+				vecgraph_corrupted(store->index, block, i, wrong);
+			if (slot->state == VX_SLOT_LIVE && vx_visited_add(&state->handed_out, id))
+				add_ready(state, id, state->query.point == NULL ? 0
+						  : vx_space_operator(&store->space, state->query.point, vx_slot_point(g, slot)));
+		}
+	}
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+static void
+add_tid(VecGraphScan *state, const VxHeapTid *tid, int position)
+{
+	ReadyTid   *ready;
+
+	if (state->tid_count == state->tid_capacity)
+	{
+		state->tid_capacity = Max(16, state->tid_capacity * 2);
+		state->tids = vx_resize(&state->store.mem, state->tids, state->tid_capacity * sizeof(ReadyTid));
+	}
+	ready = &state->tids[state->tid_count];
+	vecgraph_tid_get(tid, &ready->tid);
+	ready->position = position;
+	if (state->seen != NULL)
+	{
+		bool		found;
+
+		tidset_insert(state->seen, ready->tid, &found);
+		if (found)
+			return;
+	}
+	state->tid_count++;
+}
+
+/* Reads the inline heap TIDs of a node; with a chain to come, starts the set that keeps TIDs from coming out twice. */
+static void
+read_node_tids(IndexScanDesc scan, VxNodeId id)
+{
+	VecGraphScan *state = scan->opaque;
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(&state->store, id, BUFFER_LOCK_SHARE, &buffer);
+
+	state->node = id;
+	state->chain = VX_NO_NODE;
+	if (slot->state == VX_SLOT_LIVE)
+	{
+		state->node_version = slot->version;
+		state->chain = slot->chain;
+		if (state->chain != VX_NO_NODE && state->seen == NULL)
+			state->seen = tidset_create(state->query_context, 256, NULL);
+		for (int i = 0; i < slot->tid_count; i++)
+			if (!scan->ignore_killed_tuples || (slot->dead_tids >> i & 1) == 0)
+				add_tid(state, &slot->tids[i], i);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. */
+static void
+read_chain_tids(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+	Buffer		buffer;
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store, state->chain, BUFFER_LOCK_SHARE, &buffer);
+	bool		lost = slot->state != VX_SLOT_TIDS || slot->owner != state->node;
+
+	if (!lost)
+	{
+		VxNodeId	here = state->chain;
+
+		for (int i = 0; i < slot->tid_count; i++)
+			add_tid(state, &slot->tids[i], -1);
+		state->chain = slot->chain;
+		if (state->chain == here)
+			vecgraph_corrupted(state->store.index, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
+	}
+	UnlockReleaseBuffer(buffer);
+	if (lost)
+		read_node_tids(scan, state->node);
+}
+
+/* Makes at least one more TID ready; false at the end of the scan. */
+static bool
+fetch_tids(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+
+	state->tid_next = state->tid_count = 0;
+	while (state->tid_count == 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (state->chain != VX_NO_NODE)
+			read_chain_tids(scan);
+		else if (state->ready_next < state->ready_count)
+		{
+			ReadyNode  *node = &state->ready[state->ready_next++];
+
+			if (state->seen != NULL)
+			{
+				tidset_destroy(state->seen);
+				state->seen = NULL;
+			}
+			if (vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT && node->distance < state->last_distance)
+				continue;
+			state->last_distance = node->distance;
+			read_node_tids(scan, node->id);
+		}
+		else if (state->phase == PHASE_SEARCH)
+		{
+			if (!ready_from_search(state))
+				state->phase = vecgraph_iterative_scan == VECGRAPH_ITERATIVE_OFF
+					|| (vecgraph_max_scan_tuples >= 0 && state->tuples >= vecgraph_max_scan_tuples)
+					? PHASE_END : PHASE_SWEEP;
+		}
+		else if (state->phase == PHASE_SWEEP)
+		{
+			if (!ready_from_sweep(state))
+				state->phase = PHASE_END;
+		}
+		else
+			return false;
+	}
+	return true;
+}
+
+/* Marks the TID that was handed out last as dead to everyone, if its place still holds it. A hint, not logged. */
+static void
+kill_prior(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+	ReadyTid   *prior;
+	Buffer		buffer;
+	VxSlot	   *slot;
+
+	if (state->tid_next == 0)
+		return;
+	prior = &state->tids[state->tid_next - 1];
+	if (prior->position < 0)
+		return;
+	slot = vecgraph_lock_slot(&state->store, state->node, BUFFER_LOCK_SHARE, &buffer);
+	/* the version changes with every TID added or removed, so an unchanged one means the very same heap row */
+	if (slot->state == VX_SLOT_LIVE && slot->version == state->node_version && prior->position < slot->tid_count)
+	{
+		slot->dead_tids |= 1 << prior->position;
+		MarkBufferDirtyHint(buffer, true);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+bool
+vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
+{
+	VecGraphScan *state = scan->opaque;
+
+	if (!ScanDirectionIsForward(direction))
+		elog(ERROR, "vecgraph index can only be scanned forward");
+	if (state->phase == PHASE_START)
+		start_search(scan);
+	else if (scan->kill_prior_tuple)
+		kill_prior(scan);
+
+	if (state->tid_next == state->tid_count && !fetch_tids(scan))
+		return false;
+	scan->xs_heaptid = state->tids[state->tid_next++].tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	state->tuples++;
+	return true;
+}

@@ -1,0 +1,658 @@
+/*
+ * vecgraph_vacuum.c: removing dead rows and leading the graph around the nodes that they leave empty.
+ *
+ *   pass 1   sequential: dead heap TIDs are removed; a node that has none left becomes deleted, still a stepping stone
+ *   barrier  inserts that may have seen such a node alive are waited out; those that come later will not link to it
+ *   chains   slots of heap TIDs that became empty, or never got into a chain, are taken out
+ *   pass 2   sequential: live nodes that point to deleted ones get the nearest live neighbours of those instead; live nodes
+ *            that nobody leads to (a crash between two records of an insert) are linked again
+ *   entries  entry nodes that are deleted are replaced
+ *   pass 3   deleted nodes, which nobody points to now, become free slots
+ *
+ * A vacuum that is interrupted leaves deleted nodes behind; the next one finds them in pass 1 and goes on with them.
+ */
+#include "am/vecgraph.h"
+
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+
+/* A slot of heap TIDs that pass 1 met. */
+typedef struct TidSlotSeen
+{
+	VxNodeId	owner;
+	VxNodeId	slot;
+} TidSlotSeen;
+
+typedef struct VecGraphVacuum
+{
+	IndexVacuumInfo *info;
+	IndexBulkDeleteResult *stats;
+	IndexBulkDeleteCallback callback;
+	void	   *callback_state;
+	VecGraphStore store;
+	VxLinker	linker;
+	MemoryContext context;
+	BlockNumber blocks;			/* as far as pass 1 got */
+
+	VxVisited	dead;			/* deleted nodes, which this vacuum will free */
+	uint32		dead_count;
+	VxVisited	live;			/* live nodes met in pass 2 */
+	VxVisited	linked;			/* nodes that a live node points to */
+
+	TidSlotSeen *tid_slots;
+	uint32		tid_slot_count;
+	uint32		tid_slot_capacity;
+} VecGraphVacuum;
+
+static bool
+is_dead(void *context, VxNodeId id)
+{
+	return vx_visited_has(&((VecGraphVacuum *) context)->dead, id);
+}
+
+static void
+mark_dead(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	if (vx_visited_add(&vacuum->dead, id))
+		vacuum->dead_count++;
+}
+
+static bool
+tid_is_dead(VecGraphVacuum *vacuum, const VxHeapTid *tid)
+{
+	ItemPointerData item;
+
+	vecgraph_tid_get(tid, &item);
+	return vacuum->callback(&item, vacuum->callback_state);
+}
+
+/* Removes the dead ones of n TIDs by moving the others up; returns how many stay. write false only counts. */
+static int
+sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, int n, bool write)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!tid_is_dead(vacuum, &tids[i]))
+		{
+			if (write)
+				tids[kept] = tids[i];
+			kept++;
+		}
+	return kept;
+}
+
+/* Whether a page has dead TIDs; called with a share lock. */
+static bool
+page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
+{
+	const VxGeometry *g = &vacuum->store.geometry;
+
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		VxTidSlot  *more = (VxTidSlot *) slot;
+
+		if (slot->state == VX_SLOT_LIVE
+			&& sweep_tids(vacuum, slot->tids, slot->tid_count, false) < slot->tid_count)
+			return true;
+		if (slot->state == VX_SLOT_TIDS && sweep_tids(vacuum, more->tids, more->tid_count, false) < more->tid_count)
+			return true;
+	}
+	return false;
+}
+
+/* Removes dead TIDs from a page image. */
+static void
+remove_dead_tids(VecGraphVacuum *vacuum, Page page)
+{
+	const VxGeometry *g = &vacuum->store.geometry;
+
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+
+		if (slot->state == VX_SLOT_LIVE)
+		{
+			int			kept = sweep_tids(vacuum, slot->tids, slot->tid_count, true);
+
+			if (kept == slot->tid_count)
+				continue;
+			vacuum->stats->tuples_removed += slot->tid_count - kept;
+			memset(slot->tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
+			slot->tid_count = kept;
+			slot->dead_tids = 0;
+			slot->version++;
+			if (kept == 0 && slot->chain == VX_NO_NODE)
+				slot->state = VX_SLOT_DELETED;
+		}
+		else if (slot->state == VX_SLOT_TIDS)
+		{
+			VxTidSlot  *more = (VxTidSlot *) slot;
+			int			kept = sweep_tids(vacuum, more->tids, more->tid_count, true);
+
+			if (kept == more->tid_count)
+				continue;
+			vacuum->stats->tuples_removed += more->tid_count - kept;
+			more->tid_count = kept;
+			more->version++;
+		}
+	}
+}
+
+static void
+remember_tid_slot(VecGraphVacuum *vacuum, VxNodeId owner, VxNodeId slot)
+{
+	if (vacuum->tid_slot_count == vacuum->tid_slot_capacity)
+	{
+		vacuum->tid_slot_capacity = Max(256, vacuum->tid_slot_capacity * 2);
+		vacuum->tid_slots = vx_resize(&vacuum->store.mem, vacuum->tid_slots,
+									  vacuum->tid_slot_capacity * sizeof(TidSlotSeen));
+	}
+	vacuum->tid_slots[vacuum->tid_slot_count++] = (TidSlotSeen)
+	{
+		.owner = owner,.slot = slot
+	};
+}
+
+/* Notes what is on a page after its dead TIDs are gone; called with a lock. */
+static void
+take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
+{
+	const VxGeometry *g = &vacuum->store.geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
+
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+
+		if (slot->state == VX_SLOT_DELETED)
+			mark_dead(vacuum, first + i);
+		else if (slot->state == VX_SLOT_LIVE)
+			vacuum->stats->num_index_tuples += slot->tid_count;
+		else if (slot->state == VX_SLOT_TIDS)
+		{
+			vacuum->stats->num_index_tuples += ((VxTidSlot *) slot)->tid_count;
+			remember_tid_slot(vacuum, ((VxTidSlot *) slot)->owner, first + i);
+		}
+	}
+}
+
+/* Reads and locks a node page for one of the passes; false for other pages and a last page that was never filled. */
+static bool
+lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
+{
+	VecGraphStore *store = &vacuum->store;
+	const VxGeometry *g = &store->geometry;
+
+	vecidx_vacuum_delay_point();
+	if (!vx_block_has_nodes(g, block))
+		return false;
+	*buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	LockBuffer(*buffer, mode);
+	if (PageIsNew(BufferGetPage(*buffer)) && block + 1 >= RelationGetNumberOfBlocks(store->index))
+	{
+		UnlockReleaseBuffer(*buffer);
+		return false;
+	}
+	vecgraph_check_node_page(store->index, *buffer, g);
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		const char *wrong = vx_slot_check(g, vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), i), VX_NO_NODE, false);
+
+		if (wrong != NULL)
+			vecgraph_corrupted(store->index, block, i, wrong);
+	}
+	return true;
+}
+
+static void
+pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
+{
+	Buffer		buffer;
+	Page		page;
+
+	if (!lock_page(vacuum, block, BUFFER_LOCK_SHARE, &buffer))
+		return;
+	page = BufferGetPage(buffer);
+	if (page_has_dead_tids(vacuum, page))
+	{
+		GenericXLogState *xlog;
+
+		/* between the locks TIDs may be added, but only this vacuum removes any */
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		xlog = GenericXLogStart(vacuum->store.index);
+		remove_dead_tids(vacuum, GenericXLogRegisterBuffer(xlog, buffer, 0));
+		GenericXLogFinish(xlog);
+	}
+	take_stock(vacuum, block, page);
+	UnlockReleaseBuffer(buffer);
+}
+
+static void
+pass1(VecGraphVacuum *vacuum)
+{
+	BlockNumber block = vacuum->store.geometry.first_segment;
+
+	/* pages that are added meanwhile count, too: validation of a concurrent build wants every TID */
+	for (;;)
+	{
+		vacuum->blocks = RelationGetNumberOfBlocks(vacuum->store.index);
+		if (block >= vacuum->blocks)
+			break;
+		for (; block < vacuum->blocks; block++)
+			pass1_page(vacuum, block);
+	}
+}
+
+/* ---- chains ---- */
+
+/* Next link of a node or slot, with its state as it is now. */
+static VxNodeId
+read_chain(VecGraphVacuum *vacuum, VxNodeId id, VxSlotState *state, bool *empty)
+{
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(&vacuum->store, id, BUFFER_LOCK_SHARE, &buffer);
+	VxNodeId	next = slot->state == VX_SLOT_FREE || slot->state == VX_SLOT_DELETED ? VX_NO_NODE : slot->chain;
+
+	*state = slot->state;
+	*empty = slot->state == VX_SLOT_TIDS && ((VxTidSlot *) slot)->tid_count == 0;
+	UnlockReleaseBuffer(buffer);
+	return next;
+}
+
+/*
+ * Takes an empty slot out of a chain: previous gets its link, and the slot becomes deleted, in one record. Pages are locked
+ * in block order. Returns false if the slot is not empty, or previous does not lead to it, any more.
+ */
+static bool
+unlink_tid_slot(VecGraphVacuum *vacuum, VxNodeId previous, VxNodeId victim)
+{
+	VecGraphStore *store = &vacuum->store;
+	const VxGeometry *g = &store->geometry;
+	BlockNumber block_a = vx_id_block(g, Min(previous, victim));
+	BlockNumber block_b = vx_id_block(g, Max(previous, victim));
+	Buffer		a = ReadBuffer(store->index, block_a);
+	Buffer		b = block_a == block_b ? InvalidBuffer : ReadBuffer(store->index, block_b);
+	GenericXLogState *xlog = GenericXLogStart(store->index);
+	Page		page_a;
+	Page		page_b;
+	VxSlot	   *from;
+	VxTidSlot  *gone;
+	bool		done;
+
+	LockBuffer(a, BUFFER_LOCK_EXCLUSIVE);
+	if (b != InvalidBuffer)
+		LockBuffer(b, BUFFER_LOCK_EXCLUSIVE);
+	page_a = GenericXLogRegisterBuffer(xlog, a, 0);
+	page_b = b == InvalidBuffer ? page_a : GenericXLogRegisterBuffer(xlog, b, 0);
+	from = vx_slot(g, vecgraph_page_body(previous < victim ? page_a : page_b), vx_id_slot(g, previous));
+	gone = (VxTidSlot *) vx_slot(g, vecgraph_page_body(previous < victim ? page_b : page_a), vx_id_slot(g, victim));
+
+	done = from->chain == victim && gone->state == VX_SLOT_TIDS && gone->tid_count == 0;
+	if (done)
+	{
+		from->chain = gone->chain;
+		from->version++;
+		if (from->state == VX_SLOT_LIVE && from->tid_count == 0 && from->chain == VX_NO_NODE)
+			from->state = VX_SLOT_DELETED;
+		if (from->state == VX_SLOT_DELETED)
+			mark_dead(vacuum, previous);
+		vx_slot_clear(g, (VxSlot *) gone);
+		((VxSlot *) gone)->state = VX_SLOT_DELETED;
+		mark_dead(vacuum, victim);
+		GenericXLogFinish(xlog);
+	}
+	else
+		GenericXLogAbort(xlog);
+	if (b != InvalidBuffer)
+		UnlockReleaseBuffer(b);
+	UnlockReleaseBuffer(a);
+	return done;
+}
+
+/* Turns a slot of TIDs that is in no chain into a deleted one: an insert that failed left it. */
+static void
+drop_orphan(VecGraphVacuum *vacuum, VxNodeId id, VxNodeId owner)
+{
+	VecGraphStore *store = &vacuum->store;
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+
+	if (slot->state == VX_SLOT_TIDS && slot->owner == owner)
+	{
+		GenericXLogState *xlog = GenericXLogStart(store->index);
+		VxSlot	   *orphan = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+
+		vx_slot_clear(g, orphan);
+		orphan->state = VX_SLOT_DELETED;
+		GenericXLogFinish(xlog);
+		mark_dead(vacuum, id);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+static int
+compare_tid_slots(const void *left, const void *right)
+{
+	const TidSlotSeen *a = left;
+	const TidSlotSeen *b = right;
+
+	if (a->owner != b->owner)
+		return a->owner < b->owner ? -1 : 1;
+	return a->slot < b->slot ? -1 : a->slot > b->slot;
+}
+
+/* Walks the chain of a node, takes out what is empty, and adds the slots it has to in_chain. */
+static void
+trim_chain(VecGraphVacuum *vacuum, VxNodeId owner, VxVisited *in_chain)
+{
+	VxNodeId	previous = owner;
+	VxSlotState state;
+	bool		empty;
+	VxNodeId	next = read_chain(vacuum, owner, &state, &empty);
+
+	if (state != VX_SLOT_LIVE)
+		return;
+	while (next != VX_NO_NODE)
+	{
+		VxNodeId	here = next;
+
+		vecidx_vacuum_delay_point();
+		next = read_chain(vacuum, here, &state, &empty);
+		if (state != VX_SLOT_TIDS || !vx_visited_add(in_chain, here))
+			vecgraph_corrupted(vacuum->store.index, vx_id_block(&vacuum->store.geometry, here),
+							   vx_id_slot(&vacuum->store.geometry, here), "a chain of heap TIDs is broken");
+		if (!empty)
+			previous = here;
+		else if (!unlink_tid_slot(vacuum, previous, here))
+		{
+			/* an insert got in between, at the head or into this slot: what is left is for the next vacuum */
+			previous = here;
+		}
+	}
+}
+
+static void
+trim_chains(VecGraphVacuum *vacuum)
+{
+	VxVisited	in_chain;
+
+	if (vacuum->tid_slot_count == 0)
+		return;
+	qsort(vacuum->tid_slots, vacuum->tid_slot_count, sizeof(TidSlotSeen), compare_tid_slots);
+	vx_visited_init(&in_chain, &vacuum->store.mem);
+	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
+		if (i == 0 || vacuum->tid_slots[i].owner != vacuum->tid_slots[i - 1].owner)
+			trim_chain(vacuum, vacuum->tid_slots[i].owner, &in_chain);
+	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
+		if (!vx_visited_has(&in_chain, vacuum->tid_slots[i].slot))
+			drop_orphan(vacuum, vacuum->tid_slots[i].slot, vacuum->tid_slots[i].owner);
+	vx_visited_free(&in_chain);
+}
+
+/* ---- pass 2 ---- */
+
+/* Notes the live nodes of a page and what they point to, and collects those that point to dead ones into ids. */
+static uint32
+survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
+{
+	const VxGeometry *g = &vacuum->store.geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		bool		to_repair = false;
+
+		if (slot->state != VX_SLOT_LIVE)
+			continue;
+		vx_visited_add(&vacuum->live, first + i);
+		for (int j = 0; j < slot->degree; j++)
+		{
+			vx_visited_add(&vacuum->linked, slot->edges[j]);
+			to_repair |= is_dead(vacuum, slot->edges[j]);
+		}
+		if (to_repair)
+			ids[n++] = first + i;
+	}
+	return n;
+}
+
+static void
+pass2(VecGraphVacuum *vacuum)
+{
+	VecGraphStore *store = &vacuum->store;
+	BlockNumber blocks = RelationGetNumberOfBlocks(store->index);
+	VxNodeId   *ids = palloc(store->geometry.nodes_per_page * sizeof(VxNodeId));
+
+	for (BlockNumber block = store->geometry.first_segment; block < blocks; block++)
+	{
+		Buffer		buffer;
+		uint32		n;
+
+		if (!lock_page(vacuum, block, BUFFER_LOCK_SHARE, &buffer))
+			continue;
+		n = survey_page(vacuum, block, BufferGetPage(buffer), ids);
+		UnlockReleaseBuffer(buffer);
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint32		remaining;
+			VxStatus	status = vx_link_repair(&vacuum->linker, &store->base, ids[i], is_dead, vacuum, &remaining);
+
+			if (status == VX_CONFLICT)
+				ereport(ERROR,
+						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						 errmsg("could not repair a node of index \"%s\" because it kept changing",
+								RelationGetRelationName(store->index)),
+						 errhint("Run VACUUM again.")));
+			if (status == VX_OK && remaining == 0)
+				vecgraph_relink(store, &vacuum->linker, ids[i]);
+		}
+	}
+	pfree(ids);
+}
+
+/* Links live nodes that nobody led to when pass 2 came by. */
+static void
+relink_lost(VecGraphVacuum *vacuum)
+{
+	VecGraphStore *store = &vacuum->store;
+	uint32		bound = vx_id_bound(&store->geometry, RelationGetNumberOfBlocks(store->index));
+
+	for (uint32 i = 0; i < store->meta.entry_count; i++)
+		vx_visited_add(&vacuum->linked, store->meta.entries[i]);
+	for (VxNodeId id = 0; id < bound; id++)
+		if (vx_visited_has(&vacuum->live, id) && !vx_visited_has(&vacuum->linked, id))
+		{
+			vecidx_vacuum_delay_point();
+			vecgraph_relink(store, &vacuum->linker, id);
+		}
+}
+
+/* ---- entries ---- */
+
+static bool
+is_live(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VxEdges		edges;
+
+	return !is_dead(vacuum, id)
+		&& vacuum->store.base.ops->read_edges(&vacuum->store.base, id, &edges) == VX_OK && edges.live;
+}
+
+/* A live node to stand in for a deleted entry: the nearest of its neighbours, or VX_NO_NODE. */
+static VxNodeId
+heir_of(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VxEdges		edges;
+
+	if (vacuum->store.base.ops->read_edges(&vacuum->store.base, id, &edges) != VX_OK)
+		return VX_NO_NODE;
+	for (uint32 i = 0; i < edges.count; i++)
+		if (is_live(vacuum, edges.ids[i]))
+			return edges.ids[i];
+	return VX_NO_NODE;
+}
+
+static VxNodeId
+any_live_node(VecGraphVacuum *vacuum)
+{
+	uint32		bound = vx_id_bound(&vacuum->store.geometry, vacuum->blocks);
+
+	for (VxNodeId id = 0; id < bound; id++)
+		if (vx_visited_has(&vacuum->live, id) && is_live(vacuum, id))
+			return id;
+	return VX_NO_NODE;
+}
+
+static void
+replace_entries(VecGraphVacuum *vacuum)
+{
+	VecGraphStore *store = &vacuum->store;
+
+	for (;;)
+	{
+		VxNodeId	entries[VX_MAX_ENTRIES] = {0};
+		uint32		n = 0;
+		bool		changed = false;
+		bool		same;
+		Buffer		buffer;
+		VxMeta	   *meta;
+
+		vecgraph_store_refresh(store);
+		for (uint32 i = 0; i < store->meta.entry_count; i++)
+		{
+			VxNodeId	id = store->meta.entries[i];
+			bool		known = false;
+
+			if (!is_live(vacuum, id))
+			{
+				id = heir_of(vacuum, id);
+				changed = true;
+			}
+			for (uint32 j = 0; j < n; j++)
+				known |= entries[j] == id;
+			if (id != VX_NO_NODE && !known)
+				entries[n++] = id;
+		}
+		if (n == 0 && (entries[0] = any_live_node(vacuum)) != VX_NO_NODE)
+		{
+			n = 1;
+			changed = true;
+		}
+		if (n == 0)
+			entries[0] = 0;
+		if (!changed)
+			return;
+
+		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		meta = vecgraph_page_body(BufferGetPage(buffer));
+		same = meta->entry_count == store->meta.entry_count
+			&& memcmp(meta->entries, store->meta.entries, sizeof(entries)) == 0;
+		if (same)
+		{
+			GenericXLogState *xlog = GenericXLogStart(store->index);
+
+			meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+			meta->entry_count = n;
+			memcpy(meta->entries, entries, sizeof(entries));
+			GenericXLogFinish(xlog);
+		}
+		UnlockReleaseBuffer(buffer);
+		if (same)
+			return;
+	}
+}
+
+/* ---- pass 3 ---- */
+
+static void
+pass3(VecGraphVacuum *vacuum)
+{
+	VecGraphStore *store = &vacuum->store;
+	const VxGeometry *g = &store->geometry;
+
+	/* from back to front, so that the list of free pages begins with the first ones */
+	for (BlockNumber block = vacuum->blocks; block-- > g->first_segment;)
+	{
+		bool		any = false;
+
+		if (!vx_block_has_nodes(g, block))
+			continue;
+		for (uint32 i = 0; i < g->nodes_per_page; i++)
+			any |= is_dead(vacuum, vx_block_first_id(g, block) + i);
+		if (!any)
+			continue;
+		vecidx_vacuum_delay_point();
+		vecgraph_free_slots(store, block, is_dead, vacuum);
+	}
+}
+
+IndexBulkDeleteResult *
+vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback callback,
+					void *callback_state)
+{
+	VecGraphVacuum vacuum = {0};
+	MemoryContext old_context;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	/* several calls of one vacuum each see the whole index */
+	stats->num_index_tuples = 0;
+
+	vacuum.info = info;
+	vacuum.stats = stats;
+	vacuum.callback = callback;
+	vacuum.callback_state = callback_state;
+	vacuum.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph vacuum", ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(vacuum.context);
+	vecgraph_store_open(&vacuum.store, info->index, vacuum.context);
+	vacuum.store.strategy = info->strategy;
+	vacuum.store.vacuuming = true;
+	vx_linker_init(&vacuum.linker, &vacuum.store.mem);
+	vx_visited_init(&vacuum.dead, &vacuum.store.mem);
+	vx_visited_init(&vacuum.live, &vacuum.store.mem);
+	vx_visited_init(&vacuum.linked, &vacuum.store.mem);
+
+	pass1(&vacuum);
+	if (vacuum.dead_count > 0 || vacuum.tid_slot_count > 0)
+	{
+		LockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+		UnlockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+		trim_chains(&vacuum);
+	}
+	if (vacuum.dead_count > 0)
+	{
+		pass2(&vacuum);
+		replace_entries(&vacuum);
+		relink_lost(&vacuum);
+		pass3(&vacuum);
+	}
+
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(vacuum.context);
+	return stats;
+}
+
+IndexBulkDeleteResult *
+vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	if (info->analyze_only)
+		return stats;
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = true;
+	}
+	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	return stats;
+}

@@ -1,0 +1,36 @@
+/*
+ * vx_distance.h: distance kernels over float32 arrays, chosen once for the processor.
+ *
+ * All functions take two arrays of n floats (n may be 0, no alignment needed) that do not change during the call, and
+ * are free of side effects. Results for finite inputs may be infinite or, from infinities that cancel, NaN: callers
+ * that sort decide what that means.
+ *
+ * Bit rule: within one kernel table, cosine_parts() gives exactly the floats that inner_product() and norm_squared()
+ * give, so a caller may keep a vector's norm and still agree with the operator to the last bit.
+ */
+#ifndef VX_DISTANCE_H
+#define VX_DISTANCE_H
+
+#include <stddef.h>
+
+typedef struct VxKernels
+{
+	const char *name;			/* "scalar", "avx2", "avx512", "neon" */
+	float		(*l2_squared) (const float *a, const float *b, size_t n);		/* sum (a-b)^2 */
+	float		(*inner_product) (const float *a, const float *b, size_t n);	/* sum a*b */
+	float		(*l1) (const float *a, const float *b, size_t n);				/* sum |a-b| */
+	float		(*norm_squared) (const float *a, size_t n);						/* sum a*a */
+	void		(*cosine_parts) (const float *a, const float *b, size_t n,
+								 float *dot, float *norm2_a, float *norm2_b);	/* all three in one pass */
+} VxKernels;
+
+/* The table in use. Points to the scalar kernels until vx_kernels_select() has run, so it is never NULL. */
+extern const VxKernels *vx_kernels;
+
+/* Chooses the fastest table that this processor runs; called once when the library is loaded. Returns the choice. */
+const VxKernels *vx_kernels_select(void);
+
+/* For tests and benchmarks: the i-th table that this processor can run (0 is scalar), or NULL past the last. */
+const VxKernels *vx_kernels_available(int i);
+
+#endif							/* VX_DISTANCE_H */

@@ -1,0 +1,126 @@
+/*
+ * vx_distance_template.h: the kernels over vector registers, written once for all instruction sets.
+ *
+ * The including file defines
+ *   VEC           a register of VEC_FLOATS floats
+ *   v_zero() v_load(p) v_load_part(p, n) v_sub(a, b) v_add(a, b) v_fma(a, b, c) = a*b+c, v_abs(a), v_sum(a)
+ *   VX_TABLE      the name of the table, and VX_NAME its string
+ * v_load_part reads n < VEC_FLOATS floats and nothing beyond, the rest is zero.
+ *
+ * Four accumulators hide the latency of the fused multiply-add. Every sum has the same shape, so cosine_parts gives the
+ * very floats that the single sums give (the bit rule of vx_distance.h).
+ */
+#include <string.h>
+
+/* One sum over a and b, STEP being the accumulation of one register. */
+#define VX_SUM(STEP) \
+	do { \
+		VEC			s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(); \
+		size_t		i = 0; \
+		for (; i + 4 * VEC_FLOATS <= n; i += 4 * VEC_FLOATS) \
+		{ \
+			s0 = STEP(s0, v_load(a + i), v_load(b + i)); \
+			s1 = STEP(s1, v_load(a + i + VEC_FLOATS), v_load(b + i + VEC_FLOATS)); \
+			s2 = STEP(s2, v_load(a + i + 2 * VEC_FLOATS), v_load(b + i + 2 * VEC_FLOATS)); \
+			s3 = STEP(s3, v_load(a + i + 3 * VEC_FLOATS), v_load(b + i + 3 * VEC_FLOATS)); \
+		} \
+		for (; i + VEC_FLOATS <= n; i += VEC_FLOATS) \
+			s0 = STEP(s0, v_load(a + i), v_load(b + i)); \
+		if (i < n) \
+			s1 = STEP(s1, v_load_part(a + i, n - i), v_load_part(b + i, n - i)); \
+		return v_sum(v_add(v_add(s0, s1), v_add(s2, s3))); \
+	} while (0)
+
+static inline VEC
+step_l2(VEC sum, VEC x, VEC y)
+{
+	VEC			d = v_sub(x, y);
+
+	return v_fma(d, d, sum);
+}
+
+static inline VEC
+step_dot(VEC sum, VEC x, VEC y)
+{
+	return v_fma(x, y, sum);
+}
+
+static inline VEC
+step_l1(VEC sum, VEC x, VEC y)
+{
+	return v_add(sum, v_abs(v_sub(x, y)));
+}
+
+static float
+l2_squared(const float *a, const float *b, size_t n)
+{
+	VX_SUM(step_l2);
+}
+
+static float
+inner_product(const float *a, const float *b, size_t n)
+{
+	VX_SUM(step_dot);
+}
+
+static float
+l1(const float *a, const float *b, size_t n)
+{
+	VX_SUM(step_l1);
+}
+
+static float
+norm_squared(const float *a, size_t n)
+{
+	return inner_product(a, a, n);
+}
+
+static void
+cosine_parts(const float *a, const float *b, size_t n, float *dot, float *norm2_a, float *norm2_b)
+{
+	VEC			d[4], p[4], q[4];
+	size_t		i = 0;
+
+	for (int k = 0; k < 4; k++)
+		d[k] = p[k] = q[k] = v_zero();
+	for (; i + 4 * VEC_FLOATS <= n; i += 4 * VEC_FLOATS)
+		for (int k = 0; k < 4; k++)
+		{
+			VEC			x = v_load(a + i + (size_t) k * VEC_FLOATS);
+			VEC			y = v_load(b + i + (size_t) k * VEC_FLOATS);
+
+			d[k] = v_fma(x, y, d[k]);
+			p[k] = v_fma(x, x, p[k]);
+			q[k] = v_fma(y, y, q[k]);
+		}
+	for (; i + VEC_FLOATS <= n; i += VEC_FLOATS)
+	{
+		VEC			x = v_load(a + i);
+		VEC			y = v_load(b + i);
+
+		d[0] = v_fma(x, y, d[0]);
+		p[0] = v_fma(x, x, p[0]);
+		q[0] = v_fma(y, y, q[0]);
+	}
+	if (i < n)
+	{
+		VEC			x = v_load_part(a + i, n - i);
+		VEC			y = v_load_part(b + i, n - i);
+
+		d[1] = v_fma(x, y, d[1]);
+		p[1] = v_fma(x, x, p[1]);
+		q[1] = v_fma(y, y, q[1]);
+	}
+	*dot = v_sum(v_add(v_add(d[0], d[1]), v_add(d[2], d[3])));
+	*norm2_a = v_sum(v_add(v_add(p[0], p[1]), v_add(p[2], p[3])));
+	*norm2_b = v_sum(v_add(v_add(q[0], q[1]), v_add(q[2], q[3])));
+}
+
+const VxKernels VX_TABLE = {
+	.name = VX_NAME,
+	.l2_squared = l2_squared,
+	.inner_product = inner_product,
+	.l1 = l1,
+	.norm_squared = norm_squared,
+	.cosine_parts = cosine_parts,
+};

@@ -1,0 +1,87 @@
+/*
+ * vx_space.c: scores between points; see vx_space.h for the table.
+ */
+#include "distance/vx_space.h"
+
+#include <math.h>
+#include <string.h>
+
+static inline float
+orderable(float score)
+{
+	return isnan(score) ? INFINITY : score;
+}
+
+static double
+cosine(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	double		similarity = (double) vx_kernels->inner_product(a->x, b->x, space->dim)
+		/ sqrt((double) a->norm2 * (double) b->norm2);
+
+	/* rounding may leave [-1, 1]; the operator clamps too */
+	if (similarity > 1)
+		similarity = 1;
+	else if (similarity < -1)
+		similarity = -1;
+	return isnan(similarity) ? (double) INFINITY : 1 - similarity;
+}
+
+/* The dimension added for inner product. */
+static inline float
+added_dimension(const VxSpace *space, const VxPoint *p)
+{
+	float		rest = space->max_norm2 - p->norm2;
+
+	return rest > 0 ? sqrtf(rest) : 0;
+}
+
+void
+vx_point_set(VxPoint *point, const float *x, uint32_t dim)
+{
+	memcpy(point->x, x, sizeof(float) * dim);
+	point->norm2 = vx_kernels->norm_squared(point->x, dim);
+}
+
+float
+vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p)
+{
+	switch (space->metric)
+	{
+		case VX_METRIC_L2:
+			return orderable(vx_kernels->l2_squared(query->x, p->x, space->dim));
+		case VX_METRIC_IP:
+			return orderable(-vx_kernels->inner_product(query->x, p->x, space->dim));
+		case VX_METRIC_COSINE:
+			return (float) cosine(space, query, p);
+		case VX_METRIC_L1:
+			return orderable(vx_kernels->l1(query->x, p->x, space->dim));
+	}
+	return INFINITY;
+}
+
+float
+vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	float		added;
+
+	if (space->metric != VX_METRIC_IP)
+		return vx_space_query(space, a, b);
+	added = added_dimension(space, a) - added_dimension(space, b);
+	return orderable(vx_kernels->l2_squared(a->x, b->x, space->dim) + added * added);
+}
+
+float
+vx_space_alpha(const VxSpace *space, float alpha)
+{
+	return space->metric == VX_METRIC_L1 ? sqrtf(alpha) : alpha;
+}
+
+double
+vx_space_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
+{
+	if (space->metric == VX_METRIC_COSINE)
+		return cosine(space, query, p);
+	if (space->metric == VX_METRIC_L2)
+		return sqrt((double) vx_space_query(space, query, p));
+	return (double) vx_space_query(space, query, p);
+}

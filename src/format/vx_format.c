@@ -1,0 +1,137 @@
+/*
+ * vx_format.c: geometry and checks of index pages; see vx_format.h.
+ */
+#include "format/vx_format.h"
+
+#include <math.h>
+#include <string.h>
+
+uint32_t
+vx_record_bytes(uint32_t dim, uint32_t edge_capacity)
+{
+	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + VX_POINT_BYTES(dim));
+}
+
+uint32_t
+vx_fitting_degree(uint32_t body_bytes, uint32_t dim, uint32_t wanted, uint32_t least)
+{
+	uint32_t	fixed = vx_record_bytes(dim, 0);
+	uint32_t	room;
+
+	if (fixed >= body_bytes)
+		return 0;
+	room = (body_bytes - fixed) / (uint32_t) sizeof(VxNodeId);
+	if (room < least)
+		return 0;
+	return VX_MIN(room, wanted);
+}
+
+uint32_t
+vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
+{
+	return (body_bytes - vx_record_bytes(0, degree)) / (uint32_t) sizeof(float);
+}
+
+const char *
+vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
+{
+	if (meta->magic != VX_META_MAGIC)
+		return "the meta page is not a vecgraph meta page";
+	if (meta->format_version != VX_FORMAT_VERSION)
+		return "the format version is not supported";
+	if (meta->body_bytes != body_bytes)
+		return "the page size differs";
+	if (meta->dim < 1 || meta->dim > 16000 || meta->metric < VX_METRIC_L2 || meta->metric > VX_METRIC_L1
+		|| meta->storage != VX_STORAGE_FULL || meta->code_kind != VX_CODES_NONE || meta->code_bytes != 0
+		|| meta->max_degree < 1 || meta->max_degree > VX_MAX_DEGREE || meta->edge_capacity < meta->max_degree
+		|| meta->edge_capacity > VX_MAX_EDGES || meta->entry_count > VX_MAX_ENTRIES
+		|| meta->build_list_size < 1
+		|| !(meta->alpha >= 1 && meta->alpha <= 100) || meta->first_segment < 1 || meta->first_segment > UINT16_MAX
+		|| meta->record_bytes != vx_record_bytes(meta->dim, meta->edge_capacity)
+		|| meta->record_bytes > body_bytes)
+		return "the meta page holds impossible values";
+
+	geometry->dim = meta->dim;
+	geometry->edge_capacity = meta->edge_capacity;
+	geometry->record_bytes = meta->record_bytes;
+	geometry->body_bytes = body_bytes;
+	geometry->first_segment = meta->first_segment;
+	geometry->nodes_per_page = body_bytes / meta->record_bytes;
+	geometry->code_pages = meta->code_bytes > 0 ? 1 : 0;
+	geometry->pages_per_segment = 1;
+	if (meta->code_bytes > 0)
+		geometry->pages_per_segment = VX_MAX(1, body_bytes / meta->code_bytes / geometry->nodes_per_page);
+	geometry->tids_per_slot = (uint32_t) ((meta->record_bytes - offsetof(VxTidSlot, tids)) / sizeof(VxHeapTid));
+	return NULL;
+}
+
+uint32_t
+vx_id_bound(const VxGeometry *g, uint32_t blocks)
+{
+	uint64_t	stride = g->pages_per_segment + g->code_pages;
+	uint64_t	within;
+	uint64_t	pages;
+	uint64_t	ids;
+
+	if (blocks <= g->first_segment)
+		return 0;
+	within = blocks - g->first_segment;
+	pages = within / stride * g->pages_per_segment;
+	if (within % stride > g->code_pages)
+		pages += within % stride - g->code_pages;
+	ids = pages * g->nodes_per_page;
+	return ids < VX_NO_NODE ? (uint32_t) ids : VX_NO_NODE;
+}
+
+uint32_t
+vx_blocks_for(const VxGeometry *g, uint32_t ids)
+{
+	return ids == 0 ? g->first_segment : vx_id_block(g, ids - 1) + 1;
+}
+
+const char *
+vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep)
+{
+	const VxTidSlot *more = (const VxTidSlot *) slot;
+
+	if (slot->state == VX_SLOT_FREE)
+		return NULL;
+	if (slot->chain != VX_NO_NODE && slot->chain >= id_bound)
+		return "a chain leads out of the index";
+	if (slot->state == VX_SLOT_TIDS)
+	{
+		if (more->tid_count > g->tids_per_slot)
+			return "a slot has too many heap TIDs";
+		if (more->owner >= id_bound)
+			return "a slot belongs to a node out of the index";
+		return NULL;
+	}
+	if (slot->state != VX_SLOT_LIVE && slot->state != VX_SLOT_DELETED)
+		return "a slot has an unknown state";
+	if (slot->tid_count > VX_INLINE_TIDS)
+		return "a node has too many heap TIDs";
+	if (slot->degree > g->edge_capacity)
+		return "a node has too many edges";
+	for (uint32_t i = 0; i < slot->degree; i++)
+		if (slot->edges[i] >= id_bound)
+			return "an edge leads out of the index";
+	if (deep)
+	{
+		const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);
+
+		for (uint32_t i = 0; i < g->dim; i++)
+			if (!isfinite(point->x[i]))
+				return "a vector has elements that are not finite";
+	}
+	return NULL;
+}
+
+void
+vx_slot_clear(const VxGeometry *g, VxSlot *slot)
+{
+	uint32_t	version = slot->version;
+
+	memset(slot, 0, g->record_bytes);
+	slot->version = version + 1;
+	slot->chain = VX_NO_NODE;
+}

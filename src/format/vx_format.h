@@ -1,0 +1,228 @@
+/*
+ * vx_format.h: the index on disk. Every offset, size and page number is computed here and nowhere else.
+ *
+ * Block 0 is the meta page. Then come segments; a segment is one code page (only if code_bytes > 0) and the node pages of
+ * the ids whose codes that page holds:
+ *
+ *     block 0     1 .. first_segment-1     first_segment ...
+ *     [ meta ]    [ codebook pages ]       [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
+ *
+ * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
+ *
+ *     node page n of the index (from 0) holds ids n * nodes_per_page ... ; it is page n % pages_per_segment of segment
+ *     n / pages_per_segment.
+ *
+ * All pages are standard PostgreSQL pages: header (24 bytes), body up to pd_lower, special space (VxPageSpecial) at the end.
+ * This file speaks of the body and the special space only; integers are in the machine's byte order, as everywhere in
+ * PostgreSQL. README has the byte pictures and the version history.
+ */
+#ifndef VX_FORMAT_H
+#define VX_FORMAT_H
+
+#include "distance/vx_space.h"
+#include "graph/vx_store.h"
+
+#define VX_META_MAGIC 0x56584758	/* "VXGX" */
+
+/*
+ * Format versions:
+ *   1  meta page, segments without code pages (code kind none), full float32 vectors in the node
+ */
+#define VX_FORMAT_VERSION 1
+
+/* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
+#define VX_PAGE_META 0xA101
+#define VX_PAGE_NODES 0xA102
+#define VX_PAGE_CODES 0xA103
+#define VX_PAGE_CODEBOOK 0xA104
+
+#define VX_NO_BLOCK UINT32_MAX
+/* next_free of a page that is not in the list of pages with free slots */
+#define VX_NOT_LISTED (UINT32_MAX - 1)
+
+typedef struct VxPageSpecial
+{
+	uint32_t	next_free;		/* node pages: next page with free slots, VX_NO_BLOCK at the end, VX_NOT_LISTED */
+	uint16_t	free_slots;		/* node pages: how many slots are VX_SLOT_FREE */
+	uint16_t	kind;			/* VX_PAGE_* */
+} VxPageSpecial;
+
+/* What a node keeps inline. */
+typedef enum VxStorage
+{
+	VX_STORAGE_FULL = 1			/* float32 */
+} VxStorage;
+
+typedef enum VxCodeKind
+{
+	VX_CODES_NONE = 0
+} VxCodeKind;
+
+typedef struct VxMeta
+{
+	uint32_t	magic;
+	uint32_t	format_version;
+	uint64_t	build_id;		/* random: no two builds share it */
+	uint32_t	dim;
+	uint16_t	metric;			/* VxMetric */
+	uint16_t	max_degree;		/* R */
+	uint16_t	edge_capacity;
+	uint16_t	build_list_size;
+	float		alpha;
+	uint8_t		storage;		/* VxStorage */
+	uint8_t		code_kind;		/* VxCodeKind */
+	uint16_t	code_bytes;		/* per node, 0 without codes */
+	uint32_t	record_bytes;
+	uint32_t	body_bytes;		/* of a page: differs with the block size */
+	uint32_t	first_segment;	/* block */
+	uint32_t	code_epoch;		/* counts refits of the codes */
+	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
+	uint32_t	free_page;		/* first node page with free slots, or VX_NO_BLOCK */
+	uint32_t	entry_count;
+	uint32_t	entries[VX_MAX_ENTRIES];
+	uint32_t	reserved[16];	/* zero */
+} VxMeta;
+
+typedef enum VxSlotState
+{
+	VX_SLOT_FREE = 0,
+	VX_SLOT_LIVE = 1,			/* a node with at least one heap TID */
+	VX_SLOT_DELETED = 2,		/* a node without heap TIDs, until VACUUM has led the graph around it */
+	VX_SLOT_TIDS = 3			/* more heap TIDs of the node that it names as owner */
+} VxSlotState;
+
+/* A heap TID: block number (high half first) and offset, the bytes of PostgreSQL's ItemPointerData. */
+typedef struct VxHeapTid
+{
+	uint16_t	block_high;
+	uint16_t	block_low;
+	uint16_t	offset;
+} VxHeapTid;
+
+#define VX_INLINE_TIDS 4
+
+/* First bytes of every slot. A node's edges follow, then its point (norm and vector). */
+typedef struct VxSlot
+{
+	uint8_t		state;			/* VxSlotState */
+	uint8_t		tid_count;		/* inline heap TIDs */
+	uint16_t	degree;
+	uint32_t	version;		/* grows with every change of edges or state, also over reuse of the slot */
+	uint32_t	chain;			/* newest slot with more TIDs of this node, or VX_NO_NODE */
+	uint16_t	dead_tids;		/* bit i: inline TID i is known to be dead to everyone (a hint) */
+	uint16_t	reserved;		/* zero */
+	VxHeapTid	tids[VX_INLINE_TIDS];
+	VxNodeId	edges[];		/* [edge_capacity], nearest first but for late additions */
+} VxSlot;
+
+/* A slot in state VX_SLOT_TIDS. */
+typedef struct VxTidSlot
+{
+	uint8_t		state;			/* VX_SLOT_TIDS */
+	uint8_t		reserved1;
+	uint16_t	tid_count;
+	uint32_t	version;
+	uint32_t	chain;			/* next older slot of the chain, or VX_NO_NODE */
+	VxNodeId	owner;
+	VxHeapTid	tids[];			/* [geometry.tids_per_slot] */
+} VxTidSlot;
+
+_Static_assert(sizeof(VxPageSpecial) == 8, "special space");
+_Static_assert(sizeof(VxHeapTid) == 6, "heap TID");
+_Static_assert(offsetof(VxSlot, tids) == 16 && offsetof(VxSlot, edges) == 40, "slot header");
+_Static_assert(offsetof(VxTidSlot, tids) == 16, "TID slot header");
+_Static_assert(offsetof(VxTidSlot, version) == offsetof(VxSlot, version), "version is common to all slots");
+_Static_assert(offsetof(VxTidSlot, chain) == offsetof(VxSlot, chain), "chain is common to all slots");
+_Static_assert(offsetof(VxMeta, entries) == 64, "meta page");
+_Static_assert(sizeof(VxMeta) == 64 + 4 * VX_MAX_ENTRIES + 64, "meta page");
+
+/* What follows from the meta page by arithmetic. */
+typedef struct VxGeometry
+{
+	uint32_t	dim;
+	uint32_t	edge_capacity;
+	uint32_t	record_bytes;
+	uint32_t	body_bytes;
+	uint32_t	first_segment;
+	uint32_t	nodes_per_page;
+	uint32_t	code_pages;		/* per segment: 0 or 1 */
+	uint32_t	pages_per_segment;	/* node pages */
+	uint32_t	tids_per_slot;
+} VxGeometry;
+
+/* Bytes of a slot. */
+uint32_t	vx_record_bytes(uint32_t dim, uint32_t edge_capacity);
+
+/* The largest max degree <= wanted with which a full vector of dim fits a page body, or 0 if not even least fits. */
+uint32_t	vx_fitting_degree(uint32_t body_bytes, uint32_t dim, uint32_t wanted, uint32_t least);
+
+/* The largest dim that fits a page body with this degree. */
+uint32_t	vx_fitting_dim(uint32_t body_bytes, uint32_t degree);
+
+/*
+ * Checks a meta page and computes the geometry. Returns NULL, or what is wrong with it (a message fragment).
+ * body_bytes is what pages of this server have.
+ */
+const char *vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry);
+
+static inline uint32_t
+vx_id_block(const VxGeometry *g, VxNodeId id)
+{
+	uint32_t	page = id / g->nodes_per_page;
+
+	return g->first_segment + page / g->pages_per_segment * (g->pages_per_segment + g->code_pages)
+		+ g->code_pages + page % g->pages_per_segment;
+}
+
+static inline uint32_t
+vx_id_slot(const VxGeometry *g, VxNodeId id)
+{
+	return id % g->nodes_per_page;
+}
+
+/* Whether a block is a node page (else it is a meta, codebook or code page). */
+static inline bool
+vx_block_has_nodes(const VxGeometry *g, uint32_t block)
+{
+	return block >= g->first_segment
+		&& (block - g->first_segment) % (g->pages_per_segment + g->code_pages) >= g->code_pages;
+}
+
+/* The id of the first slot of a node page. */
+static inline VxNodeId
+vx_block_first_id(const VxGeometry *g, uint32_t block)
+{
+	uint32_t	stride = g->pages_per_segment + g->code_pages;
+	uint32_t	within = block - g->first_segment;
+
+	return (within / stride * g->pages_per_segment + within % stride - g->code_pages) * g->nodes_per_page;
+}
+
+/* One more than the largest id that an index of this many blocks can hold. */
+uint32_t	vx_id_bound(const VxGeometry *g, uint32_t blocks);
+
+/* Blocks of an index with this many ids. */
+uint32_t	vx_blocks_for(const VxGeometry *g, uint32_t ids);
+
+static inline VxSlot *
+vx_slot(const VxGeometry *g, void *body, uint32_t slot)
+{
+	return (VxSlot *) ((char *) body + (size_t) slot * g->record_bytes);
+}
+
+static inline VxPoint *
+vx_slot_point(const VxGeometry *g, VxSlot *slot)
+{
+	return (VxPoint *) (slot->edges + g->edge_capacity);
+}
+
+/*
+ * Checks one slot whatever its bytes are: state, counts, edges and chain below id_bound, norm and vector finite where
+ * they must be. Returns NULL or what is wrong. deep also looks at every element of the vector.
+ */
+const char *vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep);
+
+/* Clears a slot to VX_SLOT_FREE, keeping and advancing its version. */
+void		vx_slot_clear(const VxGeometry *g, VxSlot *slot);
+
+#endif							/* VX_FORMAT_H */

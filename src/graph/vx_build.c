@@ -1,0 +1,243 @@
+/*
+ * vx_build.c: one pass of Vamana insertion over points in memory; see vx_build.h.
+ *
+ * Points are linked in id order, which is heap order: it was as good as random order on real data, and keeps rows that
+ * lie together in the heap together in the index.
+ */
+#include "graph/vx_build.h"
+
+#include "core/vx_rng.h"
+#include "graph/vx_check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ENTRY_NODES 16
+#define ENTRY_SAMPLE 2048
+
+/* The sampled point nearest to the mean of the sample: the medoid, near enough for a place to start from. */
+static uint32_t
+nearest_to_mean(VxBuild *build, const VxNodeId *sample, uint32_t n)
+{
+	VxMemStore *store = build->store;
+	uint32_t	dim = store->space.dim;
+	const VxMem *mem = store->mem;
+	float	   *mean = vx_alloc(mem, dim * sizeof(float));
+	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(dim));
+	uint32_t	best = 0;
+	float		best_score = INFINITY;
+
+	memset(mean, 0, dim * sizeof(float));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const VxPoint *p = vx_memstore_point(store, sample[i]);
+		/* cosine looks at directions only */
+		float		weight = 1 / (float) n;
+
+		if (store->space.metric == VX_METRIC_COSINE && p->norm2 > 0)
+			weight /= sqrtf(p->norm2);
+		for (uint32_t j = 0; j < dim; j++)
+			mean[j] += p->x[j] * weight;
+	}
+	vx_point_set(point, mean, dim);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		float		score = vx_space_pair(&store->space, point, vx_memstore_point(store, sample[i]));
+
+		if (score < best_score)
+		{
+			best_score = score;
+			best = i;
+		}
+	}
+	vx_free(mem, mean);
+	vx_free(mem, point);
+	return best;
+}
+
+/*
+ * Entry nodes: the medoid, then points drawn with probability proportional to their distance from those chosen so far.
+ * Source of the drawing: Arthur, Vassilvitskii 2007, "k-means++", section 2.2.
+ */
+static void
+choose_entries(VxBuild *build, VxRng *rng)
+{
+	VxMemStore *store = build->store;
+	const VxMem *mem = store->mem;
+	uint32_t	n = VX_MIN(store->count, ENTRY_SAMPLE);
+	VxNodeId   *sample = vx_alloc(mem, n * sizeof(VxNodeId));
+	float	   *nearest = vx_alloc(mem, n * sizeof(float));
+	uint32_t	pick;
+
+	/* one point from each of n equal stretches */
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	low = (uint32_t) ((uint64_t) store->count * i / n);
+		uint32_t	high = (uint32_t) ((uint64_t) store->count * (i + 1) / n);
+
+		sample[i] = low + vx_rng_below(rng, high - low);
+		nearest[i] = INFINITY;
+	}
+
+	pick = nearest_to_mean(build, sample, n);
+	for (uint32_t entries = 1;; entries++)
+	{
+		double		total = 0;
+		double		target;
+
+		store->entry_ids[store->entry_count++] = sample[pick];
+		if (entries == VX_MIN(ENTRY_NODES, n))
+			break;
+		for (uint32_t i = 0; i < n; i++)
+		{
+			float		score = vx_space_pair(&store->space, vx_memstore_point(store, sample[pick]),
+											  vx_memstore_point(store, sample[i]));
+
+			nearest[i] = VX_MIN(nearest[i], VX_MAX(score, 0));
+			if (i == pick)
+				nearest[i] = 0;
+			if (isfinite(nearest[i]))
+				total += (double) nearest[i];
+		}
+		if (!(total > 0))
+			break;
+		target = vx_rng_unit(rng) * total;
+		for (pick = 0; pick < n - 1; pick++)
+		{
+			if (isfinite(nearest[pick]))
+				target -= (double) nearest[pick];
+			if (target < 0 && nearest[pick] > 0)
+				break;
+		}
+		if (!(nearest[pick] > 0))
+			break;
+	}
+	vx_free(mem, sample);
+	vx_free(mem, nearest);
+}
+
+static bool
+is_entry(const VxMemStore *store, VxNodeId id)
+{
+	for (uint32_t i = 0; i < store->entry_count; i++)
+		if (store->entry_ids[i] == id)
+			return true;
+	return false;
+}
+
+static void
+link_point(VxBuild *build, VxNodeId id)
+{
+	VxStore    *base = &build->store->base;
+	VxQuery		query = {.point = vx_memstore_point(build->store, id),.linking = true};
+	VxEdges		before;
+
+	vx_link_choose(&build->linker, base, &query, build->list_size, id);
+	base->ops->read_edges(base, id, &before);
+	base->ops->replace_edges(base, id, before.version, build->linker.edges.ids, build->linker.edges.count);
+	vx_link_back(&build->linker, base, id);
+}
+
+void
+vx_build_begin(VxBuild *build, VxMemStore *store, uint32_t list_size, uint64_t seed)
+{
+	VxRng		rng = {seed};
+	uint32_t	entries;
+
+	memset(build, 0, sizeof(*build));
+	build->store = store;
+	build->list_size = list_size;
+	vx_linker_init(&build->linker, store->mem);
+	if (store->count == 0)
+		return;
+
+	choose_entries(build, &rng);
+
+	/* Entries are linked first, each to those before it: a search for any point starts from all of them. */
+	entries = store->entry_count;
+	for (store->entry_count = 1; store->entry_count < entries; store->entry_count++)
+		link_point(build, store->entry_ids[store->entry_count]);
+}
+
+bool
+vx_build_step(VxBuild *build)
+{
+	VxMemStore *store = build->store;
+
+	while (build->next < store->count && is_entry(store, build->next))
+		build->next++;
+	if (build->next == store->count)
+		return false;
+	link_point(build, build->next++);
+	return true;
+}
+
+/*
+ * Hangs an unreachable node into the graph: an edge from the nearest reachable node that has room, else in place of the
+ * last (farthest) edge of the nearest one. Returns whether it did.
+ */
+static bool
+attach(VxBuild *build, VxNodeId id, const VxVisited *reached)
+{
+	VxStore    *base = &build->store->base;
+	VxSearch   *search = &build->linker.search;
+	VxQuery		query = {.point = vx_memstore_point(build->store, id),.linking = true};
+	VxEdges		edges;
+
+	vx_search_begin(search, base, &query, build->list_size, 0);
+	vx_search_converge(search);
+	for (int pass = 0; pass < 2; pass++)
+		for (uint32_t i = 0; i < search->count; i++)
+		{
+			VxNodeId	from = search->list[i].id;
+
+			if (from == id || !vx_visited_has(reached, from)
+				|| base->ops->read_edges(base, from, &edges) != VX_OK)
+				continue;
+			if (edges.count < base->max_degree)
+				edges.ids[edges.count++] = id;
+			else if (pass == 1)
+				edges.ids[edges.count - 1] = id;
+			else
+				continue;
+			return base->ops->replace_edges(base, from, edges.version, edges.ids, edges.count) == VX_OK;
+		}
+	return false;
+}
+
+uint32_t
+vx_build_finish(VxBuild *build)
+{
+	VxMemStore *store = build->store;
+	VxStore    *base = &store->base;
+	VxVisited	reached;
+	uint32_t	unreachable = 0;
+
+	for (VxNodeId id = 0; id < store->count; id++)
+	{
+		base->ops->poll(base);
+		vx_link_trim(&build->linker, base, id, base->max_degree);
+	}
+
+	vx_visited_init(&reached, store->mem);
+	/* Replacing an edge may cut off others, so look again; a few rounds have always been enough. */
+	for (int round = 0; round < 4; round++)
+	{
+		vx_visited_clear(&reached);
+		unreachable = 0;
+		vx_check_reach(base, store->mem, store->count, &reached);
+		for (VxNodeId id = 0; id < store->count; id++)
+		{
+			if (vx_visited_has(&reached, id))
+				continue;
+			unreachable++;
+			if (attach(build, id, &reached))
+				vx_check_reach_from(base, store->mem, store->count, &reached, id);
+		}
+		if (unreachable == 0)
+			break;
+	}
+	vx_visited_free(&reached);
+	vx_linker_free(&build->linker);
+	return unreachable;
+}

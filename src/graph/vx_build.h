@@ -1,0 +1,32 @@
+/*
+ * vx_build.h: turns the unlinked points of a memory store into a Vamana graph.
+ */
+#ifndef VX_BUILD_H
+#define VX_BUILD_H
+
+#include "graph/vx_memstore.h"
+
+typedef struct VxBuild
+{
+	VxMemStore *store;
+	VxLinker	linker;
+	uint32_t	list_size;		/* L in build */
+	uint32_t	next;			/* next point to link, in id order */
+} VxBuild;
+
+/*
+ * Prepares linking: chooses the entry nodes (the point nearest the mean, and spread points) and links them.
+ * list_size is L in build; seed makes the sample from which entries are chosen reproducible.
+ */
+void		vx_build_begin(VxBuild *build, VxMemStore *store, uint32_t list_size, uint64_t seed);
+
+/* Links the next point; returns false when all are linked. */
+bool		vx_build_step(VxBuild *build);
+
+/*
+ * Ends the build: prunes lists down to max degree, and gives every node that cannot be reached from the entries an edge
+ * from its nearest reachable node. Returns how many nodes stay unreachable (0 but for pathological degree limits).
+ */
+uint32_t	vx_build_finish(VxBuild *build);
+
+#endif							/* VX_BUILD_H */

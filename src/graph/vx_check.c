@@ -1,0 +1,54 @@
+/*
+ * vx_check.c: breadth-first reachability over any store.
+ */
+#include "graph/vx_check.h"
+
+static uint32_t
+reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, const VxNodeId *starts, uint32_t n)
+{
+	uint32_t	capacity = 1024;
+	VxNodeId   *stack = vx_alloc(mem, capacity * sizeof(VxNodeId));
+	VxEdges    *edges = vx_alloc(mem, sizeof(VxEdges));
+	uint32_t	depth = 0;
+	uint32_t	count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (starts[i] < bound && vx_visited_add(reached, starts[i]))
+			stack[depth++] = starts[i];
+
+	while (depth > 0)
+	{
+		VxNodeId	id = stack[--depth];
+
+		store->ops->poll(store);
+		if (store->ops->read_edges(store, id, edges) != VX_OK)
+			continue;
+		count++;
+		if (depth + edges->count > capacity)
+		{
+			capacity = VX_MAX(capacity * 2, depth + edges->count);
+			stack = vx_resize(mem, stack, (size_t) capacity * sizeof(VxNodeId));
+		}
+		for (uint32_t i = 0; i < edges->count; i++)
+			if (edges->ids[i] < bound && vx_visited_add(reached, edges->ids[i]))
+				stack[depth++] = edges->ids[i];
+	}
+	vx_free(mem, stack);
+	vx_free(mem, edges);
+	return count;
+}
+
+uint32_t
+vx_check_reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached)
+{
+	VxNodeId	entries[VX_MAX_ENTRIES];
+	uint32_t	n = store->ops->entries(store, entries);
+
+	return reach(store, mem, bound, reached, entries, n);
+}
+
+uint32_t
+vx_check_reach_from(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, VxNodeId start)
+{
+	return reach(store, mem, bound, reached, &start, 1);
+}

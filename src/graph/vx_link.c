@@ -1,0 +1,228 @@
+/*
+ * vx_link.c: linking, back-links, repair; see vx_link.h.
+ *
+ * Nothing is pruned under a lock: read, compute, write with the version that was read, and start over if somebody was
+ * faster. Attempts are bounded; a back-link that is given up costs a little recall, never correctness.
+ */
+#include "graph/vx_link.h"
+
+#include <string.h>
+
+#define MAX_ATTEMPTS 16
+
+/* How many live neighbours of a deleted node replace the edge to it. More costs time and gained nothing measurable. */
+#define HEIRS 2
+
+void
+vx_linker_init(VxLinker *linker, const VxMem *mem)
+{
+	memset(linker, 0, sizeof(*linker));
+	linker->mem = mem;
+	vx_search_init(&linker->search, mem);
+}
+
+void
+vx_linker_free(VxLinker *linker)
+{
+	vx_search_free(&linker->search);
+	vx_free(linker->mem, linker->ids);
+	vx_free(linker->mem, linker->candidates);
+	vx_free(linker->mem, (void *) linker->points.points);
+	vx_free(linker->mem, linker->points.copies);
+	vx_free(linker->mem, (void *) linker->node.points);
+	vx_free(linker->mem, linker->node.copies);
+	vx_linker_init(linker, linker->mem);
+}
+
+static void
+reserve(VxLinker *linker, uint32_t n)
+{
+	if (n <= linker->capacity)
+		return;
+	linker->ids = vx_resize(linker->mem, linker->ids, n * sizeof(VxNodeId));
+	linker->candidates = vx_resize(linker->mem, linker->candidates, n * sizeof(VxPruneCandidate));
+	linker->capacity = n;
+}
+
+void
+vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self)
+{
+	VxSearch   *search = &linker->search;
+	uint32_t	n = 0;
+
+	vx_search_begin(search, store, query, list_size, 0);
+	vx_search_converge(search);
+
+	reserve(linker, search->count);
+	for (uint32_t i = 0; i < search->count; i++)
+		if (!search->list[i].dead && search->list[i].id != self)
+		{
+			linker->ids[n] = search->list[i].id;
+			linker->candidates[n++].score = search->list[i].score;
+		}
+	linker->usable = 0;
+	store->ops->gather(store, linker->ids, n, &linker->points);
+	for (uint32_t i = 0; i < n; i++)
+		if (linker->points.points[i] != NULL)
+			linker->candidates[linker->usable++] = (VxPruneCandidate)
+			{
+				.score = linker->candidates[i].score,.id = linker->ids[i],.point = linker->points.points[i]
+			};
+	linker->edges.live = true;
+	linker->edges.count = vx_prune(store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
+}
+
+/*
+ * Chooses at most max of the n ids in linker->ids as edges of node id, into out. Returns how many, 0 if the node is gone.
+ */
+static uint32_t
+choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t max, VxNodeId *out)
+{
+	uint32_t	usable = 0;
+	const void *node;
+
+	store->ops->gather(store, &id, 1, &linker->node);
+	node = linker->node.points[0];
+	if (node == NULL)
+		return 0;
+	store->ops->gather(store, linker->ids, n, &linker->points);
+	for (uint32_t i = 0; i < n; i++)
+		if (linker->points.points[i] != NULL)
+			linker->candidates[usable++] = (VxPruneCandidate)
+			{
+				.score = store->ops->pair(store, node, linker->points.points[i]),
+				.id = linker->ids[i],.point = linker->points.points[i]
+			};
+	store->stats.compared += usable;
+	vx_prune_sort(linker->candidates, usable);
+	return vx_prune(store, linker->candidates, usable, max, out);
+}
+
+void
+vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
+{
+	VxEdges    *other = &linker->other;
+	VxNodeId	chosen[VX_MAX_EDGES];
+
+	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+	{
+		VxStatus	status = store->ops->add_edge(store, from, to);
+		uint32_t	n;
+
+		if (status != VX_FULL)
+			return;
+		if (store->ops->read_edges(store, from, other) != VX_OK)
+			return;
+		if (other->count < store->edge_capacity)
+			continue;			/* somebody pruned it meanwhile */
+
+		reserve(linker, other->count + 1);
+		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
+		linker->ids[other->count] = to;
+		n = choose_among(linker, store, from, other->count + 1, store->overflow_degree, chosen);
+		if (n == 0)
+			return;
+		status = store->ops->replace_edges(store, from, other->version, chosen, n);
+		if (status != VX_CONFLICT)
+			return;
+		store->stats.conflicts++;
+	}
+	store->stats.lost_links++;
+}
+
+void
+vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
+{
+	for (uint32_t i = 0; i < linker->edges.count; i++)
+	{
+		store->ops->poll(store);
+		vx_link_edge(linker, store, linker->edges.ids[i], id);
+	}
+}
+
+void
+vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
+{
+	VxEdges    *other = &linker->other;
+	VxNodeId	chosen[VX_MAX_EDGES];
+
+	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+	{
+		uint32_t	n;
+
+		if (store->ops->read_edges(store, id, other) != VX_OK || other->count <= max)
+			return;
+		reserve(linker, other->count);
+		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
+		n = choose_among(linker, store, id, other->count, max, chosen);
+		if (n == 0 || store->ops->replace_edges(store, id, other->version, chosen, n) != VX_CONFLICT)
+			return;
+		store->stats.conflicts++;
+	}
+}
+
+/* Appends candidate to ids [n] unless it is there; returns the new n. */
+static uint32_t
+add_once(VxNodeId *ids, uint32_t n, VxNodeId candidate)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] == candidate)
+			return n;
+	ids[n] = candidate;
+	return n + 1;
+}
+
+VxStatus
+vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
+			   void *context, uint32_t *remaining)
+{
+	VxEdges    *own = &linker->edges;
+	VxEdges    *other = &linker->other;
+
+	*remaining = 0;
+	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+	{
+		uint32_t	n = 0;
+		VxStatus	status;
+		VxNodeId	chosen[VX_MAX_EDGES];
+		const VxNodeId *edges;
+
+		if (store->ops->read_edges(store, id, own) != VX_OK || !own->live)
+			return VX_GONE;
+		reserve(linker, own->count * (HEIRS + 1) + 1);
+		for (uint32_t i = 0; i < own->count; i++)
+			if (!is_dead(context, own->ids[i]))
+				linker->ids[n++] = own->ids[i];
+		*remaining = n;
+		if (n == own->count)
+			return VX_OK;
+
+		/* The edges of a node are nearest first (but for late additions), so its first live ones are its nearest. */
+		for (uint32_t i = 0; i < own->count; i++)
+		{
+			uint32_t	heirs = 0;
+
+			if (!is_dead(context, own->ids[i]) || store->ops->read_edges(store, own->ids[i], other) != VX_OK)
+				continue;
+			for (uint32_t j = 0; j < other->count && heirs < HEIRS; j++)
+				if (other->ids[j] != id && !is_dead(context, other->ids[j]))
+				{
+					n = add_once(linker->ids, n, other->ids[j]);
+					heirs++;
+				}
+		}
+
+		edges = linker->ids;
+		if (n > store->edge_capacity)
+		{
+			n = choose_among(linker, store, id, n, store->max_degree, chosen);
+			edges = chosen;
+		}
+		status = store->ops->replace_edges(store, id, own->version, edges, n);
+		*remaining = n;
+		if (status != VX_CONFLICT)
+			return status;
+		store->stats.conflicts++;
+	}
+	return VX_CONFLICT;
+}

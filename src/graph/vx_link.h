@@ -1,0 +1,56 @@
+/*
+ * vx_link.h: giving a node its place in the graph, and mending the places of others.
+ *
+ * Source: DiskANN (Subramanya et al. 2019), algorithm 3, one pass (the insertion of FreshDiskANN, Singh et al. 2021,
+ * algorithm 2), and FreshDiskANN's deletion (algorithm 4) reduced to the nearest few neighbours of each deleted node.
+ * graph/README says what differs and what it was worth.
+ */
+#ifndef VX_LINK_H
+#define VX_LINK_H
+
+#include "graph/vx_prune.h"
+#include "graph/vx_search.h"
+
+/* Scratch memory for linking; one per worker, reused for every node. */
+typedef struct VxLinker
+{
+	const VxMem *mem;
+	VxSearch	search;
+	VxEdges		edges;			/* chosen for the node at hand (version unused) */
+	VxEdges		other;			/* of a neighbour */
+	VxNodeId   *ids;			/* [capacity] */
+	VxPruneCandidate *candidates;	/* [capacity] */
+	uint32_t	capacity;
+	uint32_t	usable;			/* after vx_link_choose: live candidates, nearest first */
+	VxPointSet	points;
+	VxPointSet	node;
+} VxLinker;
+
+void		vx_linker_init(VxLinker *linker, const VxMem *mem);
+void		vx_linker_free(VxLinker *linker);
+
+/*
+ * Finds the neighbours that a node at query (with linking set) should have: searches with list_size and prunes to the
+ * store's max degree. self is left out (VX_NO_NODE for a node that is not in the graph). The choice is in linker->edges,
+ * the live candidates that were looked at, nearest first, in linker->candidates [usable].
+ */
+void		vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self);
+
+/* Adds the edge neighbour -> id for every neighbour in linker->edges, pruning those that are full. */
+void		vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id);
+
+/* Adds one edge from -> to, pruning if full. */
+void		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);
+
+/* Prunes a node that has more than max edges down to it. */
+void		vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max);
+
+/*
+ * Takes the edges to dead nodes out of a node and puts the nearest live neighbours of those in their place. is_dead tells
+ * which ids go. Returns OK (also if there was nothing to do), GONE, or CONFLICT after too many attempts; remaining is
+ * how many edges the node has afterwards.
+ */
+VxStatus	vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
+						   void *context, uint32_t *remaining);
+
+#endif							/* VX_LINK_H */

@@ -1,0 +1,120 @@
+/*
+ * vx_store.h: THE SEAM. All that the graph algorithms know about storage.
+ *
+ * S1  Nothing borrowed survives: results are copied out; no lock, pin or page pointer stays with the caller. (gather()
+ *     may hand out pointers, but only into memory that the store keeps valid until the set is gathered again.)
+ * S2  A callback may not return (the server's error exits). The algorithms own only memory from VxMem and hold no lock.
+ * S3  Ids are dense small numbers, good as bitmap indexes, else opaque.
+ * S4  Ids may be recycled. A read returns the version it saw; a write names that version and may answer VX_CONFLICT.
+ * S5  Scores: smaller is nearer; never NaN, +infinity for a node that is gone; ties break by id, so equal inputs give
+ *     equal results.
+ *
+ * Implementations: vx_memstore (build, unit tests) and the page store of the access method.
+ */
+#ifndef VX_STORE_H
+#define VX_STORE_H
+
+#include "core/vx_mem.h"
+
+typedef uint32_t VxNodeId;
+
+#define VX_NO_NODE UINT32_MAX
+
+/* Largest max degree, and most entry nodes; buffers on the stack are sized by them. */
+#define VX_MAX_DEGREE 128
+#define VX_MAX_EDGES 192		/* max degree and its slack in build */
+#define VX_MAX_ENTRIES 24
+
+typedef enum VxStatus
+{
+	VX_OK,
+	VX_GONE,					/* no such node (any more): free or recycled */
+	VX_CONFLICT,				/* changed since the version that the caller saw */
+	VX_FULL,					/* no room for one more edge */
+	VX_EXISTS					/* the edge is there already */
+} VxStatus;
+
+typedef struct VxEdges
+{
+	uint32_t	version;
+	bool		live;			/* false: deleted, only a stepping stone */
+	uint32_t	count;
+	VxNodeId	ids[VX_MAX_EDGES];
+} VxEdges;
+
+/* What searches measure distance from. prepared is the store's own (look-up tables, quantised query). */
+typedef struct VxQuery
+{
+	const void *point;			/* in the store's representation */
+	void	   *prepared;
+	bool		linking;		/* score as linking does (pair), not as the operator does (query): see vx_space.h */
+} VxQuery;
+
+/* Representations of several nodes for pruning, aligned with the ids that were asked for. */
+typedef struct VxPointSet
+{
+	const void **points;		/* [capacity]; NULL where the node is gone */
+	uint32_t	capacity;
+	void	   *copies;			/* the store's memory behind the pointers, if it copies */
+	size_t		copies_size;
+} VxPointSet;
+
+typedef struct VxStats
+{
+	uint64_t	expanded;		/* nodes whose edges were read by searches */
+	uint64_t	scored;			/* distances from a query */
+	uint64_t	compared;		/* distances between nodes, in pruning */
+	uint64_t	conflicts;		/* optimistic writes that had to be repeated */
+	uint64_t	lost_links;		/* back-links given up after too many conflicts */
+} VxStats;
+
+typedef struct VxStore VxStore;
+
+typedef struct VxStoreOps
+{
+	/* OK or GONE. */
+	VxStatus	(*read_edges) (VxStore *store, VxNodeId id, VxEdges *out);
+
+	/* Scores n nodes in one batch. score [n]; gone = +infinity. */
+	void		(*score) (VxStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score);
+
+	/* Makes the representations of n nodes available for pair(). */
+	void		(*gather) (VxStore *store, const VxNodeId *ids, uint32_t n, VxPointSet *set);
+
+	/* Distance between two representations, for linking. */
+	float		(*pair) (VxStore *store, const void *a, const void *b);
+
+	/* Adds the edge id -> target if there is room. OK, FULL, EXISTS, GONE (also for deleted nodes). */
+	VxStatus	(*add_edge) (VxStore *store, VxNodeId id, VxNodeId target);
+
+	/* Replaces the edges if the node is still as it was when read. OK, CONFLICT, GONE. */
+	VxStatus	(*replace_edges) (VxStore *store, VxNodeId id, uint32_t seen_version, const VxNodeId *ids, uint32_t n);
+
+	/* Where searches start: ids [VX_MAX_ENTRIES]; returns how many, 0 for an empty graph. */
+	uint32_t	(*entries) (VxStore *store, VxNodeId *ids);
+
+	/* Interrupts, vacuum delay; called with nothing held. */
+	void		(*poll) (VxStore *store);
+} VxStoreOps;
+
+/* Implementations embed this as their first member. */
+struct VxStore
+{
+	const VxStoreOps *ops;
+	uint32_t	max_degree;		/* R: most edges a new node is given */
+	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
+	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
+	float		alpha;			/* pruning slack, on the scale of pair() */
+	VxStats		stats;
+};
+
+static inline void
+vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)
+{
+	if (n <= set->capacity)
+		return;
+	set->points = vx_resize(mem, (void *) set->points, n * sizeof(*set->points));
+	set->capacity = n;
+}
+
+#endif							/* VX_STORE_H */

@@ -1,0 +1,37 @@
+/*
+ * vecidx_compat.h: every difference between the PostgreSQL versions 14 to 18 that vecidx supports, in one place.
+ */
+#ifndef VECIDX_COMPAT_H
+#define VECIDX_COMPAT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 140000
+#error "vecidx needs PostgreSQL 14 or newer"
+#endif
+
+/*
+ * Declares a C function that SQL calls. Up to 15, PG_FUNCTION_INFO_V1 exports only the info record, so the function
+ * itself is exported here (the Makefile hides everything else).
+ */
+#define VECIDX_SQL_FUNCTION(f) PGDLLEXPORT PG_FUNCTION_INFO_V1(f)
+
+#if PG_VERSION_NUM >= 180000
+#define vecidx_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define vecidx_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* Whether the current user owns a relation (or is a superuser). */
+#if PG_VERSION_NUM >= 160000
+#define vecidx_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())
+#else
+#define vecidx_owns_relation(oid) pg_class_ownercheck((oid), GetUserId())
+#endif
+
+#endif							/* VECIDX_COMPAT_H */

@@ -1,0 +1,18 @@
+/*
+ * vecidx_module.c: what happens when the library is loaded.
+ */
+#include "pg/vecidx_compat.h"
+
+#include "am/vecgraph.h"
+#include "distance/vx_distance.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	vx_kernels_select();
+	vecgraph_init_options();
+}
