@@ -44,11 +44,8 @@ ifneq ($(filter 14 15,$(MAJORVERSION)),)
 override CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
 endif
 
-# Kernels: each file gets the instruction set it is for; relaxed float rules nowhere else.
-ifneq ($(filter x86_64%,$(host_cpu)),)
-src/distance/vx_distance_avx2.o: CFLAGS += -mavx2 -mfma
-src/distance/vx_distance_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-endif
+ARCH = $(host_cpu)
+include src/distance/arch.mk
 # The in-memory graph build and all kernels are compute bound.
 $(PURE_OBJS): CFLAGS += -O3
 

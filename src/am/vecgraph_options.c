@@ -16,7 +16,7 @@ static relopt_kind option_kind;
 /*
  * L when nothing is set: recall@10 of about 0.99 on the real data sets of bench/.
  */
-#define AUTOMATIC_LIST_SIZE 80
+#define AUTOMATIC_LIST_SIZE 64
 
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", VECGRAPH_ITERATIVE_OFF, false},

@@ -1,0 +1,56 @@
+-- distances
+SELECT l2_distance('[0,0]', '[3,4]'), '[0,0]'::vector <-> '[3,4]', vector_l2_squared_distance('[0,0]', '[3,4]');
+SELECT inner_product('[1,2]', '[3,4]'), '[1,2]'::vector <#> '[3,4]';
+SELECT cosine_distance('[1,2]', '[2,4]'), '[1,1]'::vector <=> '[-1,-1]', cosine_distance('[1,2]', '[0,0]');
+SELECT cosine_distance('[1,1]', '[1.1,1.1]'), cosine_distance('[1,1]', '[-1.1,-1.1]');
+SELECT l1_distance('[0,0]', '[3,4]'), '[0,0]'::vector <+> '[3,-4]';
+SELECT vector_spherical_distance('[1,0]', '[0,1]');
+SELECT l2_distance('[3e38]', '[-3e38]'), l2_distance('[1,2]', '[3]');
+SELECT '[1,2]'::vector <=> '[1,2,3]';
+SELECT l2_distance(NULL, '[1]');
+-- one vector
+SELECT vector_dims('[1,2,3]'), vector_norm('[3,4]'), vector_norm('[3e37,4e37]')::real;
+SELECT l2_normalize('[3,4]'), l2_normalize('[0,0]'), l2_normalize('[3e38]');
+SELECT binary_quantize('[1,0,-1]'), binary_quantize('[0,0.1,-0.2,-0.3,0.4,0.5,0.6,-0.7,0.8,-0.9,1]');
+SELECT subvector('[1,2,3,4,5]', 1, 3), subvector('[1,2,3,4,5]', 3, 2), subvector('[1,2,3,4,5]', -1, 3);
+SELECT subvector('[1,2,3,4,5]', 3, 9), subvector('[1,2,3,4,5]', 2147483647, 10);
+SELECT subvector('[1,2,3,4,5]', 1, 0);
+SELECT subvector('[1,2,3,4,5]', 1, -2147483648);
+-- arithmetic
+SELECT '[1,2]'::vector + '[3,4]', '[1,2]'::vector - '[3,5]', '[1,2]'::vector * '[3,4]', '[1]'::vector || '[2,3]';
+SELECT '[3e38]'::vector + '[3e38]';
+SELECT '[-3e38]'::vector - '[3e38]';
+SELECT '[1e37]'::vector * '[1e37]';
+SELECT '[1e-37]'::vector * '[1e-37]';
+SELECT '[1,2]'::vector + '[3]';
+SELECT vector_dims(v || v) FROM (SELECT array_fill(1, ARRAY[8000])::vector v) s;
+SELECT vector_dims(v || v) FROM (SELECT array_fill(1, ARRAY[8001])::vector v) s;
+-- comparison: by elements, then by length
+SELECT '[1,2]'::vector < '[1,3]', '[1,2]'::vector <= '[1,2]', '[1,2]'::vector = '[1,2]', '[1,2]'::vector <> '[1,2]';
+SELECT '[1,2]'::vector < '[1,2,3]', '[2]'::vector > '[1,9]', vector_cmp('[1]', '[1]'), vector_cmp('[1,2]', '[1]');
+SELECT v FROM unnest(ARRAY['[2]', '[1,1]', '[1]']::vector[]) v ORDER BY v;
+-- aggregates
+SELECT avg(v), sum(v) FROM unnest(ARRAY['[1,2,3]', '[3,5,7]', NULL]::vector[]) v;
+SELECT avg(v), sum(v) FROM unnest(ARRAY[]::vector[]) v;
+SELECT avg(v) FROM unnest(ARRAY['[1]', '[1,2]']::vector[]) v;
+SELECT sum(v) FROM unnest(ARRAY['[3e38]', '[3e38]']::vector[]) v;
+SELECT avg(v) FROM unnest(ARRAY['[3e38]', '[3e38]']::vector[]) v;
+-- states that no aggregate made
+SELECT vector_avg('{}');
+SELECT vector_avg('{0}'), vector_avg('{2,4,6}');
+SELECT vector_avg('{1}');
+SELECT vector_avg('{1,NULL}');
+SELECT vector_avg('{{1,2},{3,4}}');
+SELECT vector_avg('{1,NaN}');
+SELECT vector_accum('{0}', '[1,2]'), vector_accum('{1,2}', '[3]'), vector_combine('{0}', '{2,3}');
+SELECT vector_accum('{1,2}', '[1,2]');
+SELECT vector_combine('{1,2}', '{1,2,3}');
+-- a btree index and its planner support
+CREATE TABLE type_btree (v vector(2));
+INSERT INTO type_btree SELECT ARRAY[i % 3, i]::vector FROM generate_series(1, 9) i;
+CREATE INDEX ON type_btree (v);
+SET enable_seqscan = off;
+SELECT v FROM type_btree WHERE v > '[1,5]' ORDER BY v;
+SELECT count(DISTINCT v) FROM type_btree;
+RESET enable_seqscan;
+DROP TABLE type_btree;

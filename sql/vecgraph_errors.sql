@@ -1,0 +1,50 @@
+-- what is refused, and how
+CREATE TABLE e (id int, v vector(3), anydim vector, big vector(3000), a real[]);
+CREATE INDEX ON e USING vecgraph (anydim);
+CREATE INDEX ON e USING vecgraph (big);
+CREATE INDEX ON e USING vecgraph (v) WITH (max_degree = 3);
+CREATE INDEX ON e USING vecgraph (v) WITH (max_degree = 129);
+CREATE INDEX ON e USING vecgraph (v) WITH (build_list_size = 9);
+CREATE INDEX ON e USING vecgraph (v) WITH (build_list_size = 2001);
+CREATE INDEX ON e USING vecgraph (v) WITH (alpha = 0.9);
+CREATE INDEX ON e USING vecgraph (v) WITH (alpha = 2.1);
+CREATE INDEX ON e USING vecgraph (v) WITH (m = 16);
+CREATE INDEX ON e USING vecgraph (v, id);
+CREATE INDEX ON e USING vecgraph (v) INCLUDE (id);
+CREATE UNIQUE INDEX ON e USING vecgraph (v);
+CREATE INDEX ON e USING vecgraph (v DESC);
+CREATE INDEX ON e USING vecgraph (v NULLS FIRST);
+CREATE INDEX ON e USING vecgraph (id);
+CREATE INDEX ON e USING vecgraph (a);
+CREATE INDEX ON e USING vecgraph (v vector_hamming_ops);
+ALTER TABLE e ADD EXCLUDE USING vecgraph (v WITH =);
+CREATE INDEX e_v ON e USING vecgraph (v) WITH (max_degree = 16, build_list_size = 50, alpha = 1.5);
+INSERT INTO e (v) VALUES ('[1,2]');
+INSERT INTO e (id, v) VALUES (1, '[1,2,3]');
+CREATE TABLE wide (v vector(2000));
+CREATE INDEX ON wide USING vecgraph (v) WITH (max_degree = 64);
+CREATE INDEX wide_v ON wide USING vecgraph (v);
+SELECT max_degree FROM vecgraph_info('wide_v');
+INSERT INTO wide SELECT array_fill(i, ARRAY[2000])::vector FROM generate_series(1, 5) i;
+SET enable_seqscan = off;
+SELECT subvector(v, 1, 2) FROM wide ORDER BY v <-> array_fill(4, ARRAY[2000])::vector LIMIT 2;
+SELECT vecgraph_check('wide_v');
+-- settings
+SET vecgraph.search_list_size = -1;
+SET vecgraph.search_list_size = 10001;
+SET vecgraph.iterative_scan = on;
+SET vecgraph.max_scan_tuples = -2;
+SET vecgraph.scan_mem_multiplier = 0;
+SET vecgraph.no_such_setting = 1;
+-- functions on the wrong thing
+SELECT vecgraph_check('e');
+SELECT vecgraph_info('pg_class_oid_index');
+CREATE ROLE vecidx_nobody;
+SET ROLE vecidx_nobody;
+SELECT vecgraph_check('e_v');
+SELECT vecgraph_info('e_v');
+RESET ROLE;
+DROP ROLE vecidx_nobody;
+-- an index whose column changes
+ALTER TABLE e ALTER v TYPE vector(4);
+DROP TABLE e, wide;

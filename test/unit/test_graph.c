@@ -1,0 +1,366 @@
+/*
+ * test_graph.c: search, linking, repair and build over the memory store.
+ */
+#include "unit.h"
+
+#include <math.h>
+
+#include "graph/vx_build.h"
+#include "graph/vx_check.h"
+
+typedef struct Graph
+{
+	VxMemStore	store;
+	VxBuild		build;
+	uint32_t	dim;
+} Graph;
+
+/* Builds a graph over n points, clustered so that it is not all the same everywhere. */
+static void
+make_graph(Graph *graph, VxMetric metric, uint32_t n, uint32_t dim, uint32_t degree, uint64_t seed)
+{
+	VxSpace		space = {.metric = metric,.dim = dim};
+	VxRng		rng = {seed};
+	float	   *x = malloc(dim * sizeof(float));
+
+	graph->dim = dim;
+	vx_memstore_init(&graph->store, &unit_mem, &space, degree, 1.2f);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		VxRng		centre = {seed * 1000 + vx_rng_below(&rng, 20)};
+
+		for (uint32_t j = 0; j < dim; j++)
+			x[j] = (float) (vx_rng_unit(&centre) * 4 + vx_rng_unit(&rng) + vx_rng_unit(&rng));
+		vx_memstore_add(&graph->store, x);
+		graph->store.space.max_norm2 = VX_MAX(graph->store.space.max_norm2, vx_memstore_point(&graph->store, i)->norm2);
+	}
+	free(x);
+	vx_build_begin(&graph->build, &graph->store, 60, 1);
+	while (vx_build_step(&graph->build))
+		;
+	assert_int_equal(vx_build_finish(&graph->build), 0);
+}
+
+static void
+check_invariants(VxMemStore *store)
+{
+	VxVisited	reached;
+
+	for (VxNodeId id = 0; id < store->count; id++)
+	{
+		VxEdges		edges;
+
+		assert_int_equal(store->base.ops->read_edges(&store->base, id, &edges), VX_OK);
+		assert_true(edges.count <= store->base.max_degree);
+		for (uint32_t i = 0; i < edges.count; i++)
+		{
+			assert_true(edges.ids[i] < store->count);
+			assert_true(edges.ids[i] != id);
+			for (uint32_t j = 0; j < i; j++)
+				assert_true(edges.ids[i] != edges.ids[j]);
+		}
+	}
+	vx_visited_init(&reached, &unit_mem);
+	assert_int_equal(vx_check_reach(&store->base, &unit_mem, store->count, &reached), store->count);
+	vx_visited_free(&reached);
+}
+
+/* Share of the true k nearest (live) points of random queries that a search of list size l finds. */
+static double
+recall(Graph *graph, uint32_t k, uint32_t l, uint64_t seed)
+{
+	VxMemStore *store = &graph->store;
+	VxSearch	search;
+	VxRng		rng = {seed};
+	VxPoint    *point = malloc(VX_POINT_BYTES(graph->dim));
+	float	   *x = malloc(graph->dim * sizeof(float));
+	uint32_t	hits = 0;
+	uint32_t	queries = 100;
+
+	vx_search_init(&search, &unit_mem);
+	for (uint32_t q = 0; q < queries; q++)
+	{
+		VxQuery		query = {.point = point};
+		const VxPoint *near = vx_memstore_point(store, vx_rng_below(&rng, store->count));
+		float		last = 0;
+
+		for (uint32_t j = 0; j < graph->dim; j++)
+			x[j] = near->x[j] + (float) (vx_rng_unit(&rng) - 0.5) * 0.5f;
+		vx_point_set(point, x, graph->dim);
+		vx_search_begin(&search, &store->base, &query, l, 0);
+		for (uint32_t i = 0; i < k; i++)
+		{
+			const VxCandidate *c = vx_search_peek(&search, false);
+			uint32_t	rank = 0;
+
+			assert_non_null(c);
+			assert_true(i == 0 || c->score >= last);
+			last = c->score;
+			for (VxNodeId id = 0; id < store->count; id++)
+				rank += !store->deleted[id]
+					&& vx_space_query(&store->space, point, vx_memstore_point(store, id)) < c->score;
+			hits += rank < k;
+			vx_search_pop(&search);
+		}
+	}
+	vx_search_free(&search);
+	free(point);
+	free(x);
+	return (double) hits / (queries * k);
+}
+
+static void
+test_build(void **state)
+{
+	/* inner product of vectors of unequal norms is the hard case: it needs a larger list for the same recall */
+	static const struct
+	{
+		VxMetric	metric;
+		uint32_t	list_size;
+	}			cases[] = {{VX_METRIC_L2, 60}, {VX_METRIC_IP, 240}, {VX_METRIC_COSINE, 60}, {VX_METRIC_L1, 60}};
+
+	(void) state;
+	for (int i = 0; i < 4; i++)
+	{
+		Graph		graph;
+		double		found;
+
+		make_graph(&graph, cases[i].metric, 3000, 12, 24, 11);
+		check_invariants(&graph.store);
+		found = recall(&graph, 10, cases[i].list_size, 5);
+		print_message("# metric %d: recall@10 %.3f\n", cases[i].metric, found);
+		assert_true(found > 0.95);
+		vx_memstore_free(&graph.store);
+	}
+}
+
+/* Tiny and degenerate inputs: nothing, one point, fewer points than entries, all points on a line. */
+static void
+test_small(void **state)
+{
+	(void) state;
+	for (uint32_t n = 0; n <= 40; n++)
+	{
+		Graph		graph;
+
+		make_graph(&graph, VX_METRIC_L2, n, 1, 4, 3);
+		check_invariants(&graph.store);
+		vx_memstore_free(&graph.store);
+	}
+}
+
+/* Equal seeds and rows give equal graphs. */
+static void
+test_deterministic(void **state)
+{
+	Graph		a, b;
+
+	(void) state;
+	make_graph(&a, VX_METRIC_L2, 500, 8, 16, 9);
+	make_graph(&b, VX_METRIC_L2, 500, 8, 16, 9);
+	for (VxNodeId id = 0; id < 500; id++)
+	{
+		VxEdges		x, y;
+
+		a.store.base.ops->read_edges(&a.store.base, id, &x);
+		b.store.base.ops->read_edges(&b.store.base, id, &y);
+		assert_int_equal(x.count, y.count);
+		assert_memory_equal(x.ids, y.ids, x.count * sizeof(VxNodeId));
+	}
+	vx_memstore_free(&a.store);
+	vx_memstore_free(&b.store);
+}
+
+/* A resumed search hands out every node once, however small its list is; order is exact within the list. */
+static void
+test_streaming(void **state)
+{
+	static const uint32_t list_sizes[] = {1, 2, 3, 10, 64, 2000};
+	Graph		graph;
+
+	(void) state;
+	make_graph(&graph, VX_METRIC_L2, 1000, 6, 16, 21);
+	for (int i = 0; i < 6; i++)
+	{
+		VxSearch	search;
+		VxVisited	seen;
+		VxQuery		query = {.point = vx_memstore_point(&graph.store, 17)};
+		const VxCandidate *c;
+		uint32_t	count = 0;
+
+		vx_search_init(&search, &unit_mem);
+		vx_visited_init(&seen, &unit_mem);
+		/* twice: the second use starts from cleared, not from fresh, memory */
+		for (int use = 0; use < 2; use++)
+		{
+			vx_visited_clear(&seen);
+			count = 0;
+			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], UINT32_MAX);
+			while ((c = vx_search_peek(&search, true)) != NULL)
+			{
+				assert_true(vx_visited_add(&seen, c->id));
+				vx_search_pop(&search);
+				count++;
+			}
+			assert_int_equal(count, 1000);
+			assert_false(search.forgot);
+		}
+		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], 0);
+		for (count = 0; vx_search_peek(&search, false) != NULL; count++)
+			vx_search_pop(&search);
+		assert_int_equal(count, VX_MIN(list_sizes[i], 1000));
+		vx_search_free(&search);
+		vx_visited_free(&seen);
+	}
+	vx_memstore_free(&graph.store);
+}
+
+static bool
+is_deleted(void *context, VxNodeId id)
+{
+	return ((VxMemStore *) context)->deleted[id];
+}
+
+/* After deleting and repairing, no live node points to a dead one, and the live ones are found as before. */
+static void
+test_repair(void **state)
+{
+	Graph		graph;
+	VxLinker	linker;
+	VxRng		rng = {77};
+	double		before, after;
+
+	(void) state;
+	make_graph(&graph, VX_METRIC_L2, 3000, 12, 24, 31);
+	before = recall(&graph, 10, 60, 6);
+	for (VxNodeId id = 0; id < 3000; id++)
+		graph.store.deleted[id] = vx_rng_below(&rng, 5) == 0;
+	for (uint32_t i = 0; i < graph.store.entry_count; i++)
+		graph.store.deleted[graph.store.entry_ids[i]] = 0;
+
+	vx_linker_init(&linker, &unit_mem);
+	for (VxNodeId id = 0; id < 3000; id++)
+	{
+		uint32_t	remaining;
+		VxStatus	status = vx_link_repair(&linker, &graph.store.base, id, is_deleted, &graph.store, &remaining);
+
+		assert_int_equal(status, graph.store.deleted[id] ? VX_GONE : VX_OK);
+	}
+	for (VxNodeId id = 0; id < 3000; id++)
+	{
+		VxEdges		edges;
+
+		graph.store.base.ops->read_edges(&graph.store.base, id, &edges);
+		for (uint32_t i = 0; i < edges.count && edges.live; i++)
+			assert_false(graph.store.deleted[edges.ids[i]]);
+	}
+	after = recall(&graph, 10, 60, 6);
+	print_message("# recall@10 before %.3f, after deleting a fifth %.3f\n", before, after);
+	assert_true(after >= before - 0.01);
+	vx_linker_free(&linker);
+	vx_memstore_free(&graph.store);
+}
+
+/* Pruning keeps the nearest candidate, never more than asked for, and drops those behind a chosen one. */
+static void
+test_prune(void **state)
+{
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 1};
+	VxMemStore	store;
+	VxPruneCandidate candidates[4];
+	VxNodeId	out[4];
+	static const float places[] = {0, 1, 2, 3, -1};
+
+	(void) state;
+	vx_memstore_init(&store, &unit_mem, &space, 4, 1.2f);
+	for (int i = 0; i < 5; i++)
+		vx_memstore_add(&store, &places[i]);
+	for (VxNodeId id = 1; id < 5; id++)
+		candidates[id - 1] = (VxPruneCandidate)
+		{
+			.score = places[id] * places[id],.id = id,.point = vx_memstore_point(&store, id)
+		};
+	vx_prune_sort(candidates, 4);
+	/* from 0: 1 and -1 stay, 2 and 3 lie behind 1 */
+	assert_int_equal(vx_prune(&store.base, candidates, 4, 4, out), 2);
+	assert_int_equal(out[0], 1);
+	assert_int_equal(out[1], 4);
+	assert_int_equal(vx_prune(&store.base, candidates, 4, 1, out), 1);
+	assert_int_equal(vx_prune(&store.base, candidates, 0, 4, out), 0);
+	vx_memstore_free(&store);
+}
+
+/* A store whose replace_edges answers CONFLICT so many times before it does what it should. */
+static const VxStoreOps *real_ops;
+static int	conflicts_left;
+
+static VxStatus
+conflicting_replace(VxStore *store, VxNodeId id, uint32_t seen, const VxNodeId *ids, uint32_t n)
+{
+	if (conflicts_left > 0)
+	{
+		conflicts_left--;
+		return VX_CONFLICT;
+	}
+	return real_ops->replace_edges(store, id, seen, ids, n);
+}
+
+/* A link to a full node is repeated when somebody else was faster, and given up, leaving all as it was, in the end. */
+static void
+test_conflicts(void **state)
+{
+	Graph		graph;
+	VxLinker	linker;
+	VxStoreOps	ops;
+	VxStore    *base = &graph.store.base;
+	VxEdges		before, after;
+	VxNodeId	to = 499;
+
+	(void) state;
+	make_graph(&graph, VX_METRIC_L2, 500, 4, 8, 41);
+	real_ops = base->ops;
+	ops = *real_ops;
+	ops.replace_edges = conflicting_replace;
+	base->ops = &ops;
+	for (VxNodeId filler = 100; base->ops->add_edge(base, 3, filler) != VX_FULL; filler++)
+		;
+	base->ops->read_edges(base, 3, &before);
+	assert_int_equal(before.count, base->edge_capacity);
+	vx_linker_init(&linker, &unit_mem);
+
+	conflicts_left = 1000;
+	vx_link_edge(&linker, base, 3, to);
+	base->ops->read_edges(base, 3, &after);
+	assert_int_equal(base->stats.lost_links, 1);
+	assert_int_equal(after.count, before.count);
+	assert_memory_equal(after.ids, before.ids, before.count * sizeof(VxNodeId));
+
+	base->stats.conflicts = 0;
+	conflicts_left = 2;
+	vx_link_edge(&linker, base, 3, to);
+	base->ops->read_edges(base, 3, &after);
+	assert_int_equal(base->stats.lost_links, 1);
+	assert_int_equal(base->stats.conflicts, 2);
+	assert_true(after.count <= base->overflow_degree);
+	assert_int_equal(after.version, before.version + 1);
+
+	vx_linker_free(&linker);
+	vx_memstore_free(&graph.store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prune),
+		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_build),
+		cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_streaming),
+		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_conflicts),
+	};
+
+	vx_kernels_select();
+	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
+}

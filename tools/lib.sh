@@ -1,0 +1,75 @@
+# lib.sh: what the two commands share: packages, the unprivileged user, a private server. Sourced by tools/demo, tools/test.
+
+PG_MAJOR=15
+PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+
+say() { printf '== %s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Installs those of the named packages that are not there yet.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "these packages are missing, and there is no apt-get here: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "installing ${missing[*]} needs root or sudo"
+  say "installing ${missing[*]}"
+  # Debian would create and start a server of its own along with the package; this one is not ours to start.
+  if ! [ -e /etc/postgresql-common/createcluster.conf ]; then
+    as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
+      || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
+  else
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
+      || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
+  fi
+}
+
+# A PostgreSQL server refuses to run as root, so then everything around it runs as the package's user.
+choose_user() {
+  if [ "$(id -u)" = 0 ]; then RUN_AS=postgres; else RUN_AS=$(id -un); fi
+}
+as_user() {
+  if [ "$(id -u)" = 0 ]; then
+    runuser -u "$RUN_AS" -- env HOME="$WORK" "$@"
+  else
+    "$@"
+  fi
+}
+
+# start_server DIR: a private server in DIR, on a Unix socket in DIR only. Sets PGHOST, PGUSER, PGDATABASE.
+start_server() {
+  SERVER_DIR=$1
+  mkdir -p "$SERVER_DIR"
+  [ "$(id -u)" != 0 ] || chown "$RUN_AS" "$SERVER_DIR"
+  as_user "$PG_BIN/initdb" -D "$SERVER_DIR/data" -U postgres -A trust -N --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 \
+    || { cat "$WORK/initdb.log" >&2; fail "initdb failed"; }
+  as_user "$PG_BIN/pg_ctl" -D "$SERVER_DIR/data" -l "$SERVER_DIR/log" -w -o \
+    "-c listen_addresses= -c unix_socket_directories=$SERVER_DIR -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=2GB" \
+    start >/dev/null || { cat "$SERVER_DIR/log" >&2; fail "the server did not start"; }
+  export PGHOST=$SERVER_DIR PGUSER=postgres PGDATABASE=postgres
+  unset PGPORT PGSERVICE PGOPTIONS
+}
+stop_server() {
+  [ -n "${SERVER_DIR:-}" ] && [ -e "$SERVER_DIR/data/postmaster.pid" ] || return 0
+  as_user "$PG_BIN/pg_ctl" -D "$SERVER_DIR/data" -m immediate stop >/dev/null 2>&1 || true
+}
+
+# copy_tree TARGET: the checkout without what git ignores, owned by the user that builds and tests.
+copy_tree() {
+  mkdir -p "$1"
+  (cd "$ROOT" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=.venv \
+     --exclude=cache --exclude=results --exclude=tmp_check .) | tar -xf - -C "$1"
+  [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
+}
