@@ -65,6 +65,7 @@ typedef struct VecGraphBuild
 	Size		memory_limit;	/* bytes */
 
 	/* loading */
+	VxSpace		space;
 	VxMemStore	store;
 	NodeTids   *tids;			/* [tids_capacity], by node id */
 	uint32		tids_capacity;
@@ -463,7 +464,7 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 		return;
 
 	old_context = MemoryContextSwitchTo(build->row_context);
-	point = vecgraph_point_from_datum(&build->store.space, values[0], false, build->row_context);
+	point = vecgraph_point_from_datum(&build->space, values[0], false, build->row_context);
 	if (point != NULL)
 	{
 		if (!build->inserting && memory_used(build) > build->memory_limit && build->store.count > 0)
@@ -481,8 +482,6 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 static void
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
-	VxSpace		space;
-
 	memset(build, 0, sizeof(*build));
 	build->heap = heap;
 	build->index = index;
@@ -494,11 +493,11 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
 	build->twins_mask = 1023;
 	build->twins = MemoryContextAllocZero(build->context, 1024 * sizeof(uint32));
-	space = (VxSpace)
+	build->space = (VxSpace)
 	{
 		.metric = (VxMetric) build->meta.metric,.dim = build->meta.dim
 	};
-	vx_memstore_init(&build->store, &build->mem, &space, build->meta.max_degree, build->meta.alpha);
+	vx_memstore_init(&build->store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
 	build->store.poll = poll_interrupts;
 }
 

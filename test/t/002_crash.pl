@@ -1,0 +1,73 @@
+# kill -9 in the middle of build, insert and vacuum: the server restarts, the index is sound, no committed row is missing.
+# VECIDX_CRASH_ROUNDS sets how often each is killed (3).
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+use VecidxTest qw(new_node complete);
+
+my $rounds = $ENV{VECIDX_CRASH_ROUNDS} || 3;
+my $seed = $ENV{VECIDX_SEED} || int(rand(1_000_000));
+srand($seed);
+note "VECIDX_SEED=$seed";
+
+my $node = new_node('crash', conf => "autovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 30s\n");
+my $random = 'array(SELECT random() FROM generate_series(1, 16) WHERE i = i)::vector';
+$node->safe_psql('postgres', "CREATE TABLE items (id bigserial PRIMARY KEY, v vector(16));
+	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3000) i");
+
+# Starts statements in the background, each an own session repeating it, and kills the server at a random moment.
+sub killed_while
+{
+	my ($most_ms, @scripts) = @_;
+	my @running;
+	for my $sql (@scripts)
+	{
+		my ($out, $err) = ('', '');
+		push @running, IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', $sql ],
+			'>', \$out, '2>', \$err);
+	}
+	usleep(1000 * int(rand($most_ms)));
+	# the postmaster and, through the closed socket, every backend: as a power failure, but for the page cache
+	$node->stop('immediate') if rand() < 0.3;
+	$node->kill9 if -e $node->data_dir . '/postmaster.pid';
+	$_->finish for map { my $h = $_; eval { $h->kill_kill }; $h } @running;
+	usleep(200_000);
+	for (1 .. 100)
+	{
+		last if $node->start(fail_ok => 1);
+		usleep(100_000);
+	}
+	return;
+}
+
+my $insert = "DO \$\$ BEGIN FOR k IN 1..100000 LOOP
+	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3) i; COMMIT; END LOOP; END \$\$";
+
+for my $round (1 .. $rounds)
+{
+	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_v');
+	killed_while(1500, 'CREATE INDEX items_v ON items USING vecgraph (v)');
+	my $valid = $node->safe_psql('postgres',
+		"SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('items_v') AND indisvalid");
+	$node->safe_psql('postgres', 'CREATE INDEX items_v ON items USING vecgraph (v)') unless $valid;
+	complete($node, 'items', 'items_v', "build, round $round");
+
+	killed_while(2500, $insert, $insert, $insert);
+	complete($node, 'items', 'items_v', "insert, round $round");
+
+	$node->safe_psql('postgres', 'DELETE FROM items WHERE random() < 0.3');
+	killed_while(600, 'VACUUM items', $insert);
+	complete($node, 'items', 'items_v', "vacuum, round $round");
+	$node->safe_psql('postgres', 'VACUUM items');
+	complete($node, 'items', 'items_v', "vacuum finished, round $round");
+	my $left = $node->safe_psql('postgres', "SELECT deleted FROM vecgraph_info('items_v')");
+	is($left, 0, "vacuum finished, round $round: no deleted node is left");
+}
+
+$node->stop;
+done_testing();

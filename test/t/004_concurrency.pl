@@ -1,0 +1,71 @@
+# Sessions that insert, update, delete, search, vacuum and reindex at once: no error, a sound index, no row lost.
+# VECIDX_SECONDS sets for how long (10).
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(new_node complete);
+
+my $seconds = $ENV{VECIDX_SECONDS} || 10;
+my $node = new_node('concurrency', conf => "autovacuum = off\nfsync = off\nmax_connections = 40\n");
+# few distinct values in some rows: identical vectors meet from several sessions at once
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id bigserial PRIMARY KEY, v vector(8), note int DEFAULT 0);
+	CREATE FUNCTION some_vector() RETURNS vector LANGUAGE sql VOLATILE AS
+		$$ SELECT CASE WHEN random() < 0.3 THEN array_fill((random() * 5)::int, ARRAY[8])::vector
+			ELSE array(SELECT random() * 5 FROM generate_series(1, 8))::vector END $$;
+	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 2000);
+	CREATE INDEX items_v ON items USING vecgraph (v);
+});
+
+my %scripts = (
+	insert => 'INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 5);',
+	update => 'UPDATE items SET v = some_vector() WHERE id = (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 1);',
+	touch => 'UPDATE items SET note = note + 1 WHERE id = (random() * 2000)::int;',
+	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4);',
+	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
+	vacuum => 'VACUUM items;',
+);
+my @running;
+for my $name (sort keys %scripts)
+{
+	my $file = $node->basedir . "/$name.sql";
+	append_to_file($file, $scripts{$name});
+	my ($out, $err) = ('', '');
+	push @running,
+	  [
+		$name, \$err,
+		IPC::Run::start(
+			[
+				'pgbench', '-n', '-f', $file, '-T', $seconds, '-c', $name eq 'vacuum' ? 1 : 2,
+				'-M', $name eq 'vacuum' ? 'simple' : 'prepared', '-d', $node->connstr('postgres')
+			],
+			'>', \$out, '2>', \$err)
+	  ];
+}
+for my $run (@running)
+{
+	my ($name, $err, $handle) = @$run;
+	$handle->finish;
+	is($handle->result(0), 0, "pgbench $name") or diag($$err);
+	my ($bad) = $$err =~ /(ERROR:(?!.*deadlock).*)/;
+	is($bad // '', '', "$name: no error");
+}
+complete($node, 'items', 'items_v', 'after');
+$node->safe_psql('postgres', 'VACUUM items');
+complete($node, 'items', 'items_v', 'vacuumed');
+note $node->safe_psql('postgres', "SELECT vecgraph_info('items_v')");
+
+# the same answers, from the index and without it
+my $node_answers = $node->safe_psql('postgres', q{
+	SET enable_seqscan = off;
+	SELECT round(avg(hits), 3) FROM (SELECT (SELECT count(*) FROM
+			(SELECT v <-> q AS d FROM items ORDER BY v <-> q LIMIT 10) a
+			WHERE d <= (SELECT max(d) FROM (SELECT (v <-> q) AS d FROM items ORDER BY (v <-> q) + 0 LIMIT 10) b)) / 10.0 AS hits
+		FROM (SELECT some_vector() AS q FROM generate_series(1, 50)) s) t});
+cmp_ok($node_answers, '>=', 0.95, 'recall@10 after all that');
+$node->stop;
+done_testing();
