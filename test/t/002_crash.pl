@@ -32,15 +32,34 @@ sub killed_while
 			'>', \$out, '2>', \$err);
 	}
 	usleep(1000 * int(rand($most_ms)));
-	# the postmaster and, through the closed socket, every backend: as a power failure, but for the page cache
-	$node->stop('immediate') if rand() < 0.3;
-	$node->kill9 if -e $node->data_dir . '/postmaster.pid';
+	kill_all();
 	$_->finish for map { my $h = $_; eval { $h->kill_kill }; $h } @running;
-	usleep(200_000);
 	for (1 .. 100)
 	{
 		last if $node->start(fail_ok => 1);
+		$node->{_pid} = undef;
 		usleep(100_000);
+	}
+	return;
+}
+
+# kill -9 for the postmaster and each of its children, as a power failure would have it but for the page cache.
+sub kill_all
+{
+	my $postmaster = $node->{_pid};
+	my @children;
+	for my $stat (glob '/proc/[0-9]*/stat')
+	{
+		open my $file, '<', $stat or next;
+		my $line = <$file> // '';
+		push @children, $1 if $line =~ /^(\d+) \(.*\) \S $postmaster /;
+	}
+	$node->kill9;
+	kill 'KILL', @children;
+	for (1 .. 500)
+	{
+		last unless grep { kill 0, $_ } $postmaster, @children;
+		usleep(10_000);
 	}
 	return;
 }
