@@ -77,6 +77,7 @@ for my $round (1 .. $rounds)
 	complete($node, 'items', 'items_v', "build, round $round");
 
 	killed_while(2500, $insert, $insert, $insert);
+	note 'rows: ' . $node->safe_psql('postgres', 'SELECT count(*) FROM items');
 	complete($node, 'items', 'items_v', "insert, round $round");
 
 	$node->safe_psql('postgres', 'DELETE FROM items WHERE random() < 0.3');

@@ -25,7 +25,8 @@ my %scripts = (
 	insert => 'INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 5);',
 	update => 'UPDATE items SET v = some_vector() WHERE id = (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 1);',
 	touch => 'UPDATE items SET note = note + 1 WHERE id = (random() * 2000)::int;',
-	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4);',
+	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4)
+		AND (SELECT count(*) FROM items) > 1000;',
 	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
 	vacuum => 'VACUUM items;',
 );
@@ -58,6 +59,7 @@ complete($node, 'items', 'items_v', 'after');
 $node->safe_psql('postgres', 'VACUUM items');
 complete($node, 'items', 'items_v', 'vacuumed');
 note $node->safe_psql('postgres', "SELECT vecgraph_info('items_v')");
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM items'), '>', 900, 'there are rows left to find');
 
 # the same answers, from the index and without it
 my $node_answers = $node->safe_psql('postgres', q{
