@@ -15,6 +15,9 @@
 /* How many of the nearest nodes are compared with a new vector to find its twin. */
 #define TWIN_CANDIDATES 8
 
+/* How often a chain may change while a heap TID is added to it, before it is taken to be broken. */
+#define MAX_CHAIN_ATTEMPTS 1000
+
 /* What one statement keeps between the rows that it inserts (in IndexInfo.ii_AmCache). */
 typedef struct VecGraphInsertState
 {
@@ -188,7 +191,7 @@ discard_tid_slot(VecGraphStore *store, VxNodeId id)
 static bool
 add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer heap_tid)
 {
-	for (;;)
+	for (int attempt = 0; attempt < MAX_CHAIN_ATTEMPTS; attempt++)
 	{
 		VxNodeId	chain;
 		NewTidSlot	new;
@@ -216,6 +219,8 @@ add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer hea
 			return true;
 		discard_tid_slot(store, new_slot);
 	}
+	vecgraph_corrupted(store->index, vx_id_block(&store->geometry, id), (int) vx_id_slot(&store->geometry, id),
+					   "a chain of heap TIDs is broken");
 }
 
 /* Looks for a node with this very vector among the nearest that vx_link_choose found, and gives it the TID. */

@@ -65,6 +65,8 @@ typedef struct VecGraphScan
 	VxNodeId	node;
 	uint32		node_version;
 	VxNodeId	chain;			/* next slot with more of its TIDs */
+	uint32		chain_steps;	/* slots read; more than there are ids means a circle */
+	int			chain_restarts;
 	ReadyTid   *tids;
 	int			tid_next;
 	int			tid_count;
@@ -97,6 +99,12 @@ tid_hash(const ItemPointerData *tid)
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
+
+/*
+ * How often the chain of one node may turn out to have changed under the scan. VACUUM passes by a chain once, so more than a
+ * few times means that the chain does not hold together.
+ */
+#define MAX_CHAIN_RESTARTS 64
 
 IndexScanDesc
 vecgraph_beginscan(Relation index, int nkeys, int norderbys)
@@ -339,17 +347,20 @@ read_chain_tids(IndexScanDesc scan)
 
 	if (!lost)
 	{
-		VxNodeId	here = state->chain;
-
 		for (int i = 0; i < slot->tid_count; i++)
 			add_tid(state, &slot->tids[i], -1);
 		state->chain = slot->chain;
-		if (state->chain == here)
+		if (state->chain_steps++ > state->store.id_bound)
 			vecgraph_corrupted(state->store.index, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
 	}
 	UnlockReleaseBuffer(buffer);
-	if (lost)
-		read_node_tids(scan, state->node);
+	if (!lost)
+		return;
+	if (state->chain_restarts++ == MAX_CHAIN_RESTARTS)
+		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, state->node),
+						   (int) vx_id_slot(&state->store.geometry, state->node), "a chain of heap TIDs is broken");
+	state->chain_steps = 0;
+	read_node_tids(scan, state->node);
 }
 
 /* Makes at least one more TID ready; false at the end of the scan. */
@@ -376,6 +387,8 @@ fetch_tids(IndexScanDesc scan)
 			if (vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT && node->distance < state->last_distance)
 				continue;
 			state->last_distance = node->distance;
+			state->chain_steps = 0;
+			state->chain_restarts = 0;
 			read_node_tids(scan, node->id);
 		}
 		else if (state->phase == PHASE_SEARCH)

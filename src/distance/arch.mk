@@ -1,5 +1,6 @@
-# The instruction sets of the kernel files; included by the Makefiles that compile them. ARCH is the target's processor.
-ARCH ?= $(shell uname -m)
+# The instruction sets of the kernel files; included by the Makefiles that compile them. ARCH is the processor
+# that the compiler makes code for, which a cross compiler knows and uname does not.
+ARCH ?= $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 ifneq ($(filter x86_64%,$(ARCH)),)
 %vx_distance_avx2.o: CFLAGS += -mavx2 -mfma
 %vx_distance_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma

@@ -1,9 +1,12 @@
 /*
  * vx_distance.h: distance kernels over float32 arrays, chosen once for the processor.
  *
- * All functions take two arrays of n floats (n may be 0, no alignment needed) that do not change during the call, and
- * are free of side effects. Results for finite inputs may be infinite or, from infinities that cancel, NaN: callers
- * that sort decide what that means.
+ * All functions take arrays of n floats, aligned as float is (no more is needed; n may be 0), that do not change during
+ * the call; nothing outside them is read, and there are no side effects. Results for finite inputs may be infinite or,
+ * from infinities that cancel, NaN: callers that sort decide what that means.
+ *
+ * Within one kernel table a result depends on the values alone, not on where they lie, and l2_squared, inner_product and
+ * l1 give the same bits for (a, b) and (b, a). Between tables the order of additions differs, and with it the last bits.
  *
  * Bit rule: within one kernel table, cosine_parts() gives exactly the floats that inner_product() and norm_squared()
  * give, so a caller may keep a vector's norm and still agree with the operator to the last bit.

@@ -75,45 +75,42 @@ norm_squared(const float *a, size_t n)
 	return inner_product(a, a, n);
 }
 
+/* One register of cosine_parts into the accumulators number K. */
+#define VX_COSINE_STEP(K, LOAD_X, LOAD_Y) \
+	do { \
+		VEC			x = LOAD_X; \
+		VEC			y = LOAD_Y; \
+		dot##K = step_dot(dot##K, x, y); \
+		aa##K = step_dot(aa##K, x, x); \
+		bb##K = step_dot(bb##K, y, y); \
+	} while (0)
+
+/*
+ * The accumulators have names and are no array: gcc 12 clears the array on the stack, which made short vectors twice as
+ * dear with AVX-512 (bench/kernels).
+ */
 static void
 cosine_parts(const float *a, const float *b, size_t n, float *dot, float *norm2_a, float *norm2_b)
 {
-	VEC			d[4], p[4], q[4];
+	VEC			dot0 = v_zero(), dot1 = v_zero(), dot2 = v_zero(), dot3 = v_zero();
+	VEC			aa0 = v_zero(), aa1 = v_zero(), aa2 = v_zero(), aa3 = v_zero();
+	VEC			bb0 = v_zero(), bb1 = v_zero(), bb2 = v_zero(), bb3 = v_zero();
 	size_t		i = 0;
 
-	for (int k = 0; k < 4; k++)
-		d[k] = p[k] = q[k] = v_zero();
 	for (; i + 4 * VEC_FLOATS <= n; i += 4 * VEC_FLOATS)
-		for (int k = 0; k < 4; k++)
-		{
-			VEC			x = v_load(a + i + (size_t) k * VEC_FLOATS);
-			VEC			y = v_load(b + i + (size_t) k * VEC_FLOATS);
-
-			d[k] = v_fma(x, y, d[k]);
-			p[k] = v_fma(x, x, p[k]);
-			q[k] = v_fma(y, y, q[k]);
-		}
+	{
+		VX_COSINE_STEP(0, v_load(a + i), v_load(b + i));
+		VX_COSINE_STEP(1, v_load(a + i + VEC_FLOATS), v_load(b + i + VEC_FLOATS));
+		VX_COSINE_STEP(2, v_load(a + i + 2 * VEC_FLOATS), v_load(b + i + 2 * VEC_FLOATS));
+		VX_COSINE_STEP(3, v_load(a + i + 3 * VEC_FLOATS), v_load(b + i + 3 * VEC_FLOATS));
+	}
 	for (; i + VEC_FLOATS <= n; i += VEC_FLOATS)
-	{
-		VEC			x = v_load(a + i);
-		VEC			y = v_load(b + i);
-
-		d[0] = v_fma(x, y, d[0]);
-		p[0] = v_fma(x, x, p[0]);
-		q[0] = v_fma(y, y, q[0]);
-	}
+		VX_COSINE_STEP(0, v_load(a + i), v_load(b + i));
 	if (i < n)
-	{
-		VEC			x = v_load_part(a + i, n - i);
-		VEC			y = v_load_part(b + i, n - i);
-
-		d[1] = v_fma(x, y, d[1]);
-		p[1] = v_fma(x, x, p[1]);
-		q[1] = v_fma(y, y, q[1]);
-	}
-	*dot = v_sum(v_add(v_add(d[0], d[1]), v_add(d[2], d[3])));
-	*norm2_a = v_sum(v_add(v_add(p[0], p[1]), v_add(p[2], p[3])));
-	*norm2_b = v_sum(v_add(v_add(q[0], q[1]), v_add(q[2], q[3])));
+		VX_COSINE_STEP(1, v_load_part(a + i, n - i), v_load_part(b + i, n - i));
+	*dot = v_sum(v_add(v_add(dot0, dot1), v_add(dot2, dot3)));
+	*norm2_a = v_sum(v_add(v_add(aa0, aa1), v_add(aa2, aa3)));
+	*norm2_b = v_sum(v_add(v_add(bb0, bb1), v_add(bb2, bb3)));
 }
 
 const VxKernels VX_TABLE = {

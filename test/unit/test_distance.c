@@ -55,6 +55,7 @@ check_table(const VxKernels *k, const float *a, const float *b, size_t n)
 	close_to(ip, (double) k->inner_product(a, b, n), ip_scale * 10);
 	close_to(l1, (double) k->l1(a, b, n), l1 * 10);
 	close_to(na, (double) k->norm_squared(a, n), na * 10);
+	close_to(nb, (double) k->norm_squared(b, n), nb * 10);
 
 	/* symmetry and the bit rule: equal floats, not just near ones */
 	assert_true(k->l2_squared(a, b, n) == k->l2_squared(b, a, n));
