@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "access/relscan.h"
+#include "access/tableam.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -74,6 +75,7 @@ typedef struct VecGraphScan
 	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
 
 	BlockNumber sweep_block;
+	BlockNumber heap_blocks;	/* the heap has at least so many; only asked for as higher ones are met */
 } VecGraphScan;
 
 /* A set of heap TIDs. */
@@ -289,9 +291,29 @@ ready_from_sweep(VecGraphScan *state)
 	return true;
 }
 
+/*
+ * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
+ * scan. Table access methods other than heap may number their rows as they like.
+ */
 static void
-add_tid(VecGraphScan *state, const VxHeapTid *tid, int position)
+check_heap_tid(IndexScanDesc scan, ItemPointer tid)
 {
+	VecGraphScan *state = scan->opaque;
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	Relation	heap = scan->heapRelation;
+
+	if (block < state->heap_blocks || heap == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
+		return;
+	state->heap_blocks = RelationGetNumberOfBlocks(heap);
+	if (block >= state->heap_blocks)
+		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, state->node),
+						   (int) vx_id_slot(&state->store.geometry, state->node), "a heap TID beyond the end of the table");
+}
+
+static void
+add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
+{
+	VecGraphScan *state = scan->opaque;
 	ReadyTid   *ready;
 
 	if (state->tid_count == state->tid_capacity)
@@ -301,6 +323,7 @@ add_tid(VecGraphScan *state, const VxHeapTid *tid, int position)
 	}
 	ready = &state->tids[state->tid_count];
 	vecgraph_tid_get(tid, &ready->tid);
+	check_heap_tid(scan, &ready->tid);
 	ready->position = position;
 	if (state->seen != NULL)
 	{
@@ -331,7 +354,7 @@ read_node_tids(IndexScanDesc scan, VxNodeId id)
 			state->seen = tidset_create(state->query_context, 256, NULL);
 		for (int i = 0; i < slot->tid_count; i++)
 			if (!scan->ignore_killed_tuples || (slot->dead_tids >> i & 1) == 0)
-				add_tid(state, &slot->tids[i], i);
+				add_tid(scan, &slot->tids[i], i);
 	}
 	UnlockReleaseBuffer(buffer);
 }
@@ -348,7 +371,7 @@ read_chain_tids(IndexScanDesc scan)
 	if (!lost)
 	{
 		for (int i = 0; i < slot->tid_count; i++)
-			add_tid(state, &slot->tids[i], -1);
+			add_tid(scan, &slot->tids[i], -1);
 		state->chain = slot->chain;
 		if (state->chain_steps++ > state->store.id_bound)
 			vecgraph_corrupted(state->store.index, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
