@@ -1,7 +1,11 @@
 -- what is refused, and how
 CREATE TABLE e (id int, v vector(3), anydim vector, big vector(3000), a real[]);
 CREATE INDEX ON e USING vecgraph (anydim);
-CREATE INDEX ON e USING vecgraph (big);
+CREATE INDEX ON e USING vecgraph (big) WITH (storage = full);
+CREATE INDEX ON e USING vecgraph (big) WITH (codes = none);
+CREATE INDEX ON e USING vecgraph (big) WITH (storage = heap, codes = none);
+CREATE INDEX ON e USING vecgraph (v) WITH (storage = half);
+CREATE INDEX ON e USING vecgraph (v) WITH (codes = 8);
 CREATE INDEX ON e USING vecgraph (v) WITH (max_degree = 3);
 CREATE INDEX ON e USING vecgraph (v) WITH (max_degree = 129);
 CREATE INDEX ON e USING vecgraph (v) WITH (build_list_size = 9);
@@ -22,7 +26,7 @@ CREATE INDEX e_v ON e USING vecgraph (v) WITH (max_degree = 16, build_list_size 
 INSERT INTO e (v) VALUES ('[1,2]');
 INSERT INTO e (id, v) VALUES (1, '[1,2,3]');
 CREATE TABLE wide (v vector(2000));
-CREATE INDEX ON wide USING vecgraph (v) WITH (max_degree = 64);
+CREATE INDEX ON wide USING vecgraph (v) WITH (max_degree = 64, storage = full);
 CREATE INDEX wide_v ON wide USING vecgraph (v);
 SELECT max_degree FROM vecgraph_info('wide_v');
 INSERT INTO wide SELECT array_fill(i, ARRAY[2000])::vector FROM generate_series(1, 5) i;

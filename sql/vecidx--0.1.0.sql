@@ -340,7 +340,18 @@ CREATE FUNCTION vecgraph_info(
 	OUT heap_tids bigint,
 	OUT avg_degree double precision,
 	OUT unreachable bigint,
-	OUT bytes bigint)
+	OUT bytes bigint,
+	OUT storage text,
+	OUT codes text,
+	OUT code_bytes int,
+	OUT code_page_bytes bigint,
+	OUT cached bigint,
+	OUT cache text)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
+
+CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_prewarm(regclass) IS 'loads the codes of a vecgraph index into the cache; returns of how many nodes they are there';

@@ -13,6 +13,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "cache/vecgraph_cache.h"
 #include "format/vx_format.h"
 #include "graph/vx_link.h"
 
@@ -36,7 +37,16 @@ typedef struct VecGraphOptions
 	int			max_degree;		/* 0: automatic */
 	int			build_list_size;
 	double		alpha;			/* 0: automatic */
+	int			storage;		/* VxStorage, 0: automatic */
+	int			codes;			/* VecGraphCodesOption */
 } VecGraphOptions;
+
+typedef enum VecGraphCodesOption
+{
+	VECGRAPH_CODES_AUTO,
+	VECGRAPH_CODES_PQ,
+	VECGRAPH_CODES_NONE
+} VecGraphCodesOption;
 
 typedef enum VecGraphIterativeScan
 {
@@ -49,6 +59,7 @@ extern int	vecgraph_search_list_size;
 extern int	vecgraph_iterative_scan;
 extern int	vecgraph_max_scan_tuples;
 extern double vecgraph_scan_mem_multiplier;
+extern int	vecgraph_rerank;
 
 extern void vecgraph_init_options(void);
 extern bytea *vecgraph_options(Datum reloptions, bool validate);
@@ -94,13 +105,47 @@ extern void vecgraph_corrupted(Relation index, BlockNumber block, int slot, cons
 
 extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
+
+/* A page of codes or of a mean: zeros to be filled, used bytes long. */
+extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 extern void vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry);
 
 /* Fails unless the locked buffer holds a good node page. */
 extern void vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeometry *geometry);
 
+/* Fails unless the locked buffer holds a good code page. */
+extern void vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geometry);
+
+/* Bytes in use on page number i (from 0) of a mean. */
+extern uint32 vecgraph_mean_page_used(const VxGeometry *geometry, uint32 i);
+extern void vecgraph_check_mean_page(Relation index, Buffer buffer, const VxGeometry *geometry, uint32 i);
+
 extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
 extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
+
+/* ---- vecgraph_codes.c: the codes of an index, as one backend sees them ---- */
+
+typedef struct VecGraphCodes
+{
+	Oid			index_oid;		/* hash key */
+	uint64		key;			/* what the files of the index are: VecGraphCacheView.key */
+	uint32		epoch;			/* of the means in the codec */
+	uint32		flags;
+	MemoryContext context;
+	VxCodec		codec;
+	VecGraphCacheView view;
+} VecGraphCodes;
+
+struct VecGraphStore;
+
+/* The codes of the store's index, with the means that its meta page speaks of; NULL if it has no codes. */
+extern VecGraphCodes *vecgraph_codes_open(struct VecGraphStore *store);
+
+/* Where the code of a node can be read (VX_CODE_OVERREAD bytes behind it, too). copy [code_bytes + VX_CODE_OVERREAD]. */
+extern const uint8 *vecgraph_code(struct VecGraphStore *store, VxNodeId id, uint8 *copy);
+
+/* Reads the codes of n nodes into the cache; for vecgraph_cache_fetch. context is a store. */
+extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
 
 /* ---- vecgraph_store.c: the graph's store over index pages ---- */
 
@@ -113,9 +158,30 @@ typedef struct VecGraphStore
 	VxSpace		space;
 	VxMem		mem;
 	uint32		id_bound;		/* ids below this exist; grows with the relation */
+	VecGraphCodes *codes;		/* NULL: scores come from inline vectors */
+	bool		decoded;		/* gather() and pair() speak of decoded codes, not of vectors */
+	bool		query_decoded;	/* the next query's point is a decoded code */
+	VxCodeQuery code_query;
+	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache */
+	VxPoint    *decode_buffer;
 	BufferAccessStrategy strategy;	/* NULL but in vacuum */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
 } VecGraphStore;
+
+/* What a scan is handed with each node that it finds: VxEdges.payload. */
+typedef struct VecGraphPayload
+{
+	uint32		version;
+	VxNodeId	chain;
+	VxHeapTid	tids[VX_INLINE_TIDS];
+	uint8		tid_count;
+	uint16		dead_tids;
+} VecGraphPayload;
+
+StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "a node's TIDs must fit the payload");
+
+/* Copies what a scan wants of a slot. */
+extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
 
 extern VxMem vecgraph_mem(MemoryContext context);
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
@@ -127,14 +193,20 @@ extern void vecgraph_store_refresh(VecGraphStore *store);
  */
 extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer);
 
+/* Whether a slot holds this very vector; its hash must do where only the heap has the vector. */
+extern bool vecgraph_slot_has_point(VecGraphStore *store, VxSlot *slot, const VxPoint *point);
+
+/* Writes a point to a slot, as the storage of the index wants it. */
+extern void vecgraph_slot_set_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
+
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 
 /*
- * Takes a free slot, lets fill() write it (state included), and logs that. Returns its id.
- * No lock on entry or return.
+ * Takes a free slot, lets fill() write it (state included), and logs that together with its code (NULL: none). Returns its
+ * id. No lock on entry or return.
  */
 typedef void (*VecGraphFill) (VecGraphStore *store, VxSlot *slot, void *context);
-extern VxNodeId vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context);
+extern VxNodeId vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context, const uint8 *code);
 
 /* Frees those slots of one node page that are in state VX_SLOT_DELETED and selected; returns how many. No lock held. */
 extern int	vecgraph_free_slots(VecGraphStore *store, BlockNumber block,
@@ -163,6 +235,18 @@ extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_rerank.c: exact distances from heap rows ---- */
+
+typedef struct VecGraphRerank VecGraphRerank;
+
+extern VecGraphRerank *vecgraph_rerank_begin(IndexScanDesc scan, MemoryContext context);
+
+/* The distance of the row at a heap TID; false if the scan's snapshot does not see it. */
+extern bool vecgraph_rerank_distance(VecGraphRerank *rerank, const VxSpace *space, const VxPoint *query, ItemPointer tid,
+									 double *distance);
+extern void vecgraph_rerank_release(VecGraphRerank *rerank);
+extern void vecgraph_rerank_end(VecGraphRerank *rerank);
 
 /* ---- vecgraph_vacuum.c ---- */
 

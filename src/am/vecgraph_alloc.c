@@ -5,7 +5,7 @@
  * the first page, so inserts fill one page after the other instead of wandering over cold ones. Only entering and leaving
  * the list touches the meta page, once for each page that fills up.
  *
- * Locks: relation extension lock, then meta page, then node page; see README.
+ * Locks: relation extension lock, then meta page, then node page, then code page; see README.
  */
 #include "am/vecgraph.h"
 
@@ -32,24 +32,24 @@ lock_free_page(VecGraphStore *store, BlockNumber block, PageOfSlots *out)
 	return out->special->next_free != VX_NOT_LISTED;
 }
 
-/* Fills the first free slot of a page image; returns its slot number, or -1 if the page has none. */
+/* The number of the first free slot of a page, or -1. */
 static int
-fill_free_slot(VecGraphStore *store, Page page, VecGraphFill fill, void *context)
+find_free_slot(const VxGeometry *g, Page page)
 {
-	const VxGeometry *g = &store->geometry;
-
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
-	{
-		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-
-		if (slot->state != VX_SLOT_FREE)
-			continue;
-		slot->version++;
-		fill(store, slot, context);
-		vecgraph_page_special(page)->free_slots--;
-		return (int) i;
-	}
+		if (vx_slot(g, vecgraph_page_body(page), i)->state == VX_SLOT_FREE)
+			return (int) i;
 	return -1;
+}
+
+static void
+fill_slot(VecGraphStore *store, Page page, int number, VecGraphFill fill, void *context)
+{
+	VxSlot	   *slot = vx_slot(&store->geometry, vecgraph_page_body(page), number);
+
+	slot->version++;
+	fill(store, slot, context);
+	vecgraph_page_special(page)->free_slots--;
 }
 
 static Buffer
@@ -77,82 +77,141 @@ first_free_page(VecGraphStore *store)
 	return block;
 }
 
-/* Adds one node page, all of whose slots are free, and puts it in the list. */
-static void
-extend(VecGraphStore *store)
+/* The next block of the index, exclusively locked and zero; under the extension lock. */
+static Buffer
+add_block(VecGraphStore *store)
 {
-	const VxGeometry *g = &store->geometry;
 	Relation	index = store->index;
-	BlockNumber blocks;
-	BlockNumber block;
-	Buffer		meta_buffer;
-	Buffer		buffer = InvalidBuffer;
-	GenericXLogState *xlog;
-	Page		page;
-	Page		meta_page;
-
-	LockRelationForExtension(index, ExclusiveLock);
-	if (first_free_page(store) != VX_NO_BLOCK)
-	{
-		UnlockRelationForExtension(index, ExclusiveLock);
-		return;					/* somebody else was faster */
-	}
-
-	blocks = RelationGetNumberOfBlocks(index);
-	if (vx_id_bound(g, blocks + 1) >= VX_NO_NODE)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("index \"%s\" has as many nodes as it can", RelationGetRelationName(index))));
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	Buffer		buffer;
 
 	/* A crash may have left a last page that was added but never logged. */
-	if (blocks > g->first_segment)
+	if (blocks > store->geometry.first_segment)
 	{
 		buffer = ReadBuffer(index, blocks - 1);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		if (!PageIsNew(BufferGetPage(buffer)))
-		{
-			UnlockReleaseBuffer(buffer);
-			buffer = InvalidBuffer;
-		}
+		if (PageIsNew(BufferGetPage(buffer)))
+			return buffer;
+		UnlockReleaseBuffer(buffer);
 	}
-	if (buffer == InvalidBuffer)
-		buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	block = BufferGetBlockNumber(buffer);
+	return ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+}
 
+static void
+add_code_page(VecGraphStore *store, Buffer buffer)
+{
+	GenericXLogState *xlog = GenericXLogStart(store->index);
+
+	vecgraph_init_data_page(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), VX_PAGE_CODES,
+							vx_code_page_used(&store->geometry));
+	GenericXLogFinish(xlog);
+}
+
+/* Makes a new page one of nodes, all free, and puts it at the head of the list. */
+static void
+add_node_page(VecGraphStore *store, Buffer buffer)
+{
 	/*
 	 * Nobody else can want both this page and the meta page: no reader knows the page yet, and the extension lock keeps
 	 * other writers out. So taking the meta page second cannot deadlock.
 	 */
-	meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
-	xlog = GenericXLogStart(index);
-	meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-	page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
-	vecgraph_init_node_page(page, g);
+	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
+	GenericXLogState *xlog = GenericXLogStart(store->index);
+	Page		meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
+	Page		page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+
+	vecgraph_init_node_page(page, &store->geometry);
 	vecgraph_page_special(page)->next_free = meta_of(meta_page)->free_page;
-	meta_of(meta_page)->free_page = block;
+	meta_of(meta_page)->free_page = BufferGetBlockNumber(buffer);
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(meta_buffer);
+}
+
+/* Adds a node page, and the code pages before it if a segment begins. */
+static void
+extend(VecGraphStore *store)
+{
+	const VxGeometry *g = &store->geometry;
+	bool		nodes = false;
+
+	LockRelationForExtension(store->index, ExclusiveLock);
+	/* somebody else may have been faster */
+	while (!nodes && first_free_page(store) == VX_NO_BLOCK)
+	{
+		Buffer		buffer;
+
+		if (vx_id_bound(g, RelationGetNumberOfBlocks(store->index) + 1) >= VX_NO_NODE)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("index \"%s\" has as many nodes as it can", RelationGetRelationName(store->index))));
+		buffer = add_block(store);
+		nodes = vx_block_has_nodes(g, BufferGetBlockNumber(buffer));
+		if (nodes)
+			add_node_page(store, buffer);
+		else
+			add_code_page(store, buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+	UnlockRelationForExtension(store->index, ExclusiveLock);
+}
+
+/*
+ * Locks the code page of a node, to be written in the record that writes the node. Code pages are locked last, after node
+ * pages, by everybody. InvalidBuffer without a code.
+ */
+static Buffer
+lock_code(VecGraphStore *store, VxNodeId id, const uint8 *code)
+{
+	Buffer		buffer;
+
+	if (code == NULL)
+		return InvalidBuffer;
+	buffer = ReadBuffer(store->index, vx_code_block(&store->geometry, id));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(store->index, buffer, &store->geometry);
+	return buffer;
+}
+
+static void
+write_code(VecGraphStore *store, GenericXLogState *xlog, Buffer buffer, VxNodeId id, const uint8 *code)
+{
+	if (code != NULL)
+		memcpy((char *) vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0))
+			   + vx_code_offset(&store->geometry, id), code, store->geometry.code_bytes);
+}
+
+/* After the record is written: the cache follows while the page is still locked. */
+static void
+release_code(VecGraphStore *store, Buffer buffer, VxNodeId id, const uint8 *code)
+{
+	if (code == NULL)
+		return;
+	vecgraph_cache_put(&store->codes->view, id, code);
 	UnlockReleaseBuffer(buffer);
-	UnlockRelationForExtension(index, ExclusiveLock);
 }
 
 /* Takes a slot from a listed page that keeps at least one more. Returns its id, or VX_NO_NODE. */
 static VxNodeId
-take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context)
+take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
 	PageOfSlots from;
 	VxNodeId	id = VX_NO_NODE;
 
 	if (lock_free_page(store, block, &from) && from.special->free_slots > 1)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
-		Page		page = GenericXLogRegisterBuffer(xlog, from.buffer, 0);
-		int			slot = fill_free_slot(store, page, fill, context);
+		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
+		Buffer		code_buffer;
+		GenericXLogState *xlog;
 
 		if (slot < 0)
 			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
-		GenericXLogFinish(xlog);
 		id = vx_block_first_id(&store->geometry, block) + slot;
+		code_buffer = lock_code(store, id, code);
+		xlog = GenericXLogStart(store->index);
+		fill_slot(store, GenericXLogRegisterBuffer(xlog, from.buffer, 0), slot, fill, context);
+		write_code(store, xlog, code_buffer, id, code);
+		GenericXLogFinish(xlog);
+		release_code(store, code_buffer, id, code);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	return id;
@@ -160,7 +219,7 @@ take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void 
 
 /* Takes the last slot of the first listed page, and the page from the list. Returns its id, or VX_NO_NODE. */
 static VxNodeId
-take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context)
+take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
 	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
 	PageOfSlots from;
@@ -175,18 +234,32 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 		vecgraph_corrupted(store->index, block, -1, "the first free page is not in the list of free pages");
 	if (from.special->free_slots <= 1)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
-		Page		meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-		Page		page = GenericXLogRegisterBuffer(xlog, from.buffer, 0);
-		int			slot = fill_free_slot(store, page, fill, context);
+		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
+		Buffer		code_buffer = InvalidBuffer;
+		GenericXLogState *xlog;
+		Page		meta_page;
+		Page		page;
 
 		if ((slot >= 0) != (from.special->free_slots == 1))
 			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
 		if (slot >= 0)
+		{
 			id = vx_block_first_id(&store->geometry, block) + slot;
+			code_buffer = lock_code(store, id, code);
+		}
+		xlog = GenericXLogStart(store->index);
+		meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
+		page = GenericXLogRegisterBuffer(xlog, from.buffer, 0);
 		meta_of(meta_page)->free_page = vecgraph_page_special(page)->next_free;
 		vecgraph_page_special(page)->next_free = VX_NOT_LISTED;
+		if (slot >= 0)
+		{
+			fill_slot(store, page, slot, fill, context);
+			write_code(store, xlog, code_buffer, id, code);
+		}
 		GenericXLogFinish(xlog);
+		if (slot >= 0)
+			release_code(store, code_buffer, id, code);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	UnlockReleaseBuffer(meta_buffer);
@@ -194,7 +267,7 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 }
 
 VxNodeId
-vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context)
+vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context, const uint8 *code)
 {
 	for (;;)
 	{
@@ -207,9 +280,9 @@ vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context)
 			extend(store);
 			continue;
 		}
-		id = take_from_page(store, block, fill, context);
+		id = take_from_page(store, block, fill, context, code);
 		if (id == VX_NO_NODE)
-			id = take_last_of_page(store, block, fill, context);
+			id = take_last_of_page(store, block, fill, context, code);
 		if (id != VX_NO_NODE)
 			return id;
 	}

@@ -12,6 +12,8 @@
  */
 #include "am/vecgraph.h"
 
+#include <math.h>
+
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
@@ -76,6 +78,10 @@ typedef struct VecGraphBuild
 	uint32		twins_mask;
 	double		index_tuples;
 
+	/* codes, once all points are loaded */
+	VxCodec		codec;
+	float	   *mean;			/* [dim], NULL for zero */
+
 	/* inserting, once memory was full */
 	bool		inserting;
 	VecGraphStore pages;
@@ -102,6 +108,52 @@ vecgraph_buildphasename(int64 phase)
 	}
 }
 
+/* From here on two bits a dimension estimate distances as well as four do on fewer. */
+#define TWO_BITS_FROM_DIM 768
+
+/* Below this many dimensions a vector is hardly larger than a code, and exact. */
+#define CODES_FROM_DIM 24
+
+static void
+refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("column cannot have more than %u dimensions for vecgraph index", most),
+			 errdetail("The column has %u dimensions, and a node with %u edges must fit a page.", dim, degree),
+			 errhint("%s", hint)));
+}
+
+/* Chooses storage, codes and max degree, in this order, within what the options say. */
+static void
+plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body)
+{
+	uint32		wanted = options != NULL && options->max_degree != 0 ? options->max_degree : VECGRAPH_DEFAULT_MAX_DEGREE;
+	uint32		least = options != NULL && options->max_degree != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
+	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
+	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
+	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
+
+	if (!fits && storage == VX_STORAGE_FULL)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
+	if (!fits && codes == VECGRAPH_CODES_NONE)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"codes\" to its default.");
+	if (storage == 0)
+		storage = fits ? VX_STORAGE_FULL : VX_STORAGE_HEAP;
+	meta->storage = storage;
+	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
+	meta->edge_capacity = meta->max_degree;
+
+	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
+	if (storage == VX_STORAGE_FULL
+		&& (codes == VECGRAPH_CODES_NONE
+			|| (codes == VECGRAPH_CODES_AUTO && (meta->metric == VX_METRIC_L1 || meta->dim < CODES_FROM_DIM))))
+		meta->code_kind = VX_CODES_NONE;
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim);
+	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
+	meta->first_segment = VECGRAPH_META_BLOCK + 1 + 2 * vx_mean_pages((VxCodeKind) meta->code_kind, body, meta->dim);
+}
+
 /* Fills the meta page from the column, the operator class and the options, refusing what cannot work. */
 static void
 plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
@@ -109,9 +161,7 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
 	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-	int			wanted = options != NULL ? options->max_degree : 0;
 	uint32		body = vecgraph_body_bytes();
-	uint32		degree;
 	const char *wrong;
 
 	if (dim < 1)
@@ -119,21 +169,6 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column does not have dimensions"),
 				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
-
-	if (wanted != 0)
-		degree = vx_fitting_degree(body, dim, wanted, wanted);
-	else
-		degree = vx_fitting_degree(body, dim, VECGRAPH_DEFAULT_MAX_DEGREE, VECGRAPH_DEFAULT_MAX_DEGREE / 4);
-	if (degree == 0)
-	{
-		uint32		least = wanted != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
-
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %u dimensions for vecgraph index", vx_fitting_dim(body, least)),
-				 errdetail("The column has %d dimensions, and a node with %u edges must fit a page.", dim, least),
-				 wanted != 0 ? errhint("A smaller max_degree leaves room for more dimensions.") : 0));
-	}
 
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = VX_META_MAGIC;
@@ -144,17 +179,12 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
 				 errmsg("could not generate a random build id")));
 	meta->dim = dim;
 	meta->metric = opclass->metric;
-	meta->max_degree = degree;
-	meta->edge_capacity = degree;
 	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
 		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
-	meta->storage = VX_STORAGE_FULL;
-	meta->code_kind = VX_CODES_NONE;
-	meta->record_bytes = vx_record_bytes(dim, meta->edge_capacity);
+	plan_node(meta, options, body);
 	meta->body_bytes = body;
-	meta->first_segment = VECGRAPH_META_BLOCK + 1;
 	meta->free_page = VX_NO_BLOCK;
 
 	wrong = vx_meta_check(meta, body, geometry);
@@ -208,6 +238,7 @@ static Size
 memory_used(VecGraphBuild *build)
 {
 	return vx_memstore_bytes(build->store.capacity, build->meta.dim, build->meta.max_degree)
+		+ (Size) build->store.count * build->meta.code_bytes
 		+ build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids)
 		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
 		/* visited bitmap and reachability stack of the linking to come */
@@ -268,6 +299,39 @@ poll_interrupts(void *context)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Fits the mean to the loaded points, and encodes them. */
+static void
+encode_points(VecGraphBuild *build)
+{
+	uint32		dim = build->meta.dim;
+	uint32		n = build->store.count;
+	double	   *sum;
+
+	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
+		return;
+	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim);
+	build->codec.max_norm2 = build->meta.max_norm2;
+	if (build->meta.metric != VX_METRIC_IP)
+	{
+		sum = MemoryContextAllocZero(build->context, dim * sizeof(double));
+		build->mean = MemoryContextAlloc(build->context, dim * sizeof(float));
+		for (VxNodeId id = 0; id < n; id++)
+			vx_codec_add_to_mean(&build->codec, vx_memstore_point(&build->store, id), sum);
+		for (uint32 i = 0; i < dim; i++)
+		{
+			build->mean[i] = (float) (sum[i] / n);
+			if (isinf(build->mean[i]))
+				build->mean[i] = 0;
+		}
+		pfree(sum);
+		vx_codec_set_means(&build->codec, &build->mem, build->mean, NULL);
+		build->meta.code_flags = VX_CODES_MEAN(0);
+	}
+	build->meta.fitted_nodes = n;
+	/* under L1 codes estimate another distance: good for a first pass, not for linking */
+	vx_memstore_encode(&build->store, &build->codec, build->meta.metric != VX_METRIC_L1);
+}
+
 static void
 link_graph(VecGraphBuild *build)
 {
@@ -278,6 +342,7 @@ link_graph(VecGraphBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 
 	build->store.space.max_norm2 = build->meta.max_norm2;
+	encode_points(build);
 	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
 	while (vx_build_step(&linking))
 		if (linking.next % 64 == 0)
@@ -322,7 +387,7 @@ fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id, VxNodeId chain)
 	slot->degree = build->store.degrees[id];
 	memcpy(slot->edges, build->store.edges + (Size) id * build->store.base.edge_capacity,
 		   slot->degree * sizeof(VxNodeId));
-	memcpy(vx_slot_point(g, slot), vx_memstore_point(&build->store, id), VX_POINT_BYTES(g->dim));
+	vecgraph_slot_set_point(g, slot, vx_memstore_point(&build->store, id));
 }
 
 /* Writes the next slot of a chain, whose id is given. */
@@ -353,6 +418,55 @@ new_block(Relation index, BlockNumber expected)
 	return buffer;
 }
 
+/* The pages of the two means: the first fitted to what was loaded, the second for a later fit. */
+static void
+fill_mean_page(const VxGeometry *g, Page page, uint32 number, const float *mean)
+{
+	uint32		part = number % g->mean_pages;
+	uint32		used = vecgraph_mean_page_used(g, part);
+
+	vecgraph_init_data_page(page, VX_PAGE_MEAN, used);
+	if (mean != NULL && number < g->mean_pages)
+		memcpy(vecgraph_page_body(page), (const char *) mean + (Size) part * g->body_bytes, used);
+}
+
+static void
+fill_code_page(VecGraphBuild *build, Page page, BlockNumber block)
+{
+	const VxGeometry *g = &build->geometry;
+	VxNodeId	first = vx_code_page_first_id(g, block);
+	uint32		n = first < build->store.count ? Min(vx_code_run(g, first), build->store.count - first) : 0;
+
+	vecgraph_init_data_page(page, VX_PAGE_CODES, vx_code_page_used(g));
+	if (n > 0)
+		memcpy(vecgraph_page_body(page), vx_memstore_code(&build->store, first), (Size) n * g->code_bytes);
+}
+
+static void
+fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, uint32 ids, VxNodeId *chain, ChainWriter *writer)
+{
+	const VxGeometry *g = &build->geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
+
+	vecgraph_init_node_page(page, g);
+	for (uint32 i = 0; i < g->nodes_per_page && first + i < ids; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		VxNodeId	id = first + i;
+
+		if (id < build->store.count)
+		{
+			fill_node(build, slot, id, *chain);
+			*chain += chain_slots(build, build->tids[id].count);
+		}
+		else
+			fill_chain(build, (VxTidSlot *) slot, id, writer);
+		vecgraph_page_special(page)->free_slots--;
+	}
+	if (block == build->meta.free_page)
+		vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
+}
+
 static void
 write_pages(VecGraphBuild *build)
 {
@@ -364,7 +478,6 @@ write_pages(VecGraphBuild *build)
 	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
 	BlockNumber blocks;
 	BlockNumber logged = 0;
-	Buffer		buffer;
 
 	for (VxNodeId id = 0; id < nodes; id++)
 		ids += chain_slots(build, build->tids[id].count);
@@ -377,36 +490,22 @@ write_pages(VecGraphBuild *build)
 		build->meta.free_page = blocks - 1;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITING);
-	buffer = new_block(index, VECGRAPH_META_BLOCK);
-	vecgraph_init_meta_page(BufferGetPage(buffer), &build->meta);
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
-
-	for (BlockNumber block = g->first_segment; block < blocks; block++)
+	for (BlockNumber block = 0; block < blocks; block++)
 	{
-		VxNodeId	first = vx_block_first_id(g, block);
+		Buffer		buffer;
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
 		buffer = new_block(index, block);
 		page = BufferGetPage(buffer);
-		vecgraph_init_node_page(page, g);
-		for (uint32 i = 0; i < g->nodes_per_page && first + i < ids; i++)
-		{
-			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-			VxNodeId	id = first + i;
-
-			if (id < nodes)
-			{
-				fill_node(build, slot, id, chain);
-				chain += chain_slots(build, build->tids[id].count);
-			}
-			else
-				fill_chain(build, (VxTidSlot *) slot, id, &writer);
-			vecgraph_page_special(page)->free_slots--;
-		}
-		if (block == build->meta.free_page)
-			vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
+		if (block == VECGRAPH_META_BLOCK)
+			vecgraph_init_meta_page(page, &build->meta);
+		else if (block < g->first_segment)
+			fill_mean_page(g, page, block - VECGRAPH_META_BLOCK - 1, build->mean);
+		else if (vx_block_has_codes(g, block))
+			fill_code_page(build, page, block);
+		else
+			fill_node_page(build, page, block, ids, &chain, &writer);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 
@@ -529,14 +628,20 @@ vecgraph_buildempty(Relation index)
 {
 	VxMeta		meta;
 	VxGeometry	geometry;
-	Buffer		buffer;
 
 	plan_index(index, &meta, &geometry);
-	buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	START_CRIT_SECTION();
-	vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
-	MarkBufferDirty(buffer);
-	log_newpage_buffer(buffer, true);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buffer);
+	for (BlockNumber block = 0; block < geometry.first_segment; block++)
+	{
+		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+
+		START_CRIT_SECTION();
+		if (block == VECGRAPH_META_BLOCK)
+			vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
+		else
+			fill_mean_page(&geometry, BufferGetPage(buffer), block - VECGRAPH_META_BLOCK - 1, NULL);
+		MarkBufferDirty(buffer);
+		log_newpage_buffer(buffer, true);
+		END_CRIT_SECTION();
+		UnlockReleaseBuffer(buffer);
+	}
 }

@@ -48,7 +48,7 @@ fill_node(VecGraphStore *store, VxSlot *slot, void *context)
 	slot->degree = node->edges->count;
 	memset(slot->edges, 0, store->geometry.edge_capacity * sizeof(VxNodeId));
 	memcpy(slot->edges, node->edges->ids, node->edges->count * sizeof(VxNodeId));
-	memcpy(vx_slot_point(&store->geometry, slot), node->point, VX_POINT_BYTES(store->space.dim));
+	vecgraph_slot_set_point(&store->geometry, slot, node->point);
 }
 
 typedef struct NewTidSlot
@@ -74,12 +74,6 @@ fill_tid_slot(VecGraphStore *store, VxSlot *slot, void *context)
 	vecgraph_tid_set(&tids->tids[0], new->heap_tid);
 }
 
-static bool
-same_point(VecGraphStore *store, const VxPoint *a, const VxPoint *b)
-{
-	return memcmp(a->x, b->x, store->space.dim * sizeof(float)) == 0;
-}
-
 /* What adding a heap TID to a node found. */
 typedef enum TwinStatus
 {
@@ -98,7 +92,7 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 	TwinStatus	status = TWIN_DONE;
 
 	*chain = slot->chain;
-	if (slot->state != VX_SLOT_LIVE || !same_point(store, vx_slot_point(g, slot), point))
+	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(store, slot, point))
 		status = TWIN_GONE;
 	else if (slot->tid_count == VX_INLINE_TIDS)
 		status = TWIN_CHAIN_FULL;
@@ -154,7 +148,7 @@ prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId 
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	bool		done = slot->state == VX_SLOT_LIVE && slot->chain == seen_chain
-		&& same_point(store, vx_slot_point(g, slot), point);
+		&& vecgraph_slot_has_point(store, slot, point);
 
 	if (done)
 	{
@@ -214,13 +208,24 @@ add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer hea
 		{
 			.owner = id,.chain = chain,.heap_tid = heap_tid
 		};
-		new_slot = vecgraph_take_slot(store, fill_tid_slot, &new);
+		new_slot = vecgraph_take_slot(store, fill_tid_slot, &new, NULL);
 		if (prepend_chain(store, id, point, chain, new_slot))
 			return true;
 		discard_tid_slot(store, new_slot);
 	}
 	vecgraph_corrupted(store->index, vx_id_block(&store->geometry, id), (int) vx_id_slot(&store->geometry, id),
 					   "a chain of heap TIDs is broken");
+}
+
+static bool
+is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
+{
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
+	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(store, slot, point);
+
+	UnlockReleaseBuffer(buffer);
+	return same;
 }
 
 /* Looks for a node with this very vector among the nearest that vx_link_choose found, and gives it the TID. */
@@ -230,7 +235,7 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPo
 	uint32		n = Min(linker->usable, TWIN_CANDIDATES);
 
 	for (uint32 i = 0; i < n; i++)
-		if (same_point(store, linker->candidates[i].point, point)
+		if (is_twin(store, linker->candidates[i].id, point)
 			&& add_tid(store, linker->candidates[i].id, point, heap_tid))
 			return true;
 	return false;
@@ -282,6 +287,8 @@ raise_max_norm(VecGraphStore *store, float norm2)
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(buffer);
 	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
+	if (store->codes != NULL)
+		store->codes->codec.max_norm2 = store->space.max_norm2;
 }
 
 void
@@ -291,20 +298,25 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 	{
 		VxQuery		query = {.linking = true};
 		VxEdges		before;
+		Size		bytes;
 		VxPoint    *point;
 
 		CHECK_FOR_INTERRUPTS();
 		vecgraph_store_refresh(store);
+		if (store->base.ops->read_edges(&store->base, id, NULL, &before) != VX_OK || !before.live)
+			return;
 		store->base.ops->gather(&store->base, &id, 1, &linker->node);
-		if (linker->node.points[0] == NULL
-			|| store->base.ops->read_edges(&store->base, id, &before) != VX_OK || !before.live)
+		if (linker->node.points[0] == NULL)
 			return;
 		/* the linker uses linker->node again */
-		point = vx_alloc(&store->mem, VX_POINT_BYTES(store->space.dim));
-		memcpy(point, linker->node.points[0], VX_POINT_BYTES(store->space.dim));
+		bytes = VX_POINT_BYTES(store->decoded ? store->codes->codec.padded : store->space.dim);
+		point = vx_alloc(&store->mem, bytes);
+		memcpy(point, linker->node.points[0], bytes);
 		query.point = point;
 
+		store->query_decoded = store->decoded;
 		vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, id);
+		store->query_decoded = false;
 		vx_free(&store->mem, point);
 		if (linker->edges.count == 0)
 		{
@@ -325,6 +337,7 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 {
 	VxQuery		query = {.point = point,.linking = true};
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = heap_tid};
+	uint8	   *code = NULL;
 	VxNodeId	id;
 
 	vecgraph_store_refresh(store);
@@ -335,7 +348,13 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 	if (add_to_twin(store, linker, point, heap_tid))
 		return;
 
-	id = vecgraph_take_slot(store, fill_node, &node);
+	if (store->codes != NULL)
+	{
+		code = vx_alloc(&store->mem, store->geometry.code_bytes);
+		vx_codec_encode(&store->codes->codec, point, code);
+	}
+	id = vecgraph_take_slot(store, fill_node, &node, code);
+	vx_free(&store->mem, code);
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);
 	else if (!claim_entry(store, id))

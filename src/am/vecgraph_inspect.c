@@ -28,6 +28,7 @@
 
 VECIDX_SQL_FUNCTION(vecgraph_check);
 VECIDX_SQL_FUNCTION(vecgraph_info);
+VECIDX_SQL_FUNCTION(vecgraph_prewarm);
 
 /* A heap TID of the index, and whether the heap scan has met it. */
 typedef struct IndexedTid
@@ -54,6 +55,8 @@ typedef struct VecGraphCheck
 	VecGraphStore store;
 	uint32		bound;
 	uint8	   *states;			/* [bound] VxSlotState */
+	uint8	   *codes;			/* room for a code as it is stored, and as it should be */
+	uint8	   *made_code;
 	VxVisited	in_chain;
 	indexed_hash *tids;
 	uint64		counts[4];		/* slots by state */
@@ -106,6 +109,8 @@ begin_check(VecGraphCheck *check, Relation index)
 	check->bound = check->store.id_bound;
 	check->states = vx_alloc(&check->store.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
+	check->codes = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
+	check->made_code = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
 	vx_visited_init(&check->in_chain, &check->store.mem);
 }
 
@@ -133,13 +138,13 @@ static void
 check_node(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
 {
 	const VxGeometry *g = &check->store.geometry;
-	const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);
+	const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);	/* only read where nodes hold vectors */
 
 	if (slot->state == VX_SLOT_LIVE && slot->tid_count == 0 && slot->chain == VX_NO_NODE)
 		broken(check, id, "a live node without heap TIDs");
 	if (slot->state == VX_SLOT_DELETED && (slot->tid_count != 0 || slot->chain != VX_NO_NODE))
 		broken(check, id, "a deleted node with heap TIDs");
-	if (slot->state == VX_SLOT_LIVE
+	if (slot->state == VX_SLOT_LIVE && g->storage == VX_STORAGE_FULL
 		&& fabsf(point->norm2 - vx_kernels->norm_squared(point->x, g->dim)) > 1e-3f * point->norm2)
 		broken(check, id, "the stored norm is not that of the vector");
 	for (int i = 0; i < slot->degree; i++)
@@ -155,6 +160,45 @@ check_node(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
 		collect_tid(check, id, &slot->tids[i]);
 }
 
+/* A code says what encoding the node's vector says; the last bits may differ where another processor encoded it. */
+static void
+check_code(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
+{
+	VxCodec    *codec = &check->store.codes->codec;
+	const uint8 *code = check->codes;
+	uint32		different = 0;
+	int			parity = codec->parity;
+	float		stored[2];
+	float		made[2];
+
+	vecgraph_read_codes(&check->store, id, 1, check->codes);
+	codec->parity = vx_code_parity(code);
+	vx_codec_encode(codec, vx_slot_point(&check->store.geometry, (VxSlot *) slot), check->made_code);
+	codec->parity = parity;
+	memcpy(stored, code, sizeof(stored));
+	memcpy(made, check->made_code, sizeof(made));
+	for (uint32 i = VX_CODE_HEADER_BYTES; i < codec->code_bytes; i++)
+		different += code[i] != check->made_code[i];
+	if (!(fabsf(stored[0] - made[0]) <= 1e-3f * fabsf(made[0])) || !(fabsf(stored[1] - made[1]) <= 1e-2f * fabsf(made[1]))
+		|| different > 1 + codec->level_bytes / 20)
+		broken(check, id, "the code is not that of the vector");
+}
+
+/* A code or mean page is of its kind; what is in it is checked against the nodes. */
+static void
+check_data_page(VecGraphCheck *check, BlockNumber block)
+{
+	const VxGeometry *g = &check->store.geometry;
+	Buffer		buffer = ReadBuffer(check->index, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (block < g->first_segment)
+		vecgraph_check_mean_page(check->index, buffer, g, (block - VECGRAPH_META_BLOCK - 1) % g->mean_pages);
+	else if (!PageIsNew(BufferGetPage(buffer)) || block + 1 < RelationGetNumberOfBlocks(check->index))
+		vecgraph_check_code_page(check->index, buffer, g);
+	UnlockReleaseBuffer(buffer);
+}
+
 static void
 check_page(VecGraphCheck *check, BlockNumber block)
 {
@@ -165,7 +209,10 @@ check_page(VecGraphCheck *check, BlockNumber block)
 
 	CHECK_FOR_INTERRUPTS();
 	if (!vx_block_has_nodes(g, block))
+	{
+		check_data_page(check, block);
 		return;
+	}
 	buffer = ReadBuffer(check->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
@@ -239,6 +286,14 @@ check_links(VecGraphCheck *check, VxNodeId id)
 	UnlockReleaseBuffer(buffer);
 	if (dangling)
 		broken(check, id, "an edge leads to a slot that is not a node");
+
+	if (check->store.codes != NULL && check->store.geometry.storage == VX_STORAGE_FULL)
+	{
+		slot = vecgraph_lock_slot(&check->store, id, BUFFER_LOCK_SHARE, &buffer);
+		if (slot->state == VX_SLOT_LIVE)
+			check_code(check, id, slot);
+		UnlockReleaseBuffer(buffer);
+	}
 
 	while (next != VX_NO_NODE)
 	{
@@ -327,7 +382,7 @@ vecgraph_check(PG_FUNCTION_ARGS)
 
 	begin_check(&check, index);
 	check.tids = indexed_create(CurrentMemoryContext, 1024, NULL);
-	for (BlockNumber block = check.store.geometry.first_segment; block < RelationGetNumberOfBlocks(index); block++)
+	for (BlockNumber block = VECGRAPH_META_BLOCK + 1; block < RelationGetNumberOfBlocks(index); block++)
 		check_page(&check, block);
 	check_free_list(&check);
 	for (VxNodeId id = 0; id < check.bound; id++)
@@ -359,11 +414,14 @@ Datum
 vecgraph_info(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
+	static const char *const storages[] = {"?", "full", "heap"};
+	static const char *const code_kinds[] = {"none", "scalar4", "scalar2"};
+	BlockNumber code_pages = 0;
 	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
 	TupleDesc	desc;
-	Datum		values[14];
-	bool		nulls[14] = {0};
+	Datum		values[20];
+	bool		nulls[20] = {0};
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -371,7 +429,10 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	begin_check(&check, index);
 	for (BlockNumber block = check.store.geometry.first_segment;
 		 block < RelationGetNumberOfBlocks(index) && vx_id_bound(&check.store.geometry, block + 1) <= check.bound; block++)
+	{
 		check_page(&check, block);
+		code_pages += vx_block_has_codes(&check.store.geometry, block);
+	}
 
 	values[n++] = Int32GetDatum(check.store.meta.format_version);
 	values[n++] = CStringGetTextDatum(metrics[check.store.meta.metric]);
@@ -388,6 +449,41 @@ vecgraph_info(PG_FUNCTION_ARGS)
 								 : (double) check.edges / check.counts[VX_SLOT_LIVE]);
 	values[n++] = Int64GetDatum(count_unreachable(&check));
 	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
+	values[n++] = CStringGetTextDatum(storages[check.store.meta.storage]);
+	values[n++] = CStringGetTextDatum(code_kinds[check.store.meta.code_kind]);
+	values[n++] = Int32GetDatum(check.store.meta.code_bytes);
+	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
+	values[n++] = Int64GetDatum(check.store.codes == NULL ? 0 : vecgraph_cache_count(&check.store.codes->view, check.bound));
+	values[n++] = CStringGetTextDatum(check.store.codes == NULL ? "none" : vecgraph_cache_kind());
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/*
+ * vecgraph_prewarm(index regclass) returns bigint: loads the codes of the index into the cache, as far as there is room, and
+ * says of how many nodes (slots, to be exact) they are there now. 0 for an index without codes.
+ */
+Datum
+vecgraph_prewarm(PG_FUNCTION_ARGS)
+{
+	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
+	VecGraphStore store;
+	uint32		cached = 0;
+
+	vecgraph_store_open(&store, index, CurrentMemoryContext);
+	if (store.codes != NULL && store.id_bound > 0)
+	{
+		VecGraphCacheView *view = &store.codes->view;
+
+		for (uint32 id = 0; id < store.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (vecgraph_cache_code(view, id) == NULL
+				&& vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store) == NULL)
+				break;
+		}
+		cached = vecgraph_cache_count(view, store.id_bound);
+	}
+	relation_close(index, AccessShareLock);
+	PG_RETURN_INT64(cached);
 }

@@ -10,8 +10,23 @@ int			vecgraph_search_list_size;
 int			vecgraph_iterative_scan;
 int			vecgraph_max_scan_tuples;
 double		vecgraph_scan_mem_multiplier;
+int			vecgraph_rerank;
 
 static relopt_kind option_kind;
+
+static relopt_enum_elt_def storage_values[] = {
+	{"auto", 0},
+	{"full", VX_STORAGE_FULL},
+	{"heap", VX_STORAGE_HEAP},
+	{(const char *) NULL}
+};
+
+static relopt_enum_elt_def codes_values[] = {
+	{"auto", VECGRAPH_CODES_AUTO},
+	{"pq", VECGRAPH_CODES_PQ},
+	{"none", VECGRAPH_CODES_NONE},
+	{(const char *) NULL}
+};
 
 /*
  * L when nothing is set: recall@10 of about 0.99 on the real data sets of bench/.
@@ -37,6 +52,12 @@ vecgraph_init_options(void)
 					   "How much longer a detour may be before an edge is kept, on squared distances; 0 chooses automatically.",
 					   0, 0, 2, AccessExclusiveLock);
 
+	add_enum_reloption(option_kind, "storage", "What a node of the graph holds of its vector.",
+					   storage_values, 0, "Valid values are \"auto\", \"full\" and \"heap\".", AccessExclusiveLock);
+	add_enum_reloption(option_kind, "codes", "What neighbours are scored by: codes in shared memory, or their vectors.",
+					   codes_values, VECGRAPH_CODES_AUTO, "Valid values are \"auto\", \"pq\" and \"none\".",
+					   AccessExclusiveLock);
+
 	DefineCustomIntVariable("vecgraph.search_list_size",
 							"Size of the list of nearest nodes that a search keeps (L).",
 							"Larger is slower and finds more of the true neighbours. 0 chooses automatically.",
@@ -55,6 +76,10 @@ vecgraph_init_options(void)
 							 "Memory of a scan for candidates, as a multiple of work_mem.",
 							 NULL,
 							 &vecgraph_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecgraph.rerank",
+							"How many rows are fetched ahead to be put in exact order, where the index does not hold vectors.",
+							"0 chooses automatically: half of the search list.",
+							&vecgraph_rerank, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vecgraph");
 }
 
@@ -65,6 +90,8 @@ vecgraph_options(Datum reloptions, bool validate)
 		{"max_degree", RELOPT_TYPE_INT, offsetof(VecGraphOptions, max_degree)},
 		{"build_list_size", RELOPT_TYPE_INT, offsetof(VecGraphOptions, build_list_size)},
 		{"alpha", RELOPT_TYPE_REAL, offsetof(VecGraphOptions, alpha)},
+		{"storage", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, storage)},
+		{"codes", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, codes)},
 	};
 	VecGraphOptions *options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind,
 																	 sizeof(VecGraphOptions), parse, lengthof(parse));
@@ -84,6 +111,11 @@ vecgraph_options(Datum reloptions, bool validate)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value %g out of bounds for option \"alpha\"", options->alpha),
 				 errdetail("Valid values are between \"1.0\" and \"2.0\", or 0 for an automatic choice.")));
+	if (options->storage == VX_STORAGE_HEAP && options->codes == VECGRAPH_CODES_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"storage\" cannot be heap where option \"codes\" is none"),
+				 errdetail("A node must hold its vector or a code to be scored.")));
 	return (bytea *) options;
 }
 

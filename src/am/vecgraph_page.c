@@ -53,6 +53,12 @@ vecgraph_init_node_page(Page page, const VxGeometry *geometry)
 	vecgraph_page_special(page)->free_slots = geometry->nodes_per_page;
 }
 
+void
+vecgraph_init_data_page(Page page, uint16 kind, uint32 used)
+{
+	init_page(page, kind, used);
+}
+
 /* Header checks common to all kinds; used is what pd_lower must say. */
 static void
 check_page(Relation index, Buffer buffer, uint16 kind, uint32 used)
@@ -76,6 +82,24 @@ vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeometry *geomet
 	check_page(index, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
 	if (vecgraph_page_special(BufferGetPage(buffer))->free_slots > geometry->nodes_per_page)
 		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "more free slots than slots");
+}
+
+void
+vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+{
+	check_page(index, buffer, VX_PAGE_CODES, vx_code_page_used(geometry));
+}
+
+uint32
+vecgraph_mean_page_used(const VxGeometry *geometry, uint32 i)
+{
+	return Min(geometry->body_bytes, geometry->dim * sizeof(float) - i * geometry->body_bytes);
+}
+
+void
+vecgraph_check_mean_page(Relation index, Buffer buffer, const VxGeometry *geometry, uint32 i)
+{
+	check_page(index, buffer, VX_PAGE_MEAN, vecgraph_mean_page_used(geometry, i));
 }
 
 void

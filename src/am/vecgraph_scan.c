@@ -35,6 +35,7 @@ typedef struct ReadyNode
 {
 	double		distance;
 	VxNodeId	id;
+	VecGraphPayload payload;
 } ReadyNode;
 
 /* A heap TID of the current node. position is its inline place, or -1 if it came from the chain. */
@@ -52,7 +53,9 @@ typedef struct VecGraphScan
 	MemoryContext context;		/* of everything, reset by nothing but the end */
 	MemoryContext query_context;	/* of one query, reset by rescan */
 	ScanPhase	phase;
-	VxVisited	handed_out;		/* node ids */
+	bool		search_done;	/* reranking: the search has given all it has */
+	VecGraphRerank *rerank;		/* NULL unless distances come from the heap */
+	VxIdSet		handed_out;		/* node ids */
 	int64		tuples;			/* handed out in this scan */
 	double		last_distance;
 
@@ -75,6 +78,7 @@ typedef struct VecGraphScan
 	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
 
 	BlockNumber sweep_block;
+	Relation	heap;
 	BlockNumber heap_blocks;	/* the heap has at least so many; only asked for as higher ones are met */
 } VecGraphScan;
 
@@ -119,7 +123,7 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 	state->query_context = AllocSetContextCreate(context, "vecgraph scan query", ALLOCSET_DEFAULT_SIZES);
 	vecgraph_store_open(&state->store, index, context);
 	vx_search_init(&state->search, &state->store.mem);
-	vx_visited_init(&state->handed_out, &state->store.mem);
+	vx_idset_init(&state->handed_out, &state->store.mem);
 	scan->opaque = state;
 	return scan;
 }
@@ -135,6 +139,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
 
 	state->phase = PHASE_START;
+	state->search_done = false;
 	state->tuples = 0;
 	state->last_distance = -get_float8_infinity();
 	state->ready_next = state->ready_count = 0;
@@ -142,7 +147,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 	state->node = VX_NO_NODE;
 	state->chain = VX_NO_NODE;
 	state->seen = NULL;
-	vx_visited_clear(&state->handed_out);
+	vx_idset_clear(&state->handed_out);
 	MemoryContextReset(state->query_context);
 }
 
@@ -151,6 +156,8 @@ vecgraph_endscan(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
 
+	if (state->rerank != NULL)
+		vecgraph_rerank_end(state->rerank);
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
 }
@@ -171,6 +178,7 @@ start_search(IndexScanDesc scan)
 	if (scan->instrument)
 		scan->instrument->nsearches++;
 #endif
+	state->heap = scan->heapRelation;
 	vecgraph_store_refresh(&state->store);
 	state->sweep_block = state->store.geometry.first_segment;
 	if (scan->orderByData->sk_flags & SK_ISNULL)
@@ -181,6 +189,8 @@ start_search(IndexScanDesc scan)
 	}
 	state->query.point = vecgraph_point_from_datum(&state->store.space, scan->orderByData->sk_argument, true,
 												   state->query_context);
+	if (state->store.geometry.storage == VX_STORAGE_HEAP && state->rerank == NULL)
+		state->rerank = vecgraph_rerank_begin(scan, state->context);
 	vx_search_begin(&state->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
 					Min(memory / sizeof(VxCandidate), UINT32_MAX));
 	state->phase = PHASE_SEARCH;
@@ -188,10 +198,17 @@ start_search(IndexScanDesc scan)
 
 /* Adds a node to those that are ready, in its place by distance among those not handed out. */
 static void
-add_ready(VecGraphScan *state, VxNodeId id, double distance)
+add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPayload *payload)
 {
 	int			at;
 
+	/* room at the front is used again before the array grows */
+	if (state->ready_count == state->ready_capacity && state->ready_next > 0)
+	{
+		state->ready_count -= state->ready_next;
+		memmove(state->ready, state->ready + state->ready_next, state->ready_count * sizeof(ReadyNode));
+		state->ready_next = 0;
+	}
 	if (state->ready_count == state->ready_capacity)
 	{
 		state->ready_capacity = Max(64, state->ready_capacity * 2);
@@ -201,52 +218,117 @@ add_ready(VecGraphScan *state, VxNodeId id, double distance)
 		state->ready[at] = state->ready[at - 1];
 	state->ready[at] = (ReadyNode)
 	{
-		.distance = distance,.id = id
+		.distance = distance,.id = id,.payload = *payload
 	};
 	state->ready_count++;
 }
 
 /*
- * The next node of the search is ready, with all others that a float cannot tell from it: cosine scores are floats, but the
- * operator has double precision, and rows must leave in the operator's order.
+ * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
+ * scan. Table access methods other than heap may number their rows as they like.
+ */
+static void
+check_heap_tid(VecGraphScan *state, VxNodeId node, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	Relation	heap = state->heap;
+
+	if (block < state->heap_blocks || heap == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
+		return;
+	state->heap_blocks = RelationGetNumberOfBlocks(heap);
+	if (block >= state->heap_blocks)
+		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, node),
+						   (int) vx_id_slot(&state->store.geometry, node), "a heap TID beyond the end of the table");
+}
+
+/*
+ * The exact distance of a node that does not hold its vector, from the first of its rows that the snapshot sees. False if
+ * it sees none: then the node has nothing to hand out.
+ */
+static bool
+distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *payload, double *distance)
+{
+	const VxSpace *space = &state->store.space;
+	ItemPointerData tid;
+	VxNodeId	chain = payload->chain;
+
+	for (int i = 0; i < payload->tid_count; i++)
+	{
+		vecgraph_tid_get(&payload->tids[i], &tid);
+		check_heap_tid(state, node, &tid);
+		if (vecgraph_rerank_distance(state->rerank, space, state->query.point, &tid, distance))
+			return true;
+	}
+	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= state->store.id_bound; steps++)
+	{
+		Buffer		buffer;
+		VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store, chain, BUFFER_LOCK_SHARE, &buffer);
+		int			count = slot->state == VX_SLOT_TIDS ? slot->tid_count : 0;
+		VxHeapTid  *tids = palloc(Max(count, 1) * sizeof(VxHeapTid));
+		bool		found = false;
+
+		memcpy(tids, slot->tids, count * sizeof(VxHeapTid));
+		/* a chain that VACUUM has cut gives no distance here, but its rows still come out */
+		chain = slot->state == VX_SLOT_TIDS ? slot->chain : VX_NO_NODE;
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < count && !found; i++)
+		{
+			vecgraph_tid_get(&tids[i], &tid);
+			check_heap_tid(state, node, &tid);
+			found = vecgraph_rerank_distance(state->rerank, space, state->query.point, &tid, distance);
+		}
+		pfree(tids);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+static inline bool
+more_than_list(VecGraphScan *state)
+{
+	return vecgraph_iterative_scan != VECGRAPH_ITERATIVE_OFF
+		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
+}
+
+/* How many nodes wait to be put in order. */
+static int
+ready_window(void)
+{
+	return vecgraph_rerank > 0 ? vecgraph_rerank : Max(1, vecgraph_effective_list_size() / 2);
+}
+
+/*
+ * At least one more node of the search is ready; false at its end. Where distances come from the heap, a window of nodes is
+ * kept ready, so that they leave in order of what the heap says.
  */
 static bool
 ready_from_search(VecGraphScan *state)
 {
-	bool		resume = vecgraph_iterative_scan != VECGRAPH_ITERATIVE_OFF
-		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
-	const VxCandidate *candidate = vx_search_peek(&state->search, resume);
-	float		score;
+	int			wanted = state->rerank != NULL ? ready_window() : 1;
 
-	state->ready_next = state->ready_count = 0;
-	if (candidate == NULL)
-		return false;
-	score = candidate->score;
-	do
+	while (state->ready_count - state->ready_next < wanted)
 	{
-		VxNodeId	id = candidate->id;
-		double		distance = score;
+		const VxFound *found = vx_search_next(&state->search, more_than_list(state));
+		double		distance;
 
-		vx_search_pop(&state->search);
-		if (vx_visited_add(&state->handed_out, id))
-		{
-			if (state->store.space.metric == VX_METRIC_COSINE)
-			{
-				Buffer		buffer;
-				VxSlot	   *slot = vecgraph_lock_slot(&state->store, id, BUFFER_LOCK_SHARE, &buffer);
-
-				if (slot->state == VX_SLOT_LIVE)
-					distance = vx_space_operator(&state->store.space, state->query.point,
-												 vx_slot_point(&state->store.geometry, slot));
-				UnlockReleaseBuffer(buffer);
-			}
-			add_ready(state, id, distance);
-		}
-		if (state->store.space.metric != VX_METRIC_COSINE)
+		if (found == NULL)
 			break;
-		candidate = vx_search_peek(&state->search, false);
-	} while (candidate != NULL && candidate->score == score);
-	return true;
+		distance = found->distance;
+		CHECK_FOR_INTERRUPTS();
+		/* a slot that was freed and used again meanwhile may come twice */
+		if (!vx_idset_add(&state->handed_out, found->id))
+			continue;
+		if (state->rerank != NULL
+			&& !distance_from_heap(state, found->id, (const VecGraphPayload *) found->payload, &distance)
+			&& ((const VecGraphPayload *) found->payload)->chain == VX_NO_NODE)
+			continue;
+		add_ready(state, found->id, distance, (const VecGraphPayload *) found->payload);
+	}
+	if (state->rerank != NULL)
+		vecgraph_rerank_release(state->rerank);
+	return state->ready_count > state->ready_next;
 }
 
 /* The live nodes of the next page that the search did not hand out are ready. */
@@ -256,10 +338,12 @@ ready_from_sweep(VecGraphScan *state)
 	VecGraphStore *store = &state->store;
 	const VxGeometry *g = &store->geometry;
 	BlockNumber block = state->sweep_block;
+	bool		ordered = state->query.point != NULL;
+	ReadyNode  *nodes;
+	int			count = 0;
 	Buffer		buffer;
 	Page		page;
 
-	state->ready_next = state->ready_count = 0;
 	CHECK_FOR_INTERRUPTS();
 	if (block >= RelationGetNumberOfBlocks(store->index))
 		return false;
@@ -267,6 +351,7 @@ ready_from_sweep(VecGraphScan *state)
 	if (!vx_block_has_nodes(g, block))
 		return true;
 
+	nodes = palloc(g->nodes_per_page * sizeof(ReadyNode));
 	buffer = ReadBuffer(store->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
@@ -277,37 +362,33 @@ ready_from_sweep(VecGraphScan *state)
 		for (uint32 i = 0; i < g->nodes_per_page; i++)
 		{
 			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-			VxNodeId	id = vx_block_first_id(g, block) + i;
 			const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
+			ReadyNode  *node = &nodes[count];
 
 			if (wrong != NULL)
 				vecgraph_corrupted(store->index, block, i, wrong);
-			if (slot->state == VX_SLOT_LIVE && vx_visited_add(&state->handed_out, id))
-				add_ready(state, id, state->query.point == NULL ? 0
-						  : vx_space_operator(&store->space, state->query.point, vx_slot_point(g, slot)));
+			node->id = vx_block_first_id(g, block) + i;
+			if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->handed_out, node->id))
+				continue;
+			vecgraph_fill_payload(slot, &node->payload);
+			node->distance = 0;
+			if (ordered && state->rerank == NULL)
+				node->distance = vx_space_operator(&store->space, state->query.point, vx_slot_point(g, slot));
+			count++;
 		}
 	}
 	UnlockReleaseBuffer(buffer);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (ordered && state->rerank != NULL)
+			(void) distance_from_heap(state, nodes[i].id, &nodes[i].payload, &nodes[i].distance);
+		add_ready(state, nodes[i].id, nodes[i].distance, &nodes[i].payload);
+	}
+	if (state->rerank != NULL)
+		vecgraph_rerank_release(state->rerank);
+	pfree(nodes);
 	return true;
-}
-
-/*
- * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
- * scan. Table access methods other than heap may number their rows as they like.
- */
-static void
-check_heap_tid(IndexScanDesc scan, ItemPointer tid)
-{
-	VecGraphScan *state = scan->opaque;
-	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
-	Relation	heap = scan->heapRelation;
-
-	if (block < state->heap_blocks || heap == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
-		return;
-	state->heap_blocks = RelationGetNumberOfBlocks(heap);
-	if (block >= state->heap_blocks)
-		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, state->node),
-						   (int) vx_id_slot(&state->store.geometry, state->node), "a heap TID beyond the end of the table");
 }
 
 static void
@@ -323,7 +404,7 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
 	}
 	ready = &state->tids[state->tid_count];
 	vecgraph_tid_get(tid, &ready->tid);
-	check_heap_tid(scan, &ready->tid);
+	check_heap_tid(state, state->node, &ready->tid);
 	ready->position = position;
 	if (state->seen != NULL)
 	{
@@ -336,27 +417,38 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
 	state->tid_count++;
 }
 
-/* Reads the inline heap TIDs of a node; with a chain to come, starts the set that keeps TIDs from coming out twice. */
+/* The inline heap TIDs of a node are ready; with a chain to come, starts the set that keeps TIDs from coming out twice. */
 static void
-read_node_tids(IndexScanDesc scan, VxNodeId id)
+take_node_tids(IndexScanDesc scan, VxNodeId id, const VecGraphPayload *payload)
+{
+	VecGraphScan *state = scan->opaque;
+
+	state->node = id;
+	state->node_version = payload->version;
+	state->chain = payload->chain;
+	if (state->chain != VX_NO_NODE && state->seen == NULL)
+		state->seen = tidset_create(state->query_context, 256, NULL);
+	for (int i = 0; i < payload->tid_count; i++)
+		if (!scan->ignore_killed_tuples || (payload->dead_tids >> i & 1) == 0)
+			add_tid(scan, &payload->tids[i], i);
+}
+
+/* Reads a node again, because its chain changed. */
+static void
+reread_node_tids(IndexScanDesc scan, VxNodeId id)
 {
 	VecGraphScan *state = scan->opaque;
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&state->store, id, BUFFER_LOCK_SHARE, &buffer);
+	VecGraphPayload payload;
+	bool		live = slot->state == VX_SLOT_LIVE;
 
-	state->node = id;
-	state->chain = VX_NO_NODE;
-	if (slot->state == VX_SLOT_LIVE)
-	{
-		state->node_version = slot->version;
-		state->chain = slot->chain;
-		if (state->chain != VX_NO_NODE && state->seen == NULL)
-			state->seen = tidset_create(state->query_context, 256, NULL);
-		for (int i = 0; i < slot->tid_count; i++)
-			if (!scan->ignore_killed_tuples || (slot->dead_tids >> i & 1) == 0)
-				add_tid(scan, &slot->tids[i], i);
-	}
+	if (live)
+		vecgraph_fill_payload(slot, &payload);
 	UnlockReleaseBuffer(buffer);
+	state->chain = VX_NO_NODE;
+	if (live)
+		take_node_tids(scan, id, &payload);
 }
 
 /* Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. */
@@ -383,7 +475,7 @@ read_chain_tids(IndexScanDesc scan)
 		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, state->node),
 						   (int) vx_id_slot(&state->store.geometry, state->node), "a chain of heap TIDs is broken");
 	state->chain_steps = 0;
-	read_node_tids(scan, state->node);
+	reread_node_tids(scan, state->node);
 }
 
 /* Makes at least one more TID ready; false at the end of the scan. */
@@ -398,6 +490,12 @@ fetch_tids(IndexScanDesc scan)
 		CHECK_FOR_INTERRUPTS();
 		if (state->chain != VX_NO_NODE)
 			read_chain_tids(scan);
+		else if (state->phase == PHASE_SEARCH && state->rerank != NULL && !state->search_done
+				 && state->ready_count - state->ready_next < ready_window())
+		{
+			ready_from_search(state);
+			state->search_done = state->ready_count - state->ready_next < ready_window();
+		}
 		else if (state->ready_next < state->ready_count)
 		{
 			ReadyNode  *node = &state->ready[state->ready_next++];
@@ -412,14 +510,12 @@ fetch_tids(IndexScanDesc scan)
 			state->last_distance = node->distance;
 			state->chain_steps = 0;
 			state->chain_restarts = 0;
-			read_node_tids(scan, node->id);
+			take_node_tids(scan, node->id, &node->payload);
 		}
 		else if (state->phase == PHASE_SEARCH)
 		{
 			if (!ready_from_search(state))
-				state->phase = vecgraph_iterative_scan == VECGRAPH_ITERATIVE_OFF
-					|| (vecgraph_max_scan_tuples >= 0 && state->tuples >= vecgraph_max_scan_tuples)
-					? PHASE_END : PHASE_SWEEP;
+				state->phase = more_than_list(state) ? PHASE_SWEEP : PHASE_END;
 		}
 		else if (state->phase == PHASE_SWEEP)
 		{

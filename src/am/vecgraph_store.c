@@ -1,6 +1,8 @@
 /*
  * vecgraph_store.c: the graph's store over index pages.
  *
+ * Neighbours are scored from codes where the index has them, else from the vectors on their pages.
+ *
  * Every call pins and locks at most one page and gives it back before it returns (rule S1 of vx_store.h), so searching and
  * linking can never deadlock. Writes go through generic WAL records of one page.
  */
@@ -8,6 +10,7 @@
 
 #include "miscadmin.h"
 #include "commands/vacuum.h"
+#include "common/hashfn.h"
 #include "storage/bufmgr.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
@@ -72,11 +75,71 @@ is_node(const VxSlot *slot)
 	return slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED;
 }
 
-static VxStatus
-page_read_edges(VxStore *base, VxNodeId id, VxEdges *out)
+static inline void
+hash_point(const VxPoint *point, uint32 dim, uint32 hash[2])
 {
+	uint64		value = hash_bytes_extended((const unsigned char *) point->x, dim * sizeof(float), 0);
+
+	hash[0] = (uint32) value;
+	hash[1] = (uint32) (value >> 32);
+}
+
+bool
+vecgraph_slot_has_point(VecGraphStore *store, VxSlot *slot, const VxPoint *point)
+{
+	const VxGeometry *g = &store->geometry;
+	VxAbsentPoint *absent;
+	uint32		hash[2];
+
+	if (g->storage == VX_STORAGE_FULL)
+		return memcmp(vx_slot_point(g, slot)->x, point->x, g->dim * sizeof(float)) == 0;
+	absent = vx_slot_absent_point(g, slot);
+	hash_point(point, g->dim, hash);
+	return absent->norm2 == point->norm2 && absent->hash[0] == hash[0] && absent->hash[1] == hash[1];
+}
+
+void
+vecgraph_slot_set_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
+{
+	VxAbsentPoint *absent;
+
+	if (g->storage == VX_STORAGE_FULL)
+	{
+		memcpy(vx_slot_point(g, slot), point, VX_POINT_BYTES(g->dim));
+		return;
+	}
+	absent = vx_slot_absent_point(g, slot);
+	absent->norm2 = point->norm2;
+	hash_point(point, g->dim, absent->hash);
+}
+
+/* The estimated score of one node. */
+static float
+score_code(VecGraphStore *store, VxNodeId id)
+{
+	const uint8 *code = vecgraph_code(store, id, store->code_copies);
+	float		score;
+
+	vx_codec_score(&store->codes->codec, &store->code_query, &code, 1, &score);
+	return score;
+}
+
+void
+vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload)
+{
+	payload->version = slot->version;
+	payload->chain = slot->chain;
+	payload->tid_count = slot->tid_count;
+	payload->dead_tids = slot->dead_tids;
+	memcpy(payload->tids, slot->tids, sizeof(payload->tids));
+}
+
+static VxStatus
+page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
+{
+	VecGraphStore *store = (VecGraphStore *) base;
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot((VecGraphStore *) base, id, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
 	bool		found = is_node(slot);
 
 	if (found)
@@ -85,17 +148,55 @@ page_read_edges(VxStore *base, VxNodeId id, VxEdges *out)
 		out->live = slot->state == VX_SLOT_LIVE;
 		out->count = slot->degree;
 		memcpy(out->ids, slot->edges, slot->degree * sizeof(VxNodeId));
+		if (query != NULL)
+		{
+			vecgraph_fill_payload(slot, (VecGraphPayload *) out->payload);
+			if (store->geometry.storage == VX_STORAGE_FULL)
+				out->exact = vx_space_operator(&store->space, query->point, vx_slot_point(&store->geometry, slot));
+		}
 	}
 	UnlockReleaseBuffer(buffer);
+	if (found && query != NULL && store->geometry.storage != VX_STORAGE_FULL)
+		out->exact = score_code(store, id);
 	return found ? VX_OK : VX_GONE;
 }
 
 static void
-page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32 n, float *score)
+page_prepare(VxStore *base, const VxQuery *query)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	for (uint32 i = 0; i < n; i++)
+	if (store->codes == NULL)
+		return;
+	if (store->query_decoded)
+		vx_codec_prepare_decoded(&store->codes->codec, query->point, query->linking, &store->code_query);
+	else
+		vx_codec_prepare(&store->codes->codec, query->point, query->linking, &store->code_query);
+}
+
+static void
+score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
+{
+	const uint8 *codes[VX_MAX_EDGES];
+	Size		copy_bytes = store->geometry.code_bytes + VX_CODE_OVERREAD;
+
+	Assert(n <= VX_MAX_EDGES);
+	for (uint32_t i = 0; i < n; i++)
+		codes[i] = vecgraph_code(store, ids[i], store->code_copies + i * copy_bytes);
+	vx_codec_score(&store->codes->codec, &store->code_query, codes, n, score);
+}
+
+static void
+page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
+{
+	VecGraphStore *store = (VecGraphStore *) base;
+
+	if (store->codes != NULL)
+	{
+		score_codes(store, ids, n, score);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
 	{
 		Buffer		buffer;
 		VxSlot	   *slot = vecgraph_lock_slot(store, ids[i], BUFFER_LOCK_SHARE, &buffer);
@@ -110,11 +211,25 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32 n, f
 	}
 }
 
+/* Copies the vector of a node; false if it is gone. */
+static bool
+copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy)
+{
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
+	bool		found = is_node(slot);
+
+	if (found)
+		memcpy(copy, vx_slot_point(&store->geometry, slot), VX_POINT_BYTES(store->space.dim));
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
 static void
-page_gather(VxStore *base, const VxNodeId *ids, uint32 n, VxPointSet *set)
+page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
-	size_t		bytes = VX_POINT_BYTES(store->space.dim);
+	size_t		bytes = VX_POINT_BYTES(store->decoded ? store->codes->codec.padded : store->space.dim);
 
 	vx_pointset_reserve(set, &store->mem, n);
 	if (set->copies_size < n * bytes)
@@ -122,26 +237,26 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32 n, VxPointSet *set)
 		set->copies = vx_resize(&store->mem, set->copies, n * bytes);
 		set->copies_size = n * bytes;
 	}
-	for (uint32 i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 	{
-		Buffer		buffer;
-		VxSlot	   *slot = vecgraph_lock_slot(store, ids[i], BUFFER_LOCK_SHARE, &buffer);
-		char	   *copy = (char *) set->copies + i * bytes;
+		VxPoint    *copy = (VxPoint *) ((char *) set->copies + i * bytes);
 
-		set->points[i] = NULL;
-		if (is_node(slot))
-		{
-			memcpy(copy, vx_slot_point(&store->geometry, slot), bytes);
-			set->points[i] = copy;
-		}
-		UnlockReleaseBuffer(buffer);
+		set->points[i] = copy;
+		if (store->decoded)
+			vx_codec_decode(&store->codes->codec, vecgraph_code(store, ids[i], store->code_copies), copy);
+		else if (!copy_point(store, ids[i], copy))
+			set->points[i] = NULL;
 	}
 }
 
 static float
 page_pair(VxStore *base, const void *a, const void *b)
 {
-	return vx_space_pair(&((VecGraphStore *) base)->space, a, b);
+	VecGraphStore *store = (VecGraphStore *) base;
+
+	if (store->decoded)
+		return vx_codec_pair(&store->codes->codec, a, b);
+	return vx_space_pair(&store->space, a, b);
 }
 
 static VxStatus
@@ -222,6 +337,7 @@ page_poll(VxStore *base)
 
 static const VxStoreOps page_ops = {
 	.read_edges = page_read_edges,
+	.prepare = page_prepare,
 	.score = page_score,
 	.gather = page_gather,
 	.pair = page_pair,
@@ -249,6 +365,27 @@ vecgraph_store_refresh(VecGraphStore *store)
 	/* Room for a few more back-links before the next pruning, which costs far more than an edge is worth. */
 	store->base.overflow_degree = Max(1, store->meta.edge_capacity * 4 / 5);
 	store->base.alpha = vx_space_alpha(&store->space, store->meta.alpha);
+	store->codes = vecgraph_codes_open(store);
+	if (store->codes == NULL)
+		return;
+	vecgraph_cache_begin(&store->codes->view);
+
+	/*
+	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Two are not. Under L1 codes estimate
+	 * another distance, which only decoded codes have in common.
+	 */
+	store->decoded = store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage != VX_STORAGE_FULL
+		|| store->space.metric == VX_METRIC_L1;
+	if (store->decoded)
+		store->base.alpha = store->meta.alpha;
+	if (store->code_query.by_parity[0].planes == NULL)
+	{
+		Size		copies = VX_MAX_EDGES * (store->geometry.code_bytes + VX_CODE_OVERREAD);
+
+		vx_code_query_init(&store->codes->codec, &store->mem, &store->code_query);
+		store->code_copies = vx_alloc(&store->mem, copies);
+		memset(store->code_copies, 0, copies);
+	}
 }
 
 void

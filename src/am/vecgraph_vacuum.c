@@ -19,6 +19,8 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "core/vx_visited.h"
+
 /* A slot of heap TIDs that pass 1 met. */
 typedef struct TidSlotSeen
 {
@@ -484,7 +486,7 @@ is_live(VecGraphVacuum *vacuum, VxNodeId id)
 	VxEdges		edges;
 
 	return !is_dead(vacuum, id)
-		&& vacuum->store.base.ops->read_edges(&vacuum->store.base, id, &edges) == VX_OK && edges.live;
+		&& vacuum->store.base.ops->read_edges(&vacuum->store.base, id, NULL, &edges) == VX_OK && edges.live;
 }
 
 /* A live node to stand in for a deleted entry: the nearest of its neighbours, or VX_NO_NODE. */
@@ -493,7 +495,7 @@ heir_of(VecGraphVacuum *vacuum, VxNodeId id)
 {
 	VxEdges		edges;
 
-	if (vacuum->store.base.ops->read_edges(&vacuum->store.base, id, &edges) != VX_OK)
+	if (vacuum->store.base.ops->read_edges(&vacuum->store.base, id, NULL, &edges) != VX_OK)
 		return VX_NO_NODE;
 	for (uint32 i = 0; i < edges.count; i++)
 		if (is_live(vacuum, edges.ids[i]))

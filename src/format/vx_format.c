@@ -7,15 +7,24 @@
 #include <string.h>
 
 uint32_t
-vx_record_bytes(uint32_t dim, uint32_t edge_capacity)
+vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
 {
-	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + VX_POINT_BYTES(dim));
+	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId)
+					   + (storage == VX_STORAGE_FULL ? VX_POINT_BYTES(dim) : sizeof(VxAbsentPoint)));
 }
 
 uint32_t
-vx_fitting_degree(uint32_t body_bytes, uint32_t dim, uint32_t wanted, uint32_t least)
+vx_mean_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
-	uint32_t	fixed = vx_record_bytes(dim, 0);
+	if (kind == VX_CODES_NONE)
+		return 0;
+	return (uint32_t) ((dim * sizeof(float) + body_bytes - 1) / body_bytes);
+}
+
+uint32_t
+vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least)
+{
+	uint32_t	fixed = vx_record_bytes(storage, dim, 0);
 	uint32_t	room;
 
 	if (fixed >= body_bytes)
@@ -29,7 +38,22 @@ vx_fitting_degree(uint32_t body_bytes, uint32_t dim, uint32_t wanted, uint32_t l
 uint32_t
 vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
 {
-	return (body_bytes - vx_record_bytes(0, degree)) / (uint32_t) sizeof(float);
+	return (body_bytes - vx_record_bytes(VX_STORAGE_FULL, 0, degree)) / (uint32_t) sizeof(float);
+}
+
+/* Whether codes and storage go together, and the places that follow from them are those of the meta page. */
+static bool
+parts_agree(const VxMeta *meta, uint32_t body_bytes)
+{
+	if (meta->storage != VX_STORAGE_FULL && (meta->storage != VX_STORAGE_HEAP || meta->code_kind == VX_CODES_NONE))
+		return false;
+	if (meta->code_kind > VX_CODES_SCALAR2)
+		return false;
+	return meta->code_bytes == vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim)
+		&& meta->code_bytes <= body_bytes
+		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)
+		&& meta->record_bytes <= body_bytes
+		&& meta->first_segment == 1 + 2 * vx_mean_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
 }
 
 const char *
@@ -42,25 +66,31 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 	if (meta->body_bytes != body_bytes)
 		return "the page size differs";
 	if (meta->dim < 1 || meta->dim > 16000 || meta->metric < VX_METRIC_L2 || meta->metric > VX_METRIC_L1
-		|| meta->storage != VX_STORAGE_FULL || meta->code_kind != VX_CODES_NONE || meta->code_bytes != 0
 		|| meta->max_degree < 1 || meta->max_degree > VX_MAX_DEGREE || meta->edge_capacity < meta->max_degree
 		|| meta->edge_capacity > VX_MAX_EDGES || meta->entry_count > VX_MAX_ENTRIES
 		|| meta->build_list_size < 1
-		|| !(meta->alpha >= 1 && meta->alpha <= 100) || meta->first_segment < 1 || meta->first_segment > UINT16_MAX
-		|| meta->record_bytes != vx_record_bytes(meta->dim, meta->edge_capacity)
-		|| meta->record_bytes > body_bytes)
+		|| !(meta->alpha >= 1 && meta->alpha <= 100) || !parts_agree(meta, body_bytes))
 		return "the meta page holds impossible values";
 
+	geometry->storage = (VxStorage) meta->storage;
 	geometry->dim = meta->dim;
 	geometry->edge_capacity = meta->edge_capacity;
 	geometry->record_bytes = meta->record_bytes;
 	geometry->body_bytes = body_bytes;
+	geometry->mean_pages = vx_mean_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
 	geometry->first_segment = meta->first_segment;
 	geometry->nodes_per_page = body_bytes / meta->record_bytes;
-	geometry->code_pages = meta->code_bytes > 0 ? 1 : 0;
+	geometry->code_bytes = meta->code_bytes;
+	geometry->codes_per_page = 0;
+	geometry->code_pages = 0;
 	geometry->pages_per_segment = 1;
 	if (meta->code_bytes > 0)
-		geometry->pages_per_segment = VX_MAX(1, body_bytes / meta->code_bytes / geometry->nodes_per_page);
+	{
+		geometry->codes_per_page = body_bytes / meta->code_bytes;
+		geometry->code_pages = (geometry->nodes_per_page + geometry->codes_per_page - 1) / geometry->codes_per_page;
+		if (geometry->code_pages == 1)
+			geometry->pages_per_segment = geometry->codes_per_page / geometry->nodes_per_page;
+	}
 	geometry->tids_per_slot = (uint32_t) ((meta->record_bytes - offsetof(VxTidSlot, tids)) / sizeof(VxHeapTid));
 	return NULL;
 }
@@ -115,7 +145,7 @@ vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool d
 	for (uint32_t i = 0; i < slot->degree; i++)
 		if (slot->edges[i] >= id_bound)
 			return "an edge leads out of the index";
-	if (deep)
+	if (deep && g->storage == VX_STORAGE_FULL)
 	{
 		const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);
 

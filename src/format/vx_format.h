@@ -1,11 +1,12 @@
 /*
  * vx_format.h: the index on disk. Every offset, size and page number is computed here and nowhere else.
  *
- * Block 0 is the meta page. Then come segments; a segment is one code page (only if code_bytes > 0) and the node pages of
- * the ids whose codes that page holds:
+ * Block 0 is the meta page. With codes, the pages of the two means follow (vx_codec.h), then come segments; a segment is its
+ * code pages (none without codes, else one; more only where a page holds more nodes than codes) and the node pages of the
+ * ids whose codes those hold:
  *
  *     block 0     1 .. first_segment-1     first_segment ...
- *     [ meta ]    [ codebook pages ]       [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
+ *     [ meta ]    [ mean 0 | mean 1 ]      [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
  *
  * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
  *
@@ -21,20 +22,22 @@
 
 #include "distance/vx_space.h"
 #include "graph/vx_store.h"
+#include "quant/vx_codec.h"
 
 #define VX_META_MAGIC 0x56584758	/* "VXGX" */
 
 /*
  * Format versions:
- *   1  meta page, segments without code pages (code kind none), full float32 vectors in the node
+ *   1  meta page, segments without code pages, full float32 vectors in the node
+ *   2  code pages, means, storage heap
  */
-#define VX_FORMAT_VERSION 1
+#define VX_FORMAT_VERSION 2
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101
 #define VX_PAGE_NODES 0xA102
 #define VX_PAGE_CODES 0xA103
-#define VX_PAGE_CODEBOOK 0xA104
+#define VX_PAGE_MEAN 0xA104
 
 #define VX_NO_BLOCK UINT32_MAX
 /* next_free of a page that is not in the list of pages with free slots */
@@ -50,13 +53,16 @@ typedef struct VxPageSpecial
 /* What a node keeps inline. */
 typedef enum VxStorage
 {
-	VX_STORAGE_FULL = 1			/* float32 */
+	VX_STORAGE_FULL = 1,		/* the vector: VxPoint */
+	VX_STORAGE_HEAP = 2			/* VxAbsentPoint: the vector is read from the heap row; needs codes */
 } VxStorage;
 
-typedef enum VxCodeKind
+/* What stands in a node for a vector that only the heap has: enough to recognise the same vector. */
+typedef struct VxAbsentPoint
 {
-	VX_CODES_NONE = 0
-} VxCodeKind;
+	float		norm2;
+	uint32_t	hash[2];
+} VxAbsentPoint;
 
 typedef struct VxMeta
 {
@@ -75,13 +81,19 @@ typedef struct VxMeta
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;		/* of a page: differs with the block size */
 	uint32_t	first_segment;	/* block */
-	uint32_t	code_epoch;		/* counts refits of the codes */
+	uint32_t	code_epoch;		/* counts fits of the mean; its lowest bit is the parity of new codes */
 	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
 	uint32_t	free_page;		/* first node page with free slots, or VX_NO_BLOCK */
 	uint32_t	entry_count;
 	uint32_t	entries[VX_MAX_ENTRIES];
-	uint32_t	reserved[16];	/* zero */
+	uint32_t	code_flags;		/* VX_CODES_... below */
+	uint32_t	fitted_nodes;	/* how many vectors the newest mean was fitted to */
+	uint32_t	reserved[14];	/* zero */
 } VxMeta;
+
+/* code_flags: which means exist, and whether codes of the older one may be left. */
+#define VX_CODES_MEAN(parity) (1u << (parity))
+#define VX_CODES_MIXED 4u
 
 typedef enum VxSlotState
 {
@@ -101,7 +113,7 @@ typedef struct VxHeapTid
 
 #define VX_INLINE_TIDS 4
 
-/* First bytes of every slot. A node's edges follow, then its point (norm and vector). */
+/* First bytes of every slot. A node's edges follow, then its point (see VxStorage). */
 typedef struct VxSlot
 {
 	uint8_t		state;			/* VxSlotState */
@@ -139,24 +151,31 @@ _Static_assert(sizeof(VxMeta) == 64 + 4 * VX_MAX_ENTRIES + 64, "meta page");
 /* What follows from the meta page by arithmetic. */
 typedef struct VxGeometry
 {
+	VxStorage	storage;
 	uint32_t	dim;
 	uint32_t	edge_capacity;
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;
+	uint32_t	mean_pages;		/* of each of the two means */
 	uint32_t	first_segment;
 	uint32_t	nodes_per_page;
-	uint32_t	code_pages;		/* per segment: 0 or 1 */
+	uint32_t	code_bytes;		/* 0 without codes */
+	uint32_t	codes_per_page;
+	uint32_t	code_pages;		/* per segment */
 	uint32_t	pages_per_segment;	/* node pages */
 	uint32_t	tids_per_slot;
 } VxGeometry;
 
 /* Bytes of a slot. */
-uint32_t	vx_record_bytes(uint32_t dim, uint32_t edge_capacity);
+uint32_t	vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity);
 
-/* The largest max degree <= wanted with which a full vector of dim fits a page body, or 0 if not even least fits. */
-uint32_t	vx_fitting_degree(uint32_t body_bytes, uint32_t dim, uint32_t wanted, uint32_t least);
+/* Pages of one mean; 0 without codes. */
+uint32_t	vx_mean_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 
-/* The largest dim that fits a page body with this degree. */
+/* The largest max degree <= wanted with which a node fits a page body, or 0 if not even least fits. */
+uint32_t	vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least);
+
+/* The largest dim whose full vector fits a page body with this degree. */
 uint32_t	vx_fitting_dim(uint32_t body_bytes, uint32_t degree);
 
 /*
@@ -180,7 +199,57 @@ vx_id_slot(const VxGeometry *g, VxNodeId id)
 	return id % g->nodes_per_page;
 }
 
-/* Whether a block is a node page (else it is a meta, codebook or code page). */
+/* Where the code of an id is: block, and place in the page body. Only for indexes with codes. */
+static inline uint32_t
+vx_code_block(const VxGeometry *g, VxNodeId id)
+{
+	uint32_t	ids = g->pages_per_segment * g->nodes_per_page;
+
+	return g->first_segment + id / ids * (g->pages_per_segment + g->code_pages) + id % ids / g->codes_per_page;
+}
+
+static inline uint32_t
+vx_code_offset(const VxGeometry *g, VxNodeId id)
+{
+	return id % (g->pages_per_segment * g->nodes_per_page) % g->codes_per_page * g->code_bytes;
+}
+
+/* How many codes, id's being the first, lie one behind the other on the same page. */
+static inline uint32_t
+vx_code_run(const VxGeometry *g, VxNodeId id)
+{
+	uint32_t	within = id % (g->pages_per_segment * g->nodes_per_page);
+	uint32_t	in_segment = g->pages_per_segment * g->nodes_per_page - within;
+
+	return VX_MIN(g->codes_per_page - within % g->codes_per_page, in_segment);
+}
+
+/* Bytes of a code page's body that are in use: the same for every code page of an index. */
+static inline uint32_t
+vx_code_page_used(const VxGeometry *g)
+{
+	return g->codes_per_page * g->code_bytes;
+}
+
+/* The id whose code is first on a code page. */
+static inline VxNodeId
+vx_code_page_first_id(const VxGeometry *g, uint32_t block)
+{
+	uint32_t	stride = g->pages_per_segment + g->code_pages;
+	uint32_t	within = block - g->first_segment;
+
+	return within / stride * g->pages_per_segment * g->nodes_per_page + within % stride * g->codes_per_page;
+}
+
+/* Whether a block is a code page. */
+static inline bool
+vx_block_has_codes(const VxGeometry *g, uint32_t block)
+{
+	return block >= g->first_segment
+		&& (block - g->first_segment) % (g->pages_per_segment + g->code_pages) < g->code_pages;
+}
+
+/* Whether a block is a node page (else it is a meta, mean or code page). */
 static inline bool
 vx_block_has_nodes(const VxGeometry *g, uint32_t block)
 {
@@ -210,6 +279,13 @@ vx_slot(const VxGeometry *g, void *body, uint32_t slot)
 	return (VxSlot *) ((char *) body + (size_t) slot * g->record_bytes);
 }
 
+static inline VxAbsentPoint *
+vx_slot_absent_point(const VxGeometry *g, VxSlot *slot)
+{
+	return (VxAbsentPoint *) (slot->edges + g->edge_capacity);
+}
+
+/* Only with VX_STORAGE_FULL. */
 static inline VxPoint *
 vx_slot_point(const VxGeometry *g, VxSlot *slot)
 {

@@ -133,7 +133,7 @@ link_point(VxBuild *build, VxNodeId id)
 	VxEdges		before;
 
 	vx_link_choose(&build->linker, base, &query, build->list_size, id);
-	base->ops->read_edges(base, id, &before);
+	base->ops->read_edges(base, id, NULL, &before);
 	base->ops->replace_edges(base, id, before.version, build->linker.edges.ids, build->linker.edges.count);
 	vx_link_back(&build->linker, base, id);
 }
@@ -192,7 +192,7 @@ attach(VxBuild *build, VxNodeId id, const VxVisited *reached)
 			VxNodeId	from = search->list[i].id;
 
 			if (from == id || !vx_visited_has(reached, from)
-				|| base->ops->read_edges(base, from, &edges) != VX_OK)
+				|| base->ops->read_edges(base, from, NULL, &edges) != VX_OK)
 				continue;
 			if (edges.count < base->max_degree)
 				edges.ids[edges.count++] = id;

@@ -21,7 +21,7 @@ reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, cons
 		VxNodeId	id = stack[--depth];
 
 		store->ops->poll(store);
-		if (store->ops->read_edges(store, id, edges) != VX_OK)
+		if (store->ops->read_edges(store, id, NULL, edges) != VX_OK)
 			continue;
 		count++;
 		if (depth + edges->count > capacity)

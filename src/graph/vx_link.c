@@ -111,7 +111,7 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 
 		if (status != VX_FULL)
 			return;
-		if (store->ops->read_edges(store, from, other) != VX_OK)
+		if (store->ops->read_edges(store, from, NULL, other) != VX_OK)
 			return;
 		if (other->count < store->edge_capacity)
 			continue;			/* somebody pruned it meanwhile */
@@ -150,7 +150,7 @@ vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
 	{
 		uint32_t	n;
 
-		if (store->ops->read_edges(store, id, other) != VX_OK || other->count <= max)
+		if (store->ops->read_edges(store, id, NULL, other) != VX_OK || other->count <= max)
 			return;
 		reserve(linker, other->count);
 		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
@@ -187,7 +187,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 		VxNodeId	chosen[VX_MAX_EDGES];
 		const VxNodeId *edges;
 
-		if (store->ops->read_edges(store, id, own) != VX_OK || !own->live)
+		if (store->ops->read_edges(store, id, NULL, own) != VX_OK || !own->live)
 			return VX_GONE;
 		reserve(linker, own->count * (HEIRS + 1) + 1);
 		for (uint32_t i = 0; i < own->count; i++)
@@ -202,7 +202,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 		{
 			uint32_t	heirs = 0;
 
-			if (!is_dead(context, own->ids[i]) || store->ops->read_edges(store, own->ids[i], other) != VX_OK)
+			if (!is_dead(context, own->ids[i]) || store->ops->read_edges(store, own->ids[i], NULL, other) != VX_OK)
 				continue;
 			for (uint32_t j = 0; j < other->count && heirs < HEIRS; j++)
 				if (other->ids[j] != id && !is_dead(context, other->ids[j]))

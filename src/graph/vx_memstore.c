@@ -7,7 +7,7 @@
 #include <string.h>
 
 static VxStatus
-mem_read_edges(VxStore *base, VxNodeId id, VxEdges *out)
+mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
@@ -18,7 +18,29 @@ mem_read_edges(VxStore *base, VxNodeId id, VxEdges *out)
 	out->live = !store->deleted[id];
 	out->count = store->degrees[id];
 	memcpy(out->ids, store->edges + (size_t) id * base->edge_capacity, out->count * sizeof(VxNodeId));
+	if (query != NULL)
+		out->exact = vx_space_operator(&store->space, query->point, vx_memstore_point(store, id));
 	return VX_OK;
+}
+
+static void
+mem_prepare(VxStore *base, const VxQuery *query)
+{
+	VxMemStore *store = (VxMemStore *) base;
+
+	if (store->score_codes)
+		vx_codec_prepare(store->codec, query->point, query->linking, &store->code_query);
+}
+
+static void
+score_codes(VxMemStore *store, const VxNodeId *ids, uint32_t n, float *score)
+{
+	const uint8_t *codes[VX_MAX_EDGES];
+
+	VX_ASSERT(n <= VX_MAX_EDGES);
+	for (uint32_t i = 0; i < n; i++)
+		codes[i] = vx_memstore_code(store, ids[i]);
+	vx_codec_score(store->codec, &store->code_query, codes, n, score);
 }
 
 static void
@@ -27,6 +49,11 @@ mem_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, 
 	VxMemStore *store = (VxMemStore *) base;
 	size_t		bytes = VX_POINT_BYTES(store->space.dim);
 
+	if (store->score_codes)
+	{
+		score_codes(store, ids, n, score);
+		return;
+	}
 	/* ask for the next points while one is computed: a miss costs more than a distance */
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -110,6 +137,7 @@ mem_poll(VxStore *base)
 
 static const VxStoreOps mem_ops = {
 	.read_edges = mem_read_edges,
+	.prepare = mem_prepare,
 	.score = mem_score,
 	.gather = mem_gather,
 	.pair = mem_pair,
@@ -148,6 +176,9 @@ vx_memstore_free(VxMemStore *store)
 	vx_free(store->mem, store->degrees);
 	vx_free(store->mem, store->versions);
 	vx_free(store->mem, store->deleted);
+	vx_free(store->mem, store->codes);
+	vx_free(store->mem, store->code_query.by_parity[0].planes);
+	vx_free(store->mem, store->code_query.by_parity[1].planes);
 	memset(store, 0, sizeof(*store));
 }
 
@@ -192,4 +223,21 @@ vx_memstore_add(VxMemStore *store, const float *x)
 	vx_point_set((VxPoint *) vx_memstore_point(store, id), x, store->space.dim);
 	store->count++;
 	return id;
+}
+
+void
+vx_memstore_encode(VxMemStore *store, VxCodec *codec, bool score_codes)
+{
+	size_t		bytes = (size_t) store->count * codec->code_bytes;
+
+	store->codec = codec;
+	store->score_codes = score_codes;
+	store->codes = vx_alloc(store->mem, bytes + VX_CODE_OVERREAD);
+	memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
+	vx_code_query_init(codec, store->mem, &store->code_query);
+	for (VxNodeId id = 0; id < store->count; id++)
+	{
+		mem_poll(&store->base);
+		vx_codec_encode(codec, vx_memstore_point(store, id), (uint8_t *) vx_memstore_code(store, id));
+	}
 }

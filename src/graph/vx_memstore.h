@@ -10,6 +10,7 @@
 
 #include "distance/vx_space.h"
 #include "graph/vx_link.h"
+#include "quant/vx_codec.h"
 
 typedef struct VxMemStore
 {
@@ -24,6 +25,10 @@ typedef struct VxMemStore
 	uint16_t   *degrees;		/* [capacity] */
 	uint32_t   *versions;		/* [capacity] */
 	uint8_t    *deleted;		/* [capacity] */
+	VxCodec    *codec;			/* NULL: no codes */
+	bool		score_codes;	/* searches score codes, else points */
+	uint8_t    *codes;			/* [count] code_bytes each, and VX_CODE_OVERREAD behind */
+	VxCodeQuery code_query;
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];
 	uint32_t	entry_count;
 	void		(*poll) (void *context);	/* may be NULL */
@@ -44,6 +49,18 @@ size_t		vx_memstore_bytes(uint32_t n, uint32_t dim, uint32_t max_degree);
 
 /* Adds an unlinked node with a copy of x [dim]; returns its id. */
 VxNodeId	vx_memstore_add(VxMemStore *store, const float *x);
+
+/*
+ * Encodes all points. With score_codes searches score codes from now on; pruning stays exact. No point may be added
+ * afterwards. The codec must stay valid.
+ */
+void		vx_memstore_encode(VxMemStore *store, VxCodec *codec, bool score_codes);
+
+static inline const uint8_t *
+vx_memstore_code(const VxMemStore *store, VxNodeId id)
+{
+	return store->codes + (size_t) id * store->codec->code_bytes;
+}
 
 static inline const VxPoint *
 vx_memstore_point(const VxMemStore *store, VxNodeId id)

@@ -17,15 +17,17 @@ vx_search_init(VxSearch *search, const VxMem *mem)
 {
 	memset(search, 0, sizeof(*search));
 	search->mem = mem;
-	vx_visited_init(&search->visited, mem);
+	vx_idset_init(&search->visited, mem);
 }
 
 void
 vx_search_free(VxSearch *search)
 {
-	vx_visited_free(&search->visited);
+	vx_idset_free(&search->visited);
 	vx_free(search->mem, search->list);
 	vx_free(search->mem, search->rest);
+	vx_free(search->mem, search->found);
+	vx_free(search->mem, search->found_heap);
 	vx_search_init(search, search->mem);
 }
 
@@ -69,6 +71,8 @@ rest_sift_down(VxSearch *search, uint32_t i)
 static void
 rest_add(VxSearch *search, const VxCandidate *candidate)
 {
+	if (candidate->expanded)
+		return;					/* it is among the found, or dead */
 	if (search->rest_count >= search->rest_limit)
 	{
 		search->forgot = true;
@@ -103,10 +107,10 @@ static void
 list_add(VxSearch *search, const VxCandidate *candidate)
 {
 	VxCandidate *list = search->list;
-	uint32_t	low = search->head;
+	uint32_t	low = 0;
 	uint32_t	high = search->count;
 
-	if (search->count - search->head == search->capacity)
+	if (search->count == search->capacity)
 	{
 		VxCandidate last = list[search->count - 1];
 
@@ -144,7 +148,7 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	uint32_t	fresh = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (vx_visited_add(&search->visited, ids[i]))
+		if (vx_idset_add(&search->visited, ids[i]))
 			search->batch[fresh++] = ids[i];
 	if (fresh == 0)
 		return;
@@ -169,14 +173,86 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	search->store = store;
 	search->query = query;
 	search->capacity = list_size;
-	search->head = search->count = search->cursor = 0;
+	search->count = search->cursor = 0;
 	search->rest_count = 0;
 	search->rest_limit = keep;
 	search->rest_is_heap = false;
 	search->forgot = false;
-	vx_visited_clear(&search->visited);
+	search->collecting = keep > 0;
+	search->found_count = 0;
+	search->handed_out = 0;
+	vx_idset_clear(&search->visited);
 
+	store->ops->prepare(store, query);
 	offer(search, entries, store->ops->entries(store, entries));
+}
+
+/* Order of found nodes: by distance, ties by id. */
+static inline bool
+found_nearer(const VxSearch *search, uint32_t a, uint32_t b)
+{
+	const VxFound *x = &search->found[a];
+	const VxFound *y = &search->found[b];
+
+	return x->distance < y->distance || (x->distance == y->distance && x->id < y->id);
+}
+
+/* Adds the node whose edges were just read to those found. */
+static void
+found_add(VxSearch *search, VxNodeId id)
+{
+	uint32_t	i = search->found_count;
+	uint32_t	place;
+	VxFound    *found;
+
+	if (i == search->found_capacity)
+	{
+		uint32_t	capacity = VX_MAX(128, i * 2);
+
+		search->found = vx_resize(search->mem, search->found, capacity * sizeof(VxFound));
+		search->found_heap = vx_resize(search->mem, search->found_heap, capacity * sizeof(uint32_t));
+		for (uint32_t k = i; k < capacity; k++)
+			search->found_heap[k] = k;
+		search->found_capacity = capacity;
+	}
+	place = search->found_heap[i];
+	found = &search->found[place];
+	found->distance = search->edges.exact;
+	found->id = id;
+	memcpy(found->payload, search->edges.payload, sizeof(found->payload));
+	for (; i > 0 && found_nearer(search, place, search->found_heap[(i - 1) / 2]); i = (i - 1) / 2)
+		search->found_heap[i] = search->found_heap[(i - 1) / 2];
+	search->found_heap[i] = place;
+	search->found_count++;
+}
+
+/* Takes the nearest; its record stays where it is until another node is found. */
+static const VxFound *
+found_take(VxSearch *search)
+{
+	uint32_t   *heap = search->found_heap;
+	uint32_t	n = --search->found_count;
+	uint32_t	top = heap[0];
+	uint32_t	moving = heap[n];
+	uint32_t	i = 0;
+
+	heap[n] = top;
+	for (;;)
+	{
+		uint32_t	child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && found_nearer(search, heap[child + 1], heap[child]))
+			child++;
+		if (!found_nearer(search, heap[child], moving))
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	if (n > 0)
+		heap[i] = moving;
+	return &search->found[top];
 }
 
 void
@@ -196,25 +272,29 @@ vx_search_converge(VxSearch *search)
 		store->ops->poll(store);
 		next = &search->list[search->cursor++];
 		next->expanded = true;
-		if (store->ops->read_edges(store, next->id, &search->edges) != VX_OK)
+		if (store->ops->read_edges(store, next->id, search->collecting ? search->query : NULL, &search->edges) != VX_OK)
 		{
 			next->dead = true;
 			continue;
 		}
 		next->dead = !search->edges.live;
 		store->stats.expanded++;
+		if (search->collecting && search->edges.live)
+			found_add(search, next->id);
 		offer(search, search->edges.ids, search->edges.count);
 	}
 }
 
-/* Moves the list outwards: drops what was popped, and fills up from the rest. */
+/* Moves the list outwards: drops the nearer half, which has been expanded, and fills up from the rest. */
 static void
 slide(VxSearch *search)
 {
-	memmove(search->list, search->list + search->head, (search->count - search->head) * sizeof(VxCandidate));
-	search->count -= search->head;
-	search->head = 0;
+	uint32_t	drop = VX_MIN(search->count, search->capacity - search->capacity / 2);
+
+	memmove(search->list, search->list + drop, (search->count - drop) * sizeof(VxCandidate));
+	search->count -= drop;
 	search->cursor = 0;
+	search->handed_out = 0;
 
 	if (!search->rest_is_heap)
 	{
@@ -230,31 +310,18 @@ slide(VxSearch *search)
 	}
 }
 
-const VxCandidate *
-vx_search_peek(VxSearch *search, bool resume)
+const VxFound *
+vx_search_next(VxSearch *search, bool resume)
 {
-	for (;;)
+	vx_search_converge(search);
+	while (resume && search->rest_count + search->count > 0
+		   && (search->found_count == 0 || search->handed_out >= VX_MAX(1, search->capacity / 2)))
 	{
-		vx_search_converge(search);
-		if (resume && search->head > search->capacity / 2)
-		{
-			slide(search);
-			continue;
-		}
-		while (search->head < search->count && search->list[search->head].dead)
-			search->head++;
-		search->cursor = VX_MAX(search->cursor, search->head);
-		if (search->head < search->count)
-			return &search->list[search->head];
-		if (!resume || search->rest_count == 0)
-			return NULL;
 		slide(search);
+		vx_search_converge(search);
 	}
-}
-
-void
-vx_search_pop(VxSearch *search)
-{
-	VX_ASSERT(search->head < search->count && search->list[search->head].expanded);
-	search->head++;
+	if (search->found_count == 0 || (!resume && search->handed_out >= search->capacity))
+		return NULL;
+	search->handed_out++;
+	return found_take(search);
 }

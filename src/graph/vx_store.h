@@ -6,8 +6,7 @@
  * S2  A callback may not return (the server's error exits). The algorithms own only memory from VxMem and hold no lock.
  * S3  Ids are dense small numbers, good as bitmap indexes, else opaque.
  * S4  Ids may be recycled. A read returns the version it saw; a write names that version and may answer VX_CONFLICT.
- * S5  Scores: smaller is nearer; never NaN, +infinity for a node that is gone; ties break by id, so equal inputs give
- *     equal results.
+ * S5  Scores: smaller is nearer; never NaN; ties break by id, so equal inputs give equal results.
  *
  * Implementations: vx_memstore (build, unit tests) and the page store of the access method.
  */
@@ -34,19 +33,24 @@ typedef enum VxStatus
 	VX_EXISTS					/* the edge is there already */
 } VxStatus;
 
+/* What a store wants handed on with a node to whoever consumes a search; the algorithms only carry it. */
+#define VX_PAYLOAD_WORDS 5
+
 typedef struct VxEdges
 {
 	uint32_t	version;
 	bool		live;			/* false: deleted, only a stepping stone */
 	uint32_t	count;
+	/* only where a query was given: */
+	double		exact;			/* the node's distance from it, as nearly as its record can tell */
+	uint64_t	payload[VX_PAYLOAD_WORDS];
 	VxNodeId	ids[VX_MAX_EDGES];
 } VxEdges;
 
-/* What searches measure distance from. prepared is the store's own (look-up tables, quantised query). */
+/* What searches measure distance from. */
 typedef struct VxQuery
 {
-	const void *point;			/* in the store's representation */
-	void	   *prepared;
+	const void *point;			/* as the store was given it */
 	bool		linking;		/* score as linking does (pair), not as the operator does (query): see vx_space.h */
 } VxQuery;
 
@@ -72,13 +76,19 @@ typedef struct VxStore VxStore;
 
 typedef struct VxStoreOps
 {
-	/* OK or GONE. */
-	VxStatus	(*read_edges) (VxStore *store, VxNodeId id, VxEdges *out);
+	/* OK or GONE. query may be NULL; if not, exact and payload are filled in. */
+	VxStatus	(*read_edges) (VxStore *store, VxNodeId id, const VxQuery *query, VxEdges *out);
 
-	/* Scores n nodes in one batch. score [n]; gone = +infinity. */
+	/* Makes a query ready for score(): look-up tables and the like. One query is in use at a time. */
+	void		(*prepare) (VxStore *store, const VxQuery *query);
+
+	/*
+	 * Scores n <= VX_MAX_EDGES nodes in one batch, exactly or estimated from codes. score [n]. A node that is gone scores
+	 * +infinity, or anything where codes are read: read_edges() tells.
+	 */
 	void		(*score) (VxStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score);
 
-	/* Makes the representations of n nodes available for pair(). */
+	/* Makes the representations of n nodes available for pair(); what is gone may be NULL. */
 	void		(*gather) (VxStore *store, const VxNodeId *ids, uint32_t n, VxPointSet *set);
 
 	/* Distance between two representations, for linking. */

@@ -23,6 +23,26 @@
 #define vecidx_vacuum_delay_point() vacuum_delay_point()
 #endif
 
+#include "utils/rel.h"
+
+/* GetXLogReplayRecPtr */
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#else
+#include "access/xlog.h"
+#endif
+
+/* Where the files of a relation are: tablespace and number. */
+#if PG_VERSION_NUM >= 160000
+#define vecidx_tablespace_of(relation) ((relation)->rd_locator.spcOid)
+#define vecidx_database_of(relation) ((relation)->rd_locator.dbOid)
+#define vecidx_file_number_of(relation) ((relation)->rd_locator.relNumber)
+#else
+#define vecidx_tablespace_of(relation) ((relation)->rd_node.spcNode)
+#define vecidx_database_of(relation) ((relation)->rd_node.dbNode)
+#define vecidx_file_number_of(relation) ((relation)->rd_node.relNode)
+#endif
+
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif

@@ -4,6 +4,7 @@
 #include "pg/vecidx_compat.h"
 
 #include "am/vecgraph.h"
+#include "cache/vecgraph_cache.h"
 #include "distance/vx_distance.h"
 
 PG_MODULE_MAGIC;
@@ -14,5 +15,7 @@ void
 _PG_init(void)
 {
 	vx_kernels_select();
+	vx_code_kernels_select();
+	vecgraph_cache_init();
 	vecgraph_init_options();
 }

@@ -8,7 +8,7 @@
 #define BODY 8160
 
 static VxMeta
-sample_meta(uint32_t dim, uint16_t degree)
+sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degree)
 {
 	VxMeta		meta;
 
@@ -21,12 +21,20 @@ sample_meta(uint32_t dim, uint16_t degree)
 	meta.edge_capacity = degree;
 	meta.build_list_size = 100;
 	meta.alpha = 1.2f;
-	meta.storage = VX_STORAGE_FULL;
-	meta.record_bytes = vx_record_bytes(dim, degree);
+	meta.storage = (uint8_t) storage;
+	meta.code_kind = (uint8_t) kind;
+	meta.code_bytes = (uint16_t) vx_code_bytes(kind, dim);
+	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
-	meta.first_segment = 1;
+	meta.first_segment = 1 + 2 * vx_mean_pages(kind, BODY, dim);
 	meta.free_page = VX_NO_BLOCK;
 	return meta;
+}
+
+static VxMeta
+sample_meta(uint32_t dim, uint16_t degree)
+{
+	return sample_meta_with(VX_STORAGE_FULL, VX_CODES_NONE, dim, degree);
 }
 
 /* Every id has a place of its own, and blocks and ids map onto each other both ways, with and without code pages. */
@@ -45,6 +53,23 @@ check_geometry(VxGeometry g)
 		assert_true(id < vx_id_bound(&g, block + 1));
 		assert_true(id >= vx_id_bound(&g, block));
 		assert_int_equal(vx_blocks_for(&g, id + 1), block + 1);
+		if (g.code_bytes > 0)
+		{
+			uint32_t	code_block = vx_code_block(&g, id);
+			uint32_t	run = vx_code_run(&g, id);
+
+			assert_true(vx_block_has_codes(&g, code_block) && !vx_block_has_nodes(&g, code_block));
+			assert_true(code_block < block && block - code_block <= g.code_pages + g.pages_per_segment);
+			assert_true(vx_code_offset(&g, id) + run * g.code_bytes <= vx_code_page_used(&g));
+			assert_true(vx_code_page_used(&g) <= BODY);
+			/* the next code is either right behind or starts another page */
+			assert_true(run >= 1);
+			if (run > 1)
+				assert_true(vx_code_block(&g, id + 1) == code_block
+							&& vx_code_offset(&g, id + 1) == vx_code_offset(&g, id) + g.code_bytes);
+			else
+				assert_true(vx_code_block(&g, id + 1) != code_block && vx_code_offset(&g, id + 1) == 0);
+		}
 	}
 	assert_int_equal(vx_id_bound(&g, 0), 0);
 	assert_int_equal(vx_id_bound(&g, g.first_segment), 0);
@@ -67,11 +92,22 @@ test_geometry(void **state)
 		assert_true(g.nodes_per_page * g.record_bytes <= BODY);
 		check_geometry(g);
 
-		/* with a code page in front of each segment, as coded indexes will have */
-		g.code_pages = 1;
-		for (g.pages_per_segment = 1; g.pages_per_segment < 20; g.pages_per_segment += 6)
+		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		{
+			meta = sample_meta_with(VX_STORAGE_FULL, (VxCodeKind) kind, dims[i], 64);
+			assert_null(vx_meta_check(&meta, BODY, &g));
+			assert_true(g.code_pages >= 1);
 			check_geometry(g);
+		}
 	}
+	for (uint32_t dim = 1; dim <= 16000; dim += 97)
+		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		{
+			VxMeta		meta = sample_meta_with(VX_STORAGE_HEAP, (VxCodeKind) kind, dim, 64);
+
+			assert_null(vx_meta_check(&meta, BODY, &g));
+			check_geometry(g);
+		}
 }
 
 static void
@@ -80,26 +116,26 @@ test_fitting(void **state)
 	(void) state;
 	for (uint32_t dim = 1; dim <= 2040; dim++)
 	{
-		uint32_t	degree = vx_fitting_degree(BODY, dim, 64, 16);
+		uint32_t	degree = vx_fitting_degree(BODY, VX_STORAGE_FULL, dim, 64, 16);
 
 		if (degree == 0)
 		{
-			assert_true(vx_record_bytes(dim, 16) > BODY);
+			assert_true(vx_record_bytes(VX_STORAGE_FULL, dim, 16) > BODY);
 			continue;
 		}
 		assert_true(degree >= 16 && degree <= 64);
-		assert_true(vx_record_bytes(dim, degree) <= BODY);
-		assert_true(degree == 64 || vx_record_bytes(dim, degree + 1) > BODY);
+		assert_true(vx_record_bytes(VX_STORAGE_FULL, dim, degree) <= BODY);
+		assert_true(degree == 64 || vx_record_bytes(VX_STORAGE_FULL, dim, degree + 1) > BODY);
 		assert_true(vx_fitting_dim(BODY, degree) >= dim);
 	}
-	assert_true(vx_fitting_degree(BODY, 2000, 64, 16) > 0);
-	assert_int_equal(vx_fitting_degree(BODY, 16000, 64, 16), 0);
+	assert_true(vx_fitting_degree(BODY, VX_STORAGE_FULL, 2000, 64, 16) > 0);
+	assert_int_equal(vx_fitting_degree(BODY, VX_STORAGE_FULL, 16000, 64, 16), 0);
 }
 
 static void
 test_meta_check(void **state)
 {
-	VxMeta		good = sample_meta(128, 64);
+	VxMeta		good = sample_meta_with(VX_STORAGE_FULL, VX_CODES_SCALAR4, 128, 64);
 	VxGeometry	g;
 	VxRng		rng = {3};
 
@@ -117,6 +153,7 @@ test_meta_check(void **state)
 			continue;
 		assert_true(g.nodes_per_page >= 1 && g.nodes_per_page * g.record_bytes <= BODY);
 		assert_true(g.pages_per_segment >= 1);
+		assert_true((g.code_bytes == 0) == (g.code_pages == 0) && vx_code_page_used(&g) <= BODY);
 		assert_true(meta.entry_count <= VX_MAX_ENTRIES);
 	}
 }

@@ -50,7 +50,7 @@ check_invariants(VxMemStore *store)
 	{
 		VxEdges		edges;
 
-		assert_int_equal(store->base.ops->read_edges(&store->base, id, &edges), VX_OK);
+		assert_int_equal(store->base.ops->read_edges(&store->base, id, NULL, &edges), VX_OK);
 		assert_true(edges.count <= store->base.max_degree);
 		for (uint32_t i = 0; i < edges.count; i++)
 		{
@@ -82,25 +82,24 @@ recall(Graph *graph, uint32_t k, uint32_t l, uint64_t seed)
 	{
 		VxQuery		query = {.point = point};
 		const VxPoint *near = vx_memstore_point(store, vx_rng_below(&rng, store->count));
-		float		last = 0;
+		double		last = 0;
 
 		for (uint32_t j = 0; j < graph->dim; j++)
 			x[j] = near->x[j] + (float) (vx_rng_unit(&rng) - 0.5) * 0.5f;
 		vx_point_set(point, x, graph->dim);
-		vx_search_begin(&search, &store->base, &query, l, 0);
+		vx_search_begin(&search, &store->base, &query, l, UINT32_MAX);
 		for (uint32_t i = 0; i < k; i++)
 		{
-			const VxCandidate *c = vx_search_peek(&search, false);
+			const VxFound *c = vx_search_next(&search, false);
 			uint32_t	rank = 0;
 
 			assert_non_null(c);
-			assert_true(i == 0 || c->score >= last);
-			last = c->score;
+			assert_true(i == 0 || c->distance >= last);
+			last = c->distance;
 			for (VxNodeId id = 0; id < store->count; id++)
 				rank += !store->deleted[id]
-					&& vx_space_query(&store->space, point, vx_memstore_point(store, id)) < c->score;
+					&& vx_space_operator(&store->space, point, vx_memstore_point(store, id)) < c->distance;
 			hits += rank < k;
-			vx_search_pop(&search);
 		}
 	}
 	vx_search_free(&search);
@@ -162,8 +161,8 @@ test_deterministic(void **state)
 	{
 		VxEdges		x, y;
 
-		a.store.base.ops->read_edges(&a.store.base, id, &x);
-		b.store.base.ops->read_edges(&b.store.base, id, &y);
+		a.store.base.ops->read_edges(&a.store.base, id, NULL, &x);
+		b.store.base.ops->read_edges(&b.store.base, id, NULL, &y);
 		assert_int_equal(x.count, y.count);
 		assert_memory_equal(x.ids, y.ids, x.count * sizeof(VxNodeId));
 	}
@@ -185,7 +184,7 @@ test_streaming(void **state)
 		VxSearch	search;
 		VxVisited	seen;
 		VxQuery		query = {.point = vx_memstore_point(&graph.store, 17)};
-		const VxCandidate *c;
+		const VxFound *c;
 		uint32_t	count = 0;
 
 		vx_search_init(&search, &unit_mem);
@@ -196,18 +195,18 @@ test_streaming(void **state)
 			vx_visited_clear(&seen);
 			count = 0;
 			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], UINT32_MAX);
-			while ((c = vx_search_peek(&search, true)) != NULL)
+			while ((c = vx_search_next(&search, true)) != NULL)
 			{
 				assert_true(vx_visited_add(&seen, c->id));
-				vx_search_pop(&search);
 				count++;
 			}
 			assert_int_equal(count, 1000);
 			assert_false(search.forgot);
 		}
-		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], 0);
-		for (count = 0; vx_search_peek(&search, false) != NULL; count++)
-			vx_search_pop(&search);
+		/* without going on */
+		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], UINT32_MAX);
+		for (count = 0; vx_search_next(&search, false) != NULL; count++)
+			;
 		assert_int_equal(count, VX_MIN(list_sizes[i], 1000));
 		vx_search_free(&search);
 		vx_visited_free(&seen);
@@ -250,7 +249,7 @@ test_repair(void **state)
 	{
 		VxEdges		edges;
 
-		graph.store.base.ops->read_edges(&graph.store.base, id, &edges);
+		graph.store.base.ops->read_edges(&graph.store.base, id, NULL, &edges);
 		for (uint32_t i = 0; i < edges.count && edges.live; i++)
 			assert_false(graph.store.deleted[edges.ids[i]]);
 	}
@@ -324,13 +323,13 @@ test_conflicts(void **state)
 	base->ops = &ops;
 	for (VxNodeId filler = 100; base->ops->add_edge(base, 3, filler) != VX_FULL; filler++)
 		;
-	base->ops->read_edges(base, 3, &before);
+	base->ops->read_edges(base, 3, NULL, &before);
 	assert_int_equal(before.count, base->edge_capacity);
 	vx_linker_init(&linker, &unit_mem);
 
 	conflicts_left = 1000;
 	vx_link_edge(&linker, base, 3, to);
-	base->ops->read_edges(base, 3, &after);
+	base->ops->read_edges(base, 3, NULL, &after);
 	assert_int_equal(base->stats.lost_links, 1);
 	assert_int_equal(after.count, before.count);
 	assert_memory_equal(after.ids, before.ids, before.count * sizeof(VxNodeId));
@@ -338,7 +337,7 @@ test_conflicts(void **state)
 	base->stats.conflicts = 0;
 	conflicts_left = 2;
 	vx_link_edge(&linker, base, 3, to);
-	base->ops->read_edges(base, 3, &after);
+	base->ops->read_edges(base, 3, NULL, &after);
 	assert_int_equal(base->stats.lost_links, 1);
 	assert_int_equal(base->stats.conflicts, 2);
 	assert_true(after.count <= base->overflow_degree);

@@ -1,0 +1,307 @@
+/*
+ * vecgraph_cache.c: finding, loading and evicting chunks of codes; see vecgraph_cache.h for the rules.
+ */
+#include "cache/vecgraph_cache.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "cache/vecgraph_region.h"
+
+VecGraphChunk *vecgraph_chunks = NULL;
+uint8	   *vecgraph_chunk_memory = NULL;
+
+/* A chunk that was used within this many seconds is not taken from its index. */
+#define IDLE_SECONDS 10
+
+/* How many chunks are looked at to find one that may be evicted. */
+#define EVICTION_SAMPLE 128
+
+/* On a standby: how old a chunk may become while replay moves on. */
+#define STALE_SECONDS 1
+
+static VecGraphRegion *region = NULL;
+
+static uint32
+seconds_now(void)
+{
+	return (uint32) (GetCurrentTimestamp() / USECS_PER_SEC);
+}
+
+void
+vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, uint64 key, uint32 code_bytes)
+{
+	memset(view, 0, sizeof(*view));
+	view->context = context;
+	view->key = key;
+	view->code_bytes = code_bytes;
+	view->ids_per_chunk = VECGRAPH_CHUNK_BYTES / code_bytes;
+	view->inverse = PG_UINT64_MAX / view->ids_per_chunk + 1;
+}
+
+void
+vecgraph_cache_begin(VecGraphCacheView *view)
+{
+	bool		recovery = RecoveryInProgress();
+
+	if (region == NULL)
+	{
+		region = vecgraph_region_attach();
+		if (region != NULL)
+		{
+			vecgraph_chunks = vecgraph_region_chunks(region);
+			vecgraph_chunk_memory = vecgraph_region_memory(region);
+		}
+	}
+	view->now = seconds_now();
+	view->revalidate = region != NULL && (recovery || region->any_in_recovery);
+	view->replayed = recovery ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
+}
+
+Size
+vecgraph_cache_capacity(void)
+{
+	return region == NULL ? 0 : (Size) region->chunk_count * VECGRAPH_CHUNK_BYTES;
+}
+
+const char *
+vecgraph_cache_kind(void)
+{
+	return region == NULL ? "none" : region->dynamic ? "dynamic" : "preloaded";
+}
+
+/* ---- the hash table; under the lock ---- */
+
+static inline uint32 *
+bucket_of(uint64 tag)
+{
+	return &vecgraph_region_buckets(region)[(tag >> 20) % region->chunk_count];
+}
+
+/* The chunk that has a tag or is being loaded for it, or VECGRAPH_NO_CHUNK. */
+static uint32
+find_chunk(uint64 tag)
+{
+	for (uint32 at = *bucket_of(tag); at != VECGRAPH_NO_CHUNK; at = vecgraph_chunks[at].next)
+		if (pg_atomic_read_u64(&vecgraph_chunks[at].owner) == tag || vecgraph_chunks[at].loading == tag)
+			return at;
+	return VECGRAPH_NO_CHUNK;
+}
+
+static void
+unhash_chunk(uint32 at, uint64 tag)
+{
+	uint32	   *link = bucket_of(tag);
+
+	while (*link != at)
+	{
+		Assert(*link != VECGRAPH_NO_CHUNK);
+		link = &vecgraph_chunks[*link].next;
+	}
+	*link = vecgraph_chunks[at].next;
+}
+
+/* A chunk that is free, or was idle and is freed now, or VECGRAPH_NO_CHUNK. */
+static uint32
+take_chunk(uint32 now)
+{
+	uint32		oldest = VECGRAPH_NO_CHUNK;
+	uint32		most_idle = 0;
+
+	if (region->never_used < region->chunk_count)
+		return region->never_used++;
+	for (uint32 i = 0; i < Min(EVICTION_SAMPLE, region->chunk_count); i++)
+	{
+		uint32		at = region->hand;
+		VecGraphChunk *chunk = &vecgraph_chunks[at];
+		uint32		idle = now > chunk->used ? now - chunk->used : 0;
+
+		region->hand = (region->hand + 1) % region->chunk_count;
+		if (chunk->loading != 0)
+			continue;
+		if (pg_atomic_read_u64(&chunk->owner) == 0)
+			return at;			/* given up by a loader that failed */
+		if (idle > IDLE_SECONDS && idle > most_idle)
+		{
+			most_idle = idle;
+			oldest = at;
+		}
+	}
+	if (oldest != VECGRAPH_NO_CHUNK)
+	{
+		VecGraphChunk *chunk = &vecgraph_chunks[oldest];
+
+		unhash_chunk(oldest, pg_atomic_read_u64(&chunk->owner));
+		pg_atomic_write_u64(&chunk->owner, 0);
+		pg_memory_barrier();
+	}
+	return oldest;
+}
+
+/* ---- loading ---- */
+
+static void
+read_run(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
+{
+	VecGraphChunk *chunk = &vecgraph_chunks[at];
+
+	chunk->in_recovery = RecoveryInProgress();
+	chunk->replayed = view->replayed;
+	if (chunk->in_recovery)
+		region->any_in_recovery = true;
+	read(context, run * view->ids_per_chunk, view->ids_per_chunk,
+		 vecgraph_chunk_memory + (Size) at * VECGRAPH_CHUNK_BYTES);
+	pg_atomic_write_u32(&chunk->loaded_at, seconds_now());
+}
+
+/* Reads a run into a chunk that has been announced for it (loading). */
+static void
+load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
+{
+	VecGraphChunk *chunk = &vecgraph_chunks[at];
+	uint64		tag = vecgraph_cache_tag(view, run);
+
+	/* a terminated backend must not leave the chunk announced for ever; it is a few pages only */
+	HOLD_INTERRUPTS();
+	PG_TRY();
+	{
+		read_run(view, at, run, read, context);
+	}
+	PG_CATCH();
+	{
+		LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+		unhash_chunk(at, tag);
+		chunk->loading = 0;
+		LWLockRelease(&region->lock);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	pg_write_barrier();
+	pg_atomic_write_u64(&chunk->owner, tag);
+	chunk->loading = 0;
+	LWLockRelease(&region->lock);
+	RESUME_INTERRUPTS();
+}
+
+/* Reads a chunk again if it may be behind replay, or was loaded before this server was promoted (C6). */
+static void
+revalidate(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
+{
+	VecGraphChunk *chunk = &vecgraph_chunks[at];
+	uint32		loaded_at = pg_atomic_read_u32(&chunk->loaded_at);
+	bool		stale;
+
+	if (XLogRecPtrIsInvalid(view->replayed))
+		stale = chunk->in_recovery;
+	else
+		stale = chunk->replayed != view->replayed && view->now - loaded_at >= STALE_SECONDS;
+	/* one backend reads, the others go on with what is there */
+	if (stale && pg_atomic_compare_exchange_u32(&chunk->loaded_at, &loaded_at, view->now))
+		read_run(view, at, run, read, context);
+}
+
+/* Remembers where a run is. */
+static void
+note_run(VecGraphCacheView *view, uint32 run, uint32 at)
+{
+	if (run >= view->run_count)
+	{
+		uint32		count = Max(64, view->run_count);
+
+		while (count <= run)
+			count *= 2;
+		if (view->chunks == NULL)
+			view->chunks = MemoryContextAllocHuge(view->context, count * sizeof(uint32));
+		else
+			view->chunks = repalloc_huge(view->chunks, count * sizeof(uint32));
+		for (uint32 i = view->run_count; i < count; i++)
+			view->chunks[i] = VECGRAPH_NO_CHUNK;
+		view->run_count = count;
+	}
+	view->chunks[run] = at;
+}
+
+const uint8 *
+vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context)
+{
+	uint32		run = vecgraph_cache_run(view, id);
+	uint64		tag = vecgraph_cache_tag(view, run);
+	uint32		at = run < view->run_count ? view->chunks[run] : VECGRAPH_NO_CHUNK;
+	bool		load = false;
+
+	if (region == NULL)
+		return NULL;
+	if (at == VECGRAPH_NO_CHUNK || pg_atomic_read_u64(&vecgraph_chunks[at].owner) != tag)
+	{
+		if (view->now < view->no_room_until)
+			return NULL;
+		LWLockAcquire(&region->lock, LW_SHARED);
+		at = find_chunk(tag);
+		LWLockRelease(&region->lock);
+	}
+	if (at == VECGRAPH_NO_CHUNK)
+	{
+		LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+		at = find_chunk(tag);
+		if (at == VECGRAPH_NO_CHUNK && (at = take_chunk(view->now)) != VECGRAPH_NO_CHUNK)
+		{
+			uint32	   *bucket = bucket_of(tag);
+
+			vecgraph_chunks[at].loading = tag;
+			vecgraph_chunks[at].used = view->now;
+			vecgraph_chunks[at].next = *bucket;
+			*bucket = at;
+			load = true;
+		}
+		LWLockRelease(&region->lock);
+		if (at == VECGRAPH_NO_CHUNK)
+		{
+			view->no_room_until = view->now + 1;
+			return NULL;
+		}
+	}
+	if (load)
+		load_chunk(view, at, run, read, context);
+	else if (pg_atomic_read_u64(&vecgraph_chunks[at].owner) != tag)
+		return NULL;			/* somebody else is loading it: nobody waits */
+	else if (view->revalidate)
+		revalidate(view, at, run, read, context);
+	note_run(view, run, at);
+	vecgraph_chunks[at].used = view->now;
+	return vecgraph_cache_place(view, at, run, id);
+}
+
+void
+vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *code)
+{
+	uint32		run = vecgraph_cache_run(view, id);
+	uint32		at;
+
+	if (region == NULL)
+		return;
+	/* the lock keeps the chunk from being given to another index meanwhile */
+	LWLockAcquire(&region->lock, LW_SHARED);
+	at = find_chunk(vecgraph_cache_tag(view, run));
+	if (at != VECGRAPH_NO_CHUNK)
+		memcpy((uint8 *) vecgraph_cache_place(view, at, run, id), code, view->code_bytes);
+	LWLockRelease(&region->lock);
+}
+
+uint32
+vecgraph_cache_count(VecGraphCacheView *view, uint32 n)
+{
+	uint32		cached = 0;
+
+	if (region == NULL || n == 0)
+		return 0;
+	LWLockAcquire(&region->lock, LW_SHARED);
+	for (uint32 run = 0; run <= vecgraph_cache_run(view, n - 1); run++)
+		if (find_chunk(vecgraph_cache_tag(view, run)) != VECGRAPH_NO_CHUNK)
+			cached += Min(view->ids_per_chunk, n - run * view->ids_per_chunk);
+	LWLockRelease(&region->lock);
+	return cached;
+}

@@ -1,0 +1,130 @@
+/*
+ * vecgraph_cache.h: the codes of hot indexes in shared memory.
+ *
+ * The region is divided into chunks of 64 kB. A chunk holds the codes of a run of node ids of one index, as the code pages of
+ * that index say. It is filled by whoever misses it and may be given to another index when it has been idle. Rules:
+ *
+ * C1  Code pages are the truth, the cache a copy. A stale, foreign or torn code costs recall, never correctness, so readers
+ *     take no lock: they check that the chunk is theirs and read. Scoring is safe on any bytes.
+ * C2  A chunk belongs to a tag, made from database, tablespace, relfilenumber, build id and run. DROP, REINDEX, rollback and
+ *     reuse of a relfilenumber make another tag, so they never meet old codes.
+ * C3  Writers put a code into the cache while they hold its code page exclusively locked; loaders copy a page while they
+ *     hold it share locked, after announcing their tag. So whichever comes second leaves the newer code.
+ * C4  Lock order: content lock of a code page, then the cache's lock. Loaders hold the cache's lock only to take or give up
+ *     a chunk, not while they read pages.
+ * C5  A chunk is evicted only when nobody has used it for some seconds. An index that does not fit is scored in part from
+ *     its pages rather than loaded over and over.
+ * C6  On a standby, replay writes pages but not the cache, so chunks are read again once the replay position has moved, at
+ *     most once a second.
+ */
+#ifndef VECGRAPH_CACHE_H
+#define VECGRAPH_CACHE_H
+
+#include "pg/vecidx_compat.h"
+
+#include "access/xlogdefs.h"
+#include "port/atomics.h"
+
+#include "quant/vx_codec.h"
+
+#define VECGRAPH_CHUNK_BYTES 65536
+#define VECGRAPH_NO_CHUNK PG_UINT32_MAX
+
+/* What is known of a chunk in shared memory. */
+typedef struct VecGraphChunk
+{
+	pg_atomic_uint64 owner;		/* tag of the codes in it, 0: none (yet) */
+	uint64		loading;		/* tag of the codes being read into it; under the cache's lock */
+	uint32		next;			/* in its hash bucket; under the lock */
+	uint32		used;			/* when it was last used, in seconds */
+	pg_atomic_uint32 loaded_at; /* in seconds */
+	bool		in_recovery;	/* was loaded on a standby */
+	XLogRecPtr	replayed;		/* replay position then */
+} VecGraphChunk;
+
+/* Reads the codes of n nodes from first on into out, each page under its share lock. Nodes that do not exist become zeros. */
+typedef void (*VecGraphReadCodes) (void *context, uint32 first, uint32 n, uint8 *out);
+
+/* One backend's view of the cached codes of one index. */
+typedef struct VecGraphCacheView
+{
+	MemoryContext context;
+	uint64		key;			/* of the index, see C2 */
+	uint32		code_bytes;
+	uint32		ids_per_chunk;
+	uint64		inverse;		/* 2^64 / ids_per_chunk, rounded up */
+	uint32	   *chunks;			/* [run_count] chunk that a run was last seen in */
+	uint32		run_count;
+	uint32		now;			/* seconds, as of vecgraph_cache_begin */
+	uint32		no_room_until;
+	bool		revalidate;		/* chunks may have been loaded on a standby */
+	XLogRecPtr	replayed;
+	uint64		misses;			/* codes that had to be read from pages */
+} VecGraphCacheView;
+
+/* The region as this backend has it mapped; NULL where there is none. */
+extern VecGraphChunk *vecgraph_chunks;
+extern uint8 *vecgraph_chunk_memory;
+
+/* Settings and, if the library is preloaded, the request for shared memory. Called once by _PG_init. */
+extern void vecgraph_cache_init(void);
+
+/* Makes a view. key_parts identify the index (C2). */
+extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, uint64 key, uint32 code_bytes);
+
+/* To be called when a search starts: notes the time. Attaches to the region if need be. */
+extern void vecgraph_cache_begin(VecGraphCacheView *view);
+
+/* The slow path of vecgraph_cache_code: finds or loads the chunk. NULL if it is not to be had now: read the page then. */
+extern const uint8 *vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context);
+
+/* Writes a code through; the caller holds its code page exclusively locked (C3). */
+extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *code);
+
+/* How many of the first n ids have their codes cached. */
+extern uint32 vecgraph_cache_count(VecGraphCacheView *view, uint32 n);
+
+/* Bytes of codes that the region has room for; 0 without a region. */
+extern Size vecgraph_cache_capacity(void);
+
+/* Where the region is: "preloaded", "dynamic" or "none". */
+extern const char *vecgraph_cache_kind(void);
+
+static inline uint64
+vecgraph_cache_tag(const VecGraphCacheView *view, uint32 run)
+{
+	return (view->key + run * UINT64CONST(0x9E3779B97F4A7C15)) | 1;
+}
+
+static inline uint32
+vecgraph_cache_run(const VecGraphCacheView *view, uint32 id)
+{
+	return (uint32) (((unsigned __int128) view->inverse * id) >> 64);
+}
+
+static inline const uint8 *
+vecgraph_cache_place(const VecGraphCacheView *view, uint32 chunk, uint32 run, uint32 id)
+{
+	return vecgraph_chunk_memory + (Size) chunk * VECGRAPH_CHUNK_BYTES
+		+ (Size) (id - run * view->ids_per_chunk) * view->code_bytes;
+}
+
+/* The code of a node in the cache, readable for VX_CODE_OVERREAD bytes behind its end, or NULL: call fetch then. */
+static inline const uint8 *
+vecgraph_cache_code(VecGraphCacheView *view, uint32 id)
+{
+	uint32		run = vecgraph_cache_run(view, id);
+	uint32		at = run < view->run_count ? view->chunks[run] : VECGRAPH_NO_CHUNK;
+	VecGraphChunk *chunk;
+
+	if (at == VECGRAPH_NO_CHUNK || view->revalidate)
+		return NULL;
+	chunk = &vecgraph_chunks[at];
+	if (pg_atomic_read_u64(&chunk->owner) != vecgraph_cache_tag(view, run))
+		return NULL;
+	if (chunk->used != view->now)
+		chunk->used = view->now;
+	return vecgraph_cache_place(view, at, run, id);
+}
+
+#endif							/* VECGRAPH_CACHE_H */

@@ -1,0 +1,46 @@
+/*
+ * vecgraph_region.h: the piece of shared memory that the cache of codes lives in, and how a backend comes by it.
+ */
+#ifndef VECGRAPH_REGION_H
+#define VECGRAPH_REGION_H
+
+#include "cache/vecgraph_cache.h"
+
+#include "storage/lwlock.h"
+
+/* Head of the region; hash buckets, chunk headers and chunk memory follow. */
+typedef struct VecGraphRegion
+{
+	uint64		magic;
+	uint64		cookie;			/* random: which region this is */
+	bool		dynamic;		/* not in the main shared memory */
+	volatile bool any_in_recovery;	/* some chunk was loaded on a standby */
+	int			tranche;
+	uint32		chunk_count;
+	LWLock		lock;			/* everything below, hash chains, and who owns which chunk */
+	uint32		never_used;		/* chunks from here on have never been used */
+	uint32		hand;			/* of the eviction clock */
+} VecGraphRegion;
+
+static inline uint32 *
+vecgraph_region_buckets(VecGraphRegion *region)
+{
+	return (uint32 *) ((char *) region + MAXALIGN(sizeof(VecGraphRegion)));
+}
+
+static inline VecGraphChunk *
+vecgraph_region_chunks(VecGraphRegion *region)
+{
+	return (VecGraphChunk *) ((char *) vecgraph_region_buckets(region) + MAXALIGN(region->chunk_count * sizeof(uint32)));
+}
+
+static inline uint8 *
+vecgraph_region_memory(VecGraphRegion *region)
+{
+	return (uint8 *) TYPEALIGN(4096, vecgraph_region_chunks(region) + region->chunk_count);
+}
+
+/* The region, or NULL if there is none to be had; then it is not tried again for a while. */
+extern VecGraphRegion *vecgraph_region_attach(void);
+
+#endif							/* VECGRAPH_REGION_H */

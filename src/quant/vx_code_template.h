@@ -1,0 +1,69 @@
+/*
+ * vx_code_template.h: the code kernels over vector registers, written once for all instruction sets.
+ *
+ * The including file defines
+ *   VEC                        an integer register of VEC_BYTES bytes (VEC_BYTES divides VX_CODE_STEP)
+ *   v_zero() v_load(p)
+ *   v_level(v, shift, mask)    each byte of v shifted right and masked; only bits below the byte's top are kept
+ *   v_dot(sum, levels, query)  adds products of unsigned and signed bytes, grouped, to 32-bit sums
+ *   v_sum(v)                   the sum of the 32-bit lanes
+ *   VX_TABLE, VX_NAME
+ *
+ * Every line of every code is prefetched before the first is scored: a batch of misses costs little more than one.
+ */
+
+#define VX_CACHE_LINE 64
+
+static inline void
+prefetch(const uint8_t *const *codes, uint32_t n, uint32_t bytes)
+{
+	for (uint32_t c = 0; c < n; c++)
+		for (uint32_t i = 0; i < bytes + VX_CACHE_LINE - 1; i += VX_CACHE_LINE)
+			__builtin_prefetch(codes[c] + i);
+}
+
+static void
+dot4(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
+{
+	prefetch(codes, n, bytes);
+	for (uint32_t c = 0; c < n; c++)
+	{
+		const uint8_t *code = codes[c];
+		VEC			sum0 = v_zero();
+		VEC			sum1 = v_zero();
+
+		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
+		{
+			VEC			packed = v_load(code + i);
+
+			sum0 = v_dot(sum0, v_level(packed, 0, 15), v_load(query + i));
+			sum1 = v_dot(sum1, v_level(packed, 4, 15), v_load(query + stride + i));
+		}
+		dot[c] = v_sum(v_add(sum0, sum1));
+	}
+}
+
+static void
+dot2(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
+{
+	prefetch(codes, n, bytes);
+	for (uint32_t c = 0; c < n; c++)
+	{
+		const uint8_t *code = codes[c];
+		VEC			sum0 = v_zero();
+		VEC			sum1 = v_zero();
+
+		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
+		{
+			VEC			packed = v_load(code + i);
+
+			sum0 = v_dot(sum0, v_level(packed, 0, 3), v_load(query + i));
+			sum1 = v_dot(sum1, v_level(packed, 2, 3), v_load(query + stride + i));
+			sum0 = v_dot(sum0, v_level(packed, 4, 3), v_load(query + 2 * stride + i));
+			sum1 = v_dot(sum1, v_level(packed, 6, 3), v_load(query + 3 * stride + i));
+		}
+		dot[c] = v_sum(v_add(sum0, sum1));
+	}
+}
+
+const VxCodeKernels VX_TABLE = {.name = VX_NAME,.dot4 = dot4,.dot2 = dot2};

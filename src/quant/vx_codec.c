@@ -1,0 +1,382 @@
+/*
+ * vx_codec.c: encoding, and scoring queries against codes; see vx_codec.h.
+ */
+#include "quant/vx_codec.h"
+
+#include <math.h>
+#include <string.h>
+
+/*
+ * Steps that are tried, in multiples of the vector's root mean square. Rotated dimensions are nearly normal, for which 0.335
+ * (16 levels) and 0.996 (4 levels) are best on average (Max 1960, "Quantizing for minimum distortion", table II).
+ */
+static const float steps4[] = {0.20f, 0.24f, 0.27f, 0.30f, 0.33f, 0.36f, 0.40f, 0.45f};
+static const float steps2[] = {0.65f, 0.75f, 0.85f, 0.93f, 1.0f, 1.08f, 1.18f, 1.3f};
+
+#define STEPS 8
+
+static inline uint32_t
+level_bits(VxCodeKind kind)
+{
+	return kind == VX_CODES_SCALAR4 ? 4 : 2;
+}
+
+uint32_t
+vx_code_bytes(VxCodeKind kind, uint32_t dim)
+{
+	if (kind == VX_CODES_NONE)
+		return 0;
+	return (uint32_t) VX_CODE_HEADER_BYTES + vx_rotation_padded(dim) * level_bits(kind) / 8;
+}
+
+void
+vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim)
+{
+	memset(codec, 0, sizeof(*codec));
+	codec->kind = kind;
+	codec->metric = metric;
+	codec->dim = dim;
+	vx_rotation_init(&codec->rotation, mem, dim);
+	codec->padded = codec->rotation.padded;
+	codec->bits = level_bits(kind);
+	codec->level_bytes = codec->padded * codec->bits / 8;
+	codec->code_bytes = vx_code_bytes(kind, dim);
+	codec->stride = (codec->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
+	codec->scratch = vx_alloc(mem, codec->padded * sizeof(float));
+}
+
+static float *
+copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
+{
+	float	   *copy;
+
+	if (mean == NULL)
+		return NULL;
+	copy = vx_alloc(mem, codec->dim * sizeof(float));
+	memcpy(copy, mean, codec->dim * sizeof(float));
+	return copy;
+}
+
+void
+vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
+{
+	if (codec->metric == VX_METRIC_IP)
+		return;
+	vx_free(mem, codec->mean[0]);
+	vx_free(mem, codec->mean[1]);
+	vx_free(mem, codec->shift);
+	codec->mean[0] = copy_mean(codec, mem, mean0);
+	codec->mean[1] = copy_mean(codec, mem, mean1);
+	codec->shift = NULL;
+	if (mean0 == NULL && mean1 == NULL)
+		return;
+	codec->shift = vx_alloc(mem, codec->padded * sizeof(float));
+	memset(codec->shift, 0, codec->padded * sizeof(float));
+	for (uint32_t i = 0; i < codec->dim; i++)
+		codec->shift[i] = (mean1 != NULL ? mean1[i] : 0) - (mean0 != NULL ? mean0[i] : 0);
+	vx_rotation_apply(&codec->rotation, codec->shift);
+}
+
+/* Under cosine only directions count. */
+static inline float
+unit_scale(const VxCodec *codec, const VxPoint *point)
+{
+	return codec->metric == VX_METRIC_COSINE && point->norm2 > 0 ? 1 / sqrtf(point->norm2) : 1;
+}
+
+void
+vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum)
+{
+	float		scale = unit_scale(codec, point);
+
+	for (uint32_t i = 0; i < codec->dim; i++)
+		sum[i] += (double) (point->x[i] * scale);
+}
+
+/* The centred and rotated vector, in the codec's scratch memory. */
+static float *
+rotated(VxCodec *codec, int parity, const VxPoint *point)
+{
+	float		scale = unit_scale(codec, point);
+	const float *mean = codec->mean[parity];
+	float	   *y = codec->scratch;
+
+	for (uint32_t i = 0; i < codec->dim; i++)
+		y[i] = point->x[i] * scale;
+	if (mean != NULL)
+		for (uint32_t i = 0; i < codec->dim; i++)
+			y[i] -= mean[i];
+	memset(y + codec->dim, 0, (codec->padded - codec->dim) * sizeof(float));
+	vx_rotation_apply(&codec->rotation, y);
+	return y;
+}
+
+/* Levels are 0 .. 2 * half - 1, standing for level - half + 0.5 steps. */
+static inline float
+level_of(float x, float half)
+{
+	float		level = floorf(x) + half;
+
+	/* written so that NaN becomes 0 */
+	if (!(level > 0))
+		return 0;
+	return level < 2 * half - 1 ? level : 2 * half - 1;
+}
+
+/* The step for which the levels are nearest in direction to y. */
+static float
+choose_step(const VxCodec *codec, const float *y, float norm2)
+{
+	const float *steps = codec->bits == 4 ? steps4 : steps2;
+	float		half = codec->bits == 4 ? 8 : 2;
+	float		rms = sqrtf(norm2 / (float) codec->padded);
+	float		best = -1;
+	float		best_step = 1;
+
+	for (int s = 0; s < STEPS; s++)
+	{
+		float		step = steps[s] * rms;
+		float		inverse = 1 / step;
+		float		dot = 0;
+		float		length2 = 0;
+
+		for (uint32_t i = 0; i < codec->padded; i++)
+		{
+			float		value = level_of(y[i] * inverse, half) - half + 0.5f;
+
+			dot += value * y[i];
+			length2 += value * value;
+		}
+		if (dot > 0 && dot * dot / length2 > best)
+		{
+			best = dot * dot / length2;
+			best_step = step;
+		}
+	}
+	return best_step;
+}
+
+void
+vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code)
+{
+	const float *y = rotated(codec, codec->parity, point);
+	float		norm2 = vx_kernels->norm_squared(y, codec->padded);
+	float		factor = 0;
+	float		header[2];
+	uint8_t    *levels = code + VX_CODE_HEADER_BYTES;
+
+	memset(levels, 0, codec->level_bytes);
+	if (norm2 > 0 && isfinite(norm2))
+	{
+		float		half = codec->bits == 4 ? 8 : 2;
+		float		inverse = 1 / choose_step(codec, y, norm2);
+		float		dot = 0;
+
+		for (uint32_t i = 0; i < codec->padded; i++)
+		{
+			float		level = level_of(y[i] * inverse, half);
+
+			levels[i % codec->level_bytes] |= (uint8_t) ((uint32_t) level << (i / codec->level_bytes * codec->bits));
+			dot += (level - half + 0.5f) * y[i];
+		}
+		factor = norm2 / dot;
+		if (!(dot > 0) || !isfinite(factor))
+			factor = 0;
+	}
+	/* zero, too, has a sign */
+	header[0] = codec->parity == 0 ? norm2 : -norm2;
+	header[1] = factor;
+	memcpy(code, header, sizeof(header));
+}
+
+void
+vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query)
+{
+	size_t		bytes = (size_t) codec->stride * (8 / codec->bits);
+
+	memset(query, 0, sizeof(*query));
+	for (int parity = 0; parity < 2; parity++)
+	{
+		query->by_parity[parity].planes = vx_alloc(mem, bytes);
+		memset(query->by_parity[parity].planes, 0, bytes);
+	}
+}
+
+/* y [padded]: centred and rotated. */
+static void
+prepare_planes(const VxCodec *codec, const float *y, VxCodePlanes *out)
+{
+	float		largest = 0;
+	float		inverse;
+	int32_t		sum = 0;
+
+	for (uint32_t i = 0; i < codec->padded; i++)
+		largest = VX_MAX(largest, fabsf(y[i]));
+	if (!isfinite(largest))
+		largest = 0;
+	out->scale = largest / 127;
+	inverse = out->scale > 0 ? 1 / out->scale : 0;
+	if (!isfinite(inverse))
+		inverse = 0;
+	for (uint32_t plane = 0; plane < 8 / codec->bits; plane++)
+		for (uint32_t i = 0; i < codec->level_bytes; i++)
+		{
+			float		value = y[plane * codec->level_bytes + i] * inverse;
+			/* the comparisons turn NaN into -127 */
+			int32_t		rounded = (int32_t) ((value > -127 ? (value < 127 ? value : 127) : -127) + 127.5f) - 127;
+
+			out->planes[(size_t) plane * codec->stride + i] = (int8_t) rounded;
+			sum += rounded;
+		}
+	out->center = (codec->bits == 4 ? 7.5f : 1.5f) * (float) sum;
+	out->norm2 = vx_kernels->norm_squared(y, codec->padded);
+}
+
+static void
+finish_query(const VxCodec *codec, float norm2, bool linking, VxCodeQuery *query)
+{
+	query->linking = linking;
+	query->added = 0;
+	if (codec->metric == VX_METRIC_IP && linking && codec->max_norm2 > norm2)
+		query->added = sqrtf(codec->max_norm2 - norm2);
+}
+
+void
+vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
+{
+	for (int parity = 0; parity < 2; parity++)
+		if (parity == codec->parity || codec->mixed)
+			prepare_planes(codec, rotated(codec, parity, point), &query->by_parity[parity]);
+	finish_query(codec, point->norm2, linking, query);
+}
+
+void
+vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query)
+{
+	for (int parity = 0; parity < 2; parity++)
+	{
+		if (parity != codec->parity && !codec->mixed)
+			continue;
+		memcpy(codec->scratch, decoded->x, codec->padded * sizeof(float));
+		/* decoded codes are relative to the mean of parity 0 */
+		if (parity == 1 && codec->shift != NULL)
+			for (uint32_t i = 0; i < codec->padded; i++)
+				codec->scratch[i] -= codec->shift[i];
+		prepare_planes(codec, codec->scratch, &query->by_parity[parity]);
+	}
+	finish_query(codec, decoded->norm2, linking, query);
+}
+
+static inline float
+orderable(float score)
+{
+	return isnan(score) ? INFINITY : score;
+}
+
+/* Inner product, linking: what the added dimensions contribute. */
+static inline float
+added_term(const VxCodec *codec, float query_added, float norm2)
+{
+	float		added = codec->max_norm2 > norm2 ? sqrtf(codec->max_norm2 - norm2) : 0;
+
+	return (query_added - added) * (query_added - added);
+}
+
+/* The score of a code whose levels have this dot product with the query's planes. */
+static inline float
+finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes *planes, const uint8_t *code, int32_t dot)
+{
+	float		header[2];
+	float		norm2;
+	float		product;
+	float		value;
+
+	memcpy(header, code, sizeof(header));
+	norm2 = fabsf(header[0]);
+	product = header[1] * planes->scale * ((float) dot - planes->center);
+	if (codec->metric == VX_METRIC_IP && !query->linking)
+		return orderable(-product);
+	value = norm2 + planes->norm2 - 2 * product;
+	if (codec->metric == VX_METRIC_COSINE)
+		value *= 0.5f;
+	if (codec->metric == VX_METRIC_IP)
+		value += added_term(codec, query->added, norm2);
+	return orderable(value);
+}
+
+void
+vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
+{
+	enum
+	{
+		BATCH = 256
+	};
+	const uint8_t *levels[BATCH];
+	int32_t		dot[BATCH];
+	VxCodeDot	dot_kernel = codec->bits == 4 ? vx_code_kernels->dot4 : vx_code_kernels->dot2;
+	const VxCodePlanes *planes = &query->by_parity[codec->parity];
+
+	for (uint32_t from = 0; from < n; from += BATCH)
+	{
+		uint32_t	count = VX_MIN(n - from, BATCH);
+
+		for (uint32_t i = 0; i < count; i++)
+		{
+			__builtin_prefetch(codes[from + i]);
+			levels[i] = codes[from + i] + VX_CODE_HEADER_BYTES;
+		}
+		dot_kernel(levels, count, planes->planes, codec->stride, codec->level_bytes, dot);
+		for (uint32_t i = 0; i < count; i++)
+		{
+			const uint8_t *code = codes[from + i];
+			const VxCodePlanes *its = planes;
+
+			if (codec->mixed && vx_code_parity(code) != codec->parity)
+			{
+				its = &query->by_parity[1 - codec->parity];
+				dot_kernel(&levels[i], 1, its->planes, codec->stride, codec->level_bytes, &dot[i]);
+			}
+			score[from + i] = finish_score(codec, query, its, code, dot[i]);
+		}
+	}
+}
+
+void
+vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
+{
+	float		header[2];
+	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
+	uint32_t	mask = (1u << codec->bits) - 1;
+	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+
+	memcpy(header, code, sizeof(header));
+	point->norm2 = fabsf(header[0]);
+	for (uint32_t plane = 0; plane < 8 / codec->bits; plane++)
+		for (uint32_t i = 0; i < codec->level_bytes; i++)
+			point->x[plane * codec->level_bytes + i]
+				= header[1] * ((float) (levels[i] >> (plane * codec->bits) & mask) - offset);
+	if (vx_code_parity(code) == 1 && codec->shift != NULL)
+	{
+		point->norm2 += 2 * vx_kernels->inner_product(point->x, codec->shift, codec->padded)
+			+ vx_kernels->norm_squared(codec->shift, codec->padded);
+		for (uint32_t i = 0; i < codec->padded; i++)
+			point->x[i] += codec->shift[i];
+	}
+}
+
+float
+vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
+{
+	float		value = a->norm2 + b->norm2 - 2 * vx_kernels->inner_product(a->x, b->x, codec->padded);
+
+	if (codec->metric == VX_METRIC_COSINE)
+		value *= 0.5f;
+	value = value > 0 ? value : 0;	/* NaN too */
+	if (codec->metric == VX_METRIC_IP)
+	{
+		float		added = codec->max_norm2 > a->norm2 ? sqrtf(codec->max_norm2 - a->norm2) : 0;
+
+		value += added_term(codec, added, b->norm2);
+	}
+	return orderable(value);
+}

@@ -1,0 +1,129 @@
+/*
+ * vx_codec.h: codes: a few bits per dimension from which distances to a query are estimated.
+ *
+ * Scalar codes (VX_CODES_SCALAR4, VX_CODES_SCALAR2): the vector minus a mean is rotated at random and each dimension rounded
+ * to one of 16 (or 4) evenly spaced levels, with a step chosen per vector so that the levels point as nearly as possible in
+ * the vector's direction. Two factors, the squared length n2 and f = n2 / <levels, vector>, correct the estimate:
+ *
+ *     <vector, query> ~ f * <levels, query>,     |vector - query|^2 ~ n2 + |query|^2 - 2 f <levels, query>
+ *
+ * Nothing is trained but the mean, and a wrong mean costs accuracy, not correctness.
+ * Source: Gao, Long 2024, "RaBitQ", sections 3.1-3.3, and Gao et al. 2024, "Practical and asymptotically optimal quantization
+ * of high-dimensional vectors in Euclidean space", section 3, for several bits. Differs: the step is searched on a grid.
+ *
+ * Metrics: L2 as above; cosine as L2 between unit vectors; inner product without a mean, so that n2 is the vector's own
+ * squared length, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate squared L2, which is good
+ * enough for a first pass.
+ *
+ * A code says by a bit, its parity, which of two means it was made with, so a mean can be replaced while codes of both kinds
+ * are read.
+ *
+ *     code:  float n2 (sign bit: parity of the mean) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
+ *
+ * Any bytes are a safe code: estimates from garbage are wrong numbers, never NaN.
+ */
+#ifndef VX_CODEC_H
+#define VX_CODEC_H
+
+#include "core/vx_mem.h"
+#include "distance/vx_space.h"
+#include "quant/vx_code_kernels.h"
+#include "quant/vx_rotation.h"
+
+typedef enum VxCodeKind
+{
+	VX_CODES_NONE = 0,			/* values are on disk: never renumber */
+	VX_CODES_SCALAR4 = 1,
+	VX_CODES_SCALAR2 = 2
+} VxCodeKind;
+
+#define VX_CODE_HEADER_BYTES (2 * sizeof(float))
+
+/* How far behind a code memory must be readable. */
+#define VX_CODE_OVERREAD VX_CODE_STEP
+
+typedef struct VxCodec
+{
+	VxCodeKind	kind;
+	VxMetric	metric;
+	uint32_t	dim;
+	uint32_t	padded;			/* dimensions after rotation */
+	uint32_t	bits;
+	uint32_t	level_bytes;
+	uint32_t	code_bytes;
+	uint32_t	stride;			/* of a query's planes */
+	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
+	VxRotation	rotation;
+	int			parity;			/* of codes made now */
+	bool		mixed;			/* codes of both parities may be met */
+	float	   *mean[2];		/* [dim], by parity; NULL is zero */
+	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
+	float	   *scratch;		/* [padded] */
+} VxCodec;
+
+/* A query made ready for codes of one parity. */
+typedef struct VxCodePlanes
+{
+	int8_t	   *planes;			/* [8 / bits][stride] */
+	float		scale;			/* of the planes */
+	float		center;			/* what the levels' offset contributes to the dot product */
+	float		norm2;			/* |query - mean|^2 */
+} VxCodePlanes;
+
+typedef struct VxCodeQuery
+{
+	VxCodePlanes by_parity[2];
+	float		added;			/* inner product, linking: the query's added dimension */
+	bool		linking;
+} VxCodeQuery;
+
+/* Bytes of a code, 0 for VX_CODES_NONE. */
+uint32_t	vx_code_bytes(VxCodeKind kind, uint32_t dim);
+
+/* kind must not be NONE. The codec's memory is never given back but by its allocator. */
+void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim);
+
+/* Sets the means [dim] (copied) of both parities; NULL for zero. Ignored for inner product. */
+void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
+
+/* Adds a vector [dim] to a sum of what the mean is taken of: the vector itself, under cosine its direction. */
+void		vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum);
+
+/* code [code_bytes], with the codec's parity. */
+void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
+
+void		vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);
+
+/* linking: estimate pair scores of vx_space.h, else query scores. */
+void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
+
+/* The same for a query that is itself only known by its decoded code. */
+void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query);
+
+static inline int
+vx_code_parity(const uint8_t *code)
+{
+	/* the sign bit of the first float */
+	uint32_t	word;
+
+	__builtin_memcpy(&word, code, sizeof(word));
+	return (int) (word >> 31);
+}
+
+/*
+ * Estimated scores of n codes, on the scale of vx_space_query or vx_space_pair. Every code must be readable for
+ * VX_CODE_OVERREAD bytes behind its end.
+ */
+void		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n,
+						   float *score);
+
+/*
+ * What a code stands for: point->norm2 = n2, point->x [padded] the rotated vector, as vx_codec_pair wants it. Codes of
+ * different parity are brought to the mean of parity 0.
+ */
+void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
+
+/* Estimated pair score of two decoded codes. */
+float		vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
+
+#endif							/* VX_CODEC_H */

@@ -1,0 +1,307 @@
+/*
+ * test_codec.c: rotation, code kernels, and how well codes estimate distances.
+ */
+#include "unit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/vx_codec.h"
+
+static float
+normal(VxRng *rng)
+{
+	double		u = vx_rng_unit(rng) + 1e-12;
+	double		v = vx_rng_unit(rng);
+
+	return (float) (sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
+}
+
+static VxPoint *
+random_point(uint32_t dim, VxRng *rng, float offset)
+{
+	VxPoint    *point = malloc(VX_POINT_BYTES(dim));
+	float	   *x = malloc(dim * sizeof(float));
+
+	for (uint32_t i = 0; i < dim; i++)
+		x[i] = normal(rng) + offset;
+	vx_point_set(point, x, dim);
+	free(x);
+	return point;
+}
+
+static void
+free_codec(VxCodec *codec, VxCodeQuery *query)
+{
+	free(codec->rotation.signs);
+	free(codec->scratch);
+	free(codec->mean[0]);
+	free(codec->mean[1]);
+	free(codec->shift);
+	free(query->by_parity[0].planes);
+	free(query->by_parity[1].planes);
+}
+
+/* Lengths and inner products survive, and a single spike is spread over all dimensions. */
+static void
+test_rotation(void **state)
+{
+	static const uint32_t dims[] = {1, 2, 3, 15, 16, 17, 31, 64, 100, 128, 129, 300, 384, 768, 1000, 1536, 2000, 16000};
+
+	(void) state;
+	for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++)
+	{
+		VxRotation	rotation;
+		VxRng		rng = {dims[d]};
+		float	   *a;
+		float	   *b;
+		double		before[3] = {0};
+		double		after[3] = {0};
+
+		vx_rotation_init(&rotation, &unit_mem, dims[d]);
+		assert_true(rotation.padded >= dims[d] && rotation.padded < dims[d] + VX_ROTATION_PAD);
+		a = calloc(rotation.padded, sizeof(float));
+		b = calloc(rotation.padded, sizeof(float));
+		for (uint32_t i = 0; i < dims[d]; i++)
+		{
+			a[i] = normal(&rng);
+			b[i] = i == 0 ? 1 : 0;
+		}
+		for (uint32_t i = 0; i < rotation.padded; i++)
+		{
+			before[0] += (double) (a[i] * a[i]);
+			before[1] += (double) (b[i] * b[i]);
+			before[2] += (double) (a[i] * b[i]);
+		}
+		vx_rotation_apply(&rotation, a);
+		vx_rotation_apply(&rotation, b);
+		for (uint32_t i = 0; i < rotation.padded; i++)
+		{
+			after[0] += (double) (a[i] * a[i]);
+			after[1] += (double) (b[i] * b[i]);
+			after[2] += (double) (a[i] * b[i]);
+			assert_true(dims[d] < 64 || fabsf(b[i]) < 8 / sqrtf((float) rotation.padded));
+		}
+		for (int i = 0; i < 3; i++)
+			assert_true(fabs(before[i] - after[i]) < 1e-4 * (before[0] + 1));
+		free(a);
+		free(b);
+		free(rotation.signs);
+	}
+}
+
+/* All kernels give the scalar kernels' integers. */
+static void
+test_kernels_agree(void **state)
+{
+	VxRng		rng = {7};
+	const VxCodeKernels *table;
+
+	(void) state;
+	for (int t = 1; (table = vx_code_kernels_available(t)) != NULL; t++)
+		for (uint32_t bytes = 4; bytes <= 300; bytes += 4)
+		{
+			uint32_t	stride = (bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
+			int8_t	   *query = calloc(4, stride);
+			uint8_t    *memory = malloc(3 * bytes + VX_CODE_STEP);
+			const uint8_t *codes[3] = {memory, memory + bytes, memory + 2 * bytes};
+			int32_t		expected[3];
+			int32_t		got[3];
+
+			for (uint32_t plane = 0; plane < 4; plane++)
+				for (uint32_t i = 0; i < bytes; i++)
+					query[plane * stride + i] = (int8_t) (bytes % 8 == 0 ? (vx_rng_below(&rng, 2) ? 127 : -127)
+														  : (int) vx_rng_below(&rng, 255) - 127);
+			for (uint32_t i = 0; i < 3 * bytes + VX_CODE_STEP; i++)
+				memory[i] = (uint8_t) (bytes % 12 == 0 ? 255 : vx_rng_below(&rng, 256));
+			vx_code_kernels_scalar.dot4(codes, 3, query, stride, bytes, expected);
+			table->dot4(codes, 3, query, stride, bytes, got);
+			assert_memory_equal(expected, got, sizeof(got));
+			vx_code_kernels_scalar.dot2(codes, 3, query, stride, bytes, expected);
+			table->dot2(codes, 3, query, stride, bytes, got);
+			assert_memory_equal(expected, got, sizeof(got));
+			free(query);
+			free(memory);
+		}
+}
+
+/* The error of estimates, relative to the product of lengths, root mean square over many pairs. */
+static double
+estimate_error(VxCodeKind kind, VxMetric metric, uint32_t dim, bool linking, bool mean, int parity)
+{
+	VxCodec		codec;
+	VxCodeQuery query;
+	VxRng		rng = {dim};
+	VxSpace		space = {.metric = metric,.dim = dim,.max_norm2 = 3 * (float) dim};
+	float	   *means = malloc(dim * sizeof(float));
+	uint8_t    *code;
+	double		error = 0;
+	int			pairs = 300;
+
+	for (uint32_t i = 0; i < dim; i++)
+		means[i] = metric == VX_METRIC_COSINE ? 0.5f / sqrtf(1.25f * (float) dim) : 0.5f;	/* of unit vectors */
+	vx_codec_init(&codec, &unit_mem, kind, metric, dim);
+	codec.max_norm2 = space.max_norm2;
+	codec.parity = parity;
+	codec.mixed = true;
+	if (mean)
+		vx_codec_set_means(&codec, &unit_mem, parity == 0 ? means : NULL, parity == 1 ? means : NULL);
+	vx_code_query_init(&codec, &unit_mem, &query);
+	code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+	for (int i = 0; i < pairs; i++)
+	{
+		VxPoint    *a = random_point(dim, &rng, 0.5f);
+		VxPoint    *b = random_point(dim, &rng, 0.5f);
+		const uint8_t *codes[1] = {code};
+		float		score;
+		double		exact;
+		double		scale = metric == VX_METRIC_COSINE ? 1 : sqrt((double) a->norm2 * (double) b->norm2);
+
+		codec.parity = parity;
+		vx_codec_encode(&codec, b, code);
+		assert_int_equal(vx_code_parity(code), parity);
+		/* every other query was prepared when codes had the other parity */
+		codec.parity = i % 2 == 0 ? parity : 1 - parity;
+		vx_codec_prepare(&codec, a, linking, &query);
+		vx_codec_score(&codec, &query, codes, 1, &score);
+		exact = (double) (linking ? vx_space_pair(&space, a, b) : vx_space_query(&space, a, b));
+		error += (exact - (double) score) * (exact - (double) score) / (scale * scale);
+		free(a);
+		free(b);
+	}
+	free(code);
+	free(means);
+	free_codec(&codec, &query);
+	error = sqrt(error / pairs) * sqrt(dim);
+	printf("# kind %d metric %d dim %u linking %d: error %.3f / sqrt(dim)\n", (int) kind, (int) metric, dim, linking, error);
+	return error;
+}
+
+static void
+test_estimates(void **state)
+{
+	static const VxMetric metrics[] = {VX_METRIC_L2, VX_METRIC_IP, VX_METRIC_COSINE};
+
+	(void) state;
+	for (int m = 0; m < 3; m++)
+		for (int linking = 0; linking < 2; linking++)
+			for (int parity = 0; parity < 2; parity++)
+			{
+				/* theory: about 0.1 / sqrt(dim) of the lengths for 4 bits, four times that for 2 bits */
+				assert_true(estimate_error(VX_CODES_SCALAR4, metrics[m], 128, linking, true, parity) < 0.4);
+				assert_true(estimate_error(VX_CODES_SCALAR4, metrics[m], 100, linking, false, parity) < 0.4);
+				assert_true(estimate_error(VX_CODES_SCALAR4, metrics[m], 1536, linking, true, parity) < 0.4);
+				assert_true(estimate_error(VX_CODES_SCALAR2, metrics[m], 1536, linking, true, parity) < 1.4);
+			}
+}
+
+/* Decoded codes give the pair scores of what they stand for, whatever their parity. */
+static void
+test_decoded_pairs(void **state)
+{
+	VxCodec		codec;
+	VxCodeQuery query;
+	VxRng		rng = {11};
+	uint32_t	dim = 200;
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = dim};
+	float		mean[200];
+	VxPoint    *decoded[2];
+	uint8_t    *code;
+	double		error = 0;
+
+	(void) state;
+	for (uint32_t i = 0; i < dim; i++)
+		mean[i] = (float) (i % 3);
+	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, dim);
+	vx_codec_set_means(&codec, &unit_mem, NULL, mean);
+	vx_code_query_init(&codec, &unit_mem, &query);
+	code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+	decoded[0] = malloc(VX_POINT_BYTES(codec.padded));
+	decoded[1] = malloc(VX_POINT_BYTES(codec.padded));
+	for (int i = 0; i < 200; i++)
+	{
+		VxPoint    *point[2];
+		double		exact;
+
+		for (int k = 0; k < 2; k++)
+		{
+			point[k] = random_point(dim, &rng, 1);
+			codec.parity = (i >> k) & 1;
+			vx_codec_encode(&codec, point[k], code);
+			vx_codec_decode(&codec, code, decoded[k]);
+		}
+		exact = (double) vx_space_pair(&space, point[0], point[1]);
+		error += fabs((double) vx_codec_pair(&codec, decoded[0], decoded[1]) - exact) / exact;
+		free(point[0]);
+		free(point[1]);
+	}
+	assert_true(error / 200 < 0.03);
+	free(decoded[0]);
+	free(decoded[1]);
+	free(code);
+	free_codec(&codec, &query);
+}
+
+/* Odd vectors make codes, and odd bytes make numbers; nothing is NaN. */
+static void
+test_odd_input(void **state)
+{
+	static const float values[] = {0, -0.0f, 1e-40f, 1e-20f, 1e20f, 3e38f, -3e38f, 1};
+	VxRng		rng = {13};
+
+	(void) state;
+	for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		for (int metric = VX_METRIC_L2; metric <= VX_METRIC_COSINE; metric++)
+			for (uint32_t dim = 1; dim < 40; dim++)
+			{
+				VxCodec		codec;
+				VxCodeQuery query;
+				VxPoint    *point = malloc(VX_POINT_BYTES(dim));
+				VxPoint    *decoded;
+				float		x[40];
+				uint8_t    *code;
+				const uint8_t *codes[1];
+				float		score;
+
+				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim);
+				codec.max_norm2 = INFINITY;
+				vx_code_query_init(&codec, &unit_mem, &query);
+				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+				decoded = malloc(VX_POINT_BYTES(codec.padded));
+				codes[0] = code;
+				for (int round = 0; round < 50; round++)
+				{
+					for (uint32_t i = 0; i < dim; i++)
+						x[i] = values[vx_rng_below(&rng, 8)];
+					vx_point_set(point, x, dim);
+					vx_codec_prepare(&codec, point, round % 2, &query);
+					if (round < 25)
+						vx_codec_encode(&codec, point, code);
+					else
+						for (uint32_t i = 0; i < codec.code_bytes; i++)
+							code[i] = (uint8_t) vx_rng_below(&rng, 256);
+					vx_codec_score(&codec, &query, codes, 1, &score);
+					assert_true(!isnan(score));
+					vx_codec_decode(&codec, code, decoded);
+					assert_true(!isnan(vx_codec_pair(&codec, decoded, decoded)));
+				}
+				free(point);
+				free(decoded);
+				free(code);
+				free_codec(&codec, &query);
+			}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_kernels_agree),
+		cmocka_unit_test(test_estimates),
+		cmocka_unit_test(test_decoded_pairs),
+		cmocka_unit_test(test_odd_input),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
