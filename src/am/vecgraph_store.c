@@ -37,6 +37,28 @@ vecgraph_mem(MemoryContext context)
 	};
 }
 
+/*
+ * Where pages were last seen in the buffer pool, by a hash of file and block: looking there first saves the buffer table's
+ * look-up, which costs more than all else about a page in memory. The buffer itself says whether it still holds the page.
+ */
+#define RECENT_BITS 16
+static Buffer recent_buffers[1 << RECENT_BITS];
+
+static Buffer
+read_node_page(VecGraphStore *store, BlockNumber block)
+{
+	Relation	index = store->index;
+	Buffer	   *recent = &recent_buffers[((uint32) vecidx_file_number_of(index) * 0x85EBCA6Bu + block * 0x9E3779B1u)
+										 >> (32 - RECENT_BITS)];
+	bool		hinted = store->strategy == NULL && !RelationUsesLocalBuffers(index);
+
+	if (hinted && BufferIsValid(*recent) && vecidx_read_recent_buffer(index, block, *recent))
+		return *recent;
+	if (!hinted)
+		return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	return *recent = ReadBuffer(index, block);
+}
+
 VxSlot *
 vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer)
 {
@@ -52,7 +74,7 @@ vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer)
 			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "a node id lies beyond the end of the index");
 	}
 	block = vx_id_block(g, id);
-	*buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	*buffer = read_node_page(store, block);
 	LockBuffer(*buffer, mode);
 	vecgraph_check_node_page(store->index, *buffer, g);
 	slot = vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), vx_id_slot(g, id));

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FIRST_BITS 11
+#define FIRST_BITS 12
 /* A table larger than this is given back when the set is cleared. */
 #define KEEP_BITS 16
 

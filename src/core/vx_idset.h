@@ -24,7 +24,7 @@ void		vx_idset_free(VxIdSet *set);
 /* Empties the set; a table that was small stays for the next use. */
 void		vx_idset_clear(VxIdSet *set);
 
-/* Makes room for more members; called by vx_idset_add. */
+/* Doubles the table. */
 void		vx_idset_grow(VxIdSet *set);
 
 static inline uint32_t
@@ -44,20 +44,34 @@ vx_idset_has(const VxIdSet *set, uint32_t id)
 	return false;
 }
 
-/* Adds id (not UINT32_MAX); returns false if it was a member already. */
-static inline bool
-vx_idset_add(VxIdSet *set, uint32_t id)
+/* Makes room for n more members. At most a quarter of the table is used, so nearly every look-up ends at its first slot. */
+static inline void
+vx_idset_reserve(VxIdSet *set, uint32_t n)
 {
-	uint32_t	at;
-
-	if (set->slots == NULL || set->count > set->mask / 2)
+	while (set->slots == NULL || set->count + n > set->mask / 4)
 		vx_idset_grow(set);
-	for (at = vx_idset_slot(set, id); set->slots[at] != 0; at = (at + 1) & set->mask)
-		if (set->slots[at] == id + 1)
-			return false;
+}
+
+/* Adds id (not UINT32_MAX), for which there is room; returns false if it was a member already. */
+static inline bool
+vx_idset_add_reserved(VxIdSet *set, uint32_t id)
+{
+	uint32_t	at = vx_idset_slot(set, id);
+
+	while (set->slots[at] != 0 && set->slots[at] != id + 1)
+		at = (at + 1) & set->mask;
+	if (set->slots[at] != 0)
+		return false;
 	set->slots[at] = id + 1;
 	set->count++;
 	return true;
+}
+
+static inline bool
+vx_idset_add(VxIdSet *set, uint32_t id)
+{
+	vx_idset_reserve(set, 1);
+	return vx_idset_add_reserved(set, id);
 }
 
 #endif							/* VX_IDSET_H */

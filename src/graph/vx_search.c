@@ -102,42 +102,42 @@ rest_take(VxSearch *search)
 	return top;
 }
 
-/* Puts a candidate where it belongs in the list; what does not fit goes to the rest. */
+/* Sorts a few candidates, nearest first. */
 static void
-list_add(VxSearch *search, const VxCandidate *candidate)
+sort_candidates(VxCandidate *candidates, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+	{
+		VxCandidate moving = candidates[i];
+		uint32_t	at = i;
+
+		for (; at > 0 && nearer(&moving, &candidates[at - 1]); at--)
+			candidates[at] = candidates[at - 1];
+		candidates[at] = moving;
+	}
+}
+
+/* Merges n sorted candidates into the list, from its far end; what does not fit goes to the rest. */
+static void
+list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 {
 	VxCandidate *list = search->list;
-	uint32_t	low = 0;
-	uint32_t	high = search->count;
+	uint32_t	old = search->count;	/* list[0 .. old) and fresh[0 .. n) are still to be placed */
 
-	if (search->count == search->capacity)
+	search->count = VX_MIN(old + n, search->capacity);
+	while (n > 0)
 	{
-		VxCandidate last = list[search->count - 1];
+		uint32_t	at = old + n - 1;
+		bool		from_list = old > 0 && nearer(&fresh[n - 1], &list[old - 1]);
+		const VxCandidate *next = from_list ? &list[--old] : &fresh[--n];
 
-		if (!nearer(candidate, &last))
-		{
-			rest_add(search, candidate);
-			return;
-		}
-		rest_add(search, &last);
-		search->count--;
-		high--;
-	}
-
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-
-		if (nearer(&list[middle], candidate))
-			low = middle + 1;
+		if (at >= search->capacity)
+			rest_add(search, next);
 		else
-			high = middle;
+			list[at] = *next;
+		if (!from_list && at < search->cursor)
+			search->cursor = at;
 	}
-	memmove(&list[low + 1], &list[low], (search->count - low) * sizeof(VxCandidate));
-	list[low] = *candidate;
-	search->count++;
-	if (low < search->cursor)
-		search->cursor = low;
 }
 
 /* Scores those ids that were not scored before, and offers them to the list. */
@@ -145,22 +145,34 @@ static void
 offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 {
 	VxStore    *store = search->store;
-	uint32_t	fresh = 0;
+	VxCandidate *fresh = search->fresh;
+	uint32_t	unseen = 0;
+	uint32_t	good = 0;
+	bool		full = search->count == search->capacity;
 
+	vx_idset_reserve(&search->visited, n);
 	for (uint32_t i = 0; i < n; i++)
-		if (vx_idset_add(&search->visited, ids[i]))
-			search->batch[fresh++] = ids[i];
-	if (fresh == 0)
+	{
+		/* no branch: which were seen is anybody's guess */
+		search->batch[unseen] = ids[i];
+		unseen += vx_idset_add_reserved(&search->visited, ids[i]);
+	}
+	if (unseen == 0)
 		return;
 
-	store->ops->score(store, search->query, search->batch, fresh, search->batch_score);
-	store->stats.scored += fresh;
-	for (uint32_t i = 0; i < fresh; i++)
+	store->ops->score(store, search->query, search->batch, unseen, search->batch_score);
+	store->stats.scored += unseen;
+	for (uint32_t i = 0; i < unseen; i++)
 	{
 		VxCandidate candidate = {.score = search->batch_score[i], .id = search->batch[i]};
 
-		list_add(search, &candidate);
+		if (full && !nearer(&candidate, &search->list[search->count - 1]))
+			rest_add(search, &candidate);
+		else
+			fresh[good++] = candidate;
 	}
+	sort_candidates(fresh, good);
+	list_merge(search, fresh, good);
 }
 
 void
@@ -169,7 +181,7 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	VxNodeId	entries[VX_MAX_ENTRIES];
 
 	if (list_size > search->capacity || search->list == NULL)
-		search->list = vx_resize(search->mem, search->list, ((size_t) list_size + 1) * sizeof(VxCandidate));
+		search->list = vx_resize(search->mem, search->list, (size_t) list_size * sizeof(VxCandidate));
 	search->store = store;
 	search->query = query;
 	search->capacity = list_size;
@@ -306,7 +318,7 @@ slide(VxSearch *search)
 	{
 		VxCandidate candidate = rest_take(search);
 
-		list_add(search, &candidate);
+		list_merge(search, &candidate, 1);
 	}
 }
 

@@ -41,7 +41,7 @@ typedef struct VxSearch
 	const VxQuery *query;
 	VxIdSet		visited;		/* ids that were scored */
 
-	VxCandidate *list;			/* [capacity + 1], nearest first */
+	VxCandidate *list;			/* [capacity], nearest first */
 	uint32_t	capacity;		/* L */
 	uint32_t	count;
 	uint32_t	cursor;			/* no unexpanded candidate before this */
@@ -65,6 +65,7 @@ typedef struct VxSearch
 	VxEdges		edges;
 	VxNodeId	batch[VX_MAX_EDGES];
 	float		batch_score[VX_MAX_EDGES];
+	VxCandidate fresh[VX_MAX_EDGES];
 } VxSearch;
 
 void		vx_search_init(VxSearch *search, const VxMem *mem);

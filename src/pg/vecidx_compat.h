@@ -37,10 +37,14 @@
 #define vecidx_tablespace_of(relation) ((relation)->rd_locator.spcOid)
 #define vecidx_database_of(relation) ((relation)->rd_locator.dbOid)
 #define vecidx_file_number_of(relation) ((relation)->rd_locator.relNumber)
+#define vecidx_read_recent_buffer(relation, block, buffer) \
+	ReadRecentBuffer((relation)->rd_locator, MAIN_FORKNUM, (block), (buffer))
 #else
 #define vecidx_tablespace_of(relation) ((relation)->rd_node.spcNode)
 #define vecidx_database_of(relation) ((relation)->rd_node.dbNode)
 #define vecidx_file_number_of(relation) ((relation)->rd_node.relNode)
+#define vecidx_read_recent_buffer(relation, block, buffer) \
+	ReadRecentBuffer((relation)->rd_node, MAIN_FORKNUM, (block), (buffer))
 #endif
 
 #if PG_VERSION_NUM < 150000

@@ -67,13 +67,17 @@ sub kill_all
 my $insert = "DO \$\$ BEGIN FOR k IN 1..100000 LOOP
 	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3) i; COMMIT; END LOOP; END \$\$";
 
+my @kinds = ('codes = none', 'codes = pq', 'storage = heap, codes = pq');
 for my $round (1 .. $rounds)
 {
+	my $create = "CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kinds[$round % 3])";
+	note $create;
 	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_v');
-	killed_while(1500, 'CREATE INDEX items_v ON items USING vecgraph (v)');
+	killed_while(1500, $create);
 	my $valid = $node->safe_psql('postgres',
 		"SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('items_v') AND indisvalid");
-	$node->safe_psql('postgres', 'CREATE INDEX items_v ON items USING vecgraph (v)') unless $valid;
+	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_v') unless $valid;
+	$node->safe_psql('postgres', $create) unless $valid;
 	complete($node, 'items', 'items_v', "build, round $round");
 
 	killed_while(2500, $insert, $insert, $insert);

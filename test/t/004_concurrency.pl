@@ -18,7 +18,8 @@ $node->safe_psql('postgres', q{
 		$$ SELECT CASE WHEN random() < 0.3 THEN array_fill((random() * 5)::int, ARRAY[8])::vector
 			ELSE array(SELECT random() * 5 FROM generate_series(1, 8))::vector END $$;
 	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 2000);
-	CREATE INDEX items_v ON items USING vecgraph (v);
+	CREATE INDEX items_v ON items USING vecgraph (v) WITH (codes = pq);
+	CREATE INDEX items_exact ON items USING vecgraph (v) WITH (codes = none);
 });
 
 my %scripts = (
@@ -56,6 +57,7 @@ for my $run (@running)
 	is($bad // '', '', "$name: no error");
 }
 complete($node, 'items', 'items_v', 'after');
+is($node->safe_psql('postgres', "SELECT vecgraph_check('items_exact', true)"), '', 'the index without codes');
 $node->safe_psql('postgres', 'VACUUM items');
 complete($node, 'items', 'items_v', 'vacuumed');
 note $node->safe_psql('postgres', "SELECT vecgraph_info('items_v')");

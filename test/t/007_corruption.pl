@@ -14,12 +14,14 @@ srand($seed);
 note "VECIDX_SEED=$seed";
 my $damages = $ENV{VECIDX_DAMAGES} || 150;
 my $node = new_node('corruption', conf => "autovacuum = off\nfsync = off\nfull_page_writes = off\nrestart_after_crash = off\n");
+my $options = $ENV{VECIDX_OPTIONS} || ('codes = none', 'codes = pq', 'codes = pq, storage = heap')[rand 3];
+note "VECIDX_OPTIONS='$options'";
 my $random = 'array(SELECT random() FROM generate_series(1, 8) WHERE i = i)::vector';
 $node->safe_psql('postgres', "
 	CREATE TABLE items (id serial, v vector(8));
 	INSERT INTO items (v) SELECT $random FROM generate_series(1, 600) i;
 	INSERT INTO items (v) SELECT '[1,1,1,1,1,1,1,1]' FROM generate_series(1, 300) i;
-	CREATE INDEX items_v ON items USING vecgraph (v);
+	CREATE INDEX items_v ON items USING vecgraph (v) WITH ($options);
 	DELETE FROM items WHERE id % 7 = 0");
 $node->safe_psql('postgres', 'VACUUM items; CHECKPOINT');
 my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_v')");

@@ -1,0 +1,137 @@
+# The cache of codes: an index ten times larger than it, several databases and indexes, dropped, rebuilt and rolled back indexes,
+# kills while it is filled, preloaded and dynamic. Answers stay exact in order, complete, and near the truth in all of it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(new_node complete);
+
+my $settings = "autovacuum = off\nfsync = off\nenable_seqscan = off\nenable_sort = off\n";
+
+# Clustered vectors, as real ones are: from random ones nothing could be told from anything else.
+my $make = q{
+	CREATE FUNCTION some_vector(seed int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+		SELECT array_agg((sin((seed % 97) * 0.1 * d) + 0.3 * sin(seed * 0.013 * d))::real)::vector FROM generate_series(1, 100) d $$;
+};
+
+# Share of the true ten nearest that index scans find, in a table with columns id and v.
+sub recall
+{
+	my ($node, $database, $table) = @_;
+	return $node->safe_psql($database, qq{
+		SELECT round(avg(hits), 3) FROM (SELECT (SELECT count(*) FROM
+				(SELECT v <-> q AS d FROM $table ORDER BY v <-> q LIMIT 10) a
+				WHERE d <= (SELECT max(d) FROM (SELECT (v <-> q) AS d FROM $table ORDER BY (v <-> q) + 0 LIMIT 10) b)) / 10.0 AS hits
+			FROM (SELECT some_vector(i * 31) AS q FROM generate_series(1, 30) i) s) t});
+}
+
+sub info
+{
+	my ($node, $database, $index) = @_;
+	return split /\|/, $node->safe_psql($database, "SELECT cache, cached, nodes, codes FROM vecgraph_info('$index')");
+}
+
+for my $preload (1, 0)
+{
+	my $what = $preload ? 'preloaded' : 'dynamic';
+	my $node = new_node($what, conf => $settings . ($preload ? "shared_preload_libraries = 'vecidx'\n" : ''));
+	$node->safe_psql('postgres', $make . q{
+		CREATE TABLE items (id int, v vector(100));
+		INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 3000) i;
+		CREATE INDEX items_v ON items USING vecgraph (v)});
+	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall");
+	my ($cache, $cached, $nodes, $codes) = info($node, 'postgres', 'items_v');
+	is($cache, $what, "$what: where the cache is");
+	is($codes, 'scalar4', "$what: codes");
+	cmp_ok($cached, '>=', $nodes, "$what: the searches filled it");
+
+	# a copy of the database has the same build id, and goes its own way
+	$node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE postgres');
+	$node->safe_psql('twin', 'DELETE FROM items');
+	$node->safe_psql('twin', 'VACUUM items');
+	$node->safe_psql('twin', 'INSERT INTO items SELECT i, some_vector(i + 50000) FROM generate_series(1, 3000) i');
+	cmp_ok(recall($node, 'twin', 'items'), '>=', 0.95, "$what: recall in a copied database");
+	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall in the original");
+	complete($node, 'items', 'items_v', "$what: original");
+
+	# one session sees the index truncated, rolled back, rebuilt and dropped
+	my $random_order = 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector(5) LIMIT 20) s';
+	is($node->safe_psql('postgres', "
+		BEGIN; TRUNCATE items; INSERT INTO items SELECT i, some_vector(-i) FROM generate_series(1, 20) i; $random_order; ROLLBACK;
+		$random_order; REINDEX INDEX items_v; $random_order;
+		BEGIN; DROP INDEX items_v; CREATE INDEX items_v ON items USING vecgraph (v vector_cosine_ops); ROLLBACK; $random_order"),
+		"20\n20\n20\n20", "$what: one session");
+	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after that");
+	$node->safe_psql('postgres', 'DROP DATABASE twin');
+
+	# an index that began empty
+	$node->safe_psql('postgres', q{
+		CREATE TABLE grown (id int, v vector(100));
+		CREATE INDEX grown_v ON grown USING vecgraph (v);
+		INSERT INTO grown SELECT i, some_vector(i) FROM generate_series(1, 1500) i});
+	cmp_ok(recall($node, 'postgres', 'grown'), '>=', 0.95, "$what: recall of an index that began empty");
+
+	# killed while chunks are filled and written
+	for my $round (1 .. 3)
+	{
+		my ($out, $err) = ('', '');
+		my @running = map {
+			IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', $_ ], '>', \$out, '2>', \$err)
+		} ("DO \$\$ BEGIN FOR i IN 1 .. 10000 LOOP PERFORM vecgraph_prewarm('items_v'); END LOOP; END \$\$",
+			"DO \$\$ BEGIN FOR i IN 1 .. 10000 LOOP INSERT INTO grown VALUES (100000 * $round + i, some_vector(i * 7)); COMMIT; END LOOP; END \$\$");
+		select undef, undef, undef, 0.3;
+		my $backend = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO%prewarm%' AND pid <> pg_backend_pid() LIMIT 1");
+		kill 'KILL', $backend if $backend;
+		$_->finish for map { my $h = $_; eval { $h->kill_kill }; $h } @running;
+		$node->poll_query_until('postgres', 'SELECT true');
+		cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after kill $round");
+		complete($node, 'grown', 'grown_v', "$what: grown, kill $round");
+	}
+	is(scalar(glob($node->data_dir . '/pg_stat_tmp/vecidx_cache.*')) // '', '', "$what: no temporary file is left");
+	$node->restart;
+	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after a restart");
+	$node->stop;
+}
+
+# 1 MB for an index with ten times as much of codes
+my $small = new_node('small', conf => $settings . "shared_preload_libraries = 'vecidx'\nvecgraph.cache_size = 1MB\n");
+$small->safe_psql('postgres', $make . q{
+	CREATE TABLE wide (id int, v vector(16000));
+	ALTER TABLE wide ALTER v SET STORAGE EXTERNAL;
+	INSERT INTO wide SELECT i, (SELECT array_agg(x) FROM (SELECT unnest(some_vector(i)::real[]) AS x FROM generate_series(1, 160)) s)::vector
+		FROM generate_series(1, 2600) i;
+	SET max_parallel_maintenance_workers = 0;
+	SET maintenance_work_mem = '400MB';
+	CREATE INDEX wide_v ON wide USING vecgraph (v)});
+my ($cache, $cached, $nodes) = info($small, 'postgres', 'wide_v');
+my $query = '(SELECT array_agg(x) FROM (SELECT unnest(some_vector(77 * i)::real[]) AS x FROM generate_series(1, 160)) s)::vector';
+is($small->safe_psql('postgres', "SELECT count(DISTINCT id) FROM (SELECT id FROM wide ORDER BY v <-> (SELECT v FROM wide WHERE id = 5) LIMIT 100) s"),
+	100, 'an index that does not fit the cache');
+cmp_ok($small->safe_psql('postgres', "SELECT vecgraph_prewarm('wide_v')"), '<', $nodes / 5, 'only a part of it is cached');
+is($small->safe_psql('postgres', "SELECT id FROM wide ORDER BY v <-> (SELECT v FROM wide WHERE id = 1234) LIMIT 1"), 1234, 'and the right row found');
+is($small->safe_psql('postgres', "SELECT vecgraph_check('wide_v', true)"), '', 'and it is sound');
+# a second index finds no room for as long as the first is in use, and works
+$small->safe_psql('postgres', q{
+	CREATE TABLE items (id int, v vector(100));
+	INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 2000) i;
+	CREATE INDEX items_v ON items USING vecgraph (v)});
+cmp_ok(recall($small, 'postgres', 'items'), '>=', 0.95, 'recall of an index without a place in the cache');
+$small->stop;
+
+# no cache at all, and a setting out of range
+my $none = new_node('none', conf => $settings . "vecgraph.cache_size = 0\n");
+$none->safe_psql('postgres', $make . q{
+	CREATE TABLE items (id int, v vector(100));
+	INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 2000) i;
+	CREATE INDEX items_v ON items USING vecgraph (v)});
+cmp_ok(recall($none, 'postgres', 'items'), '>=', 0.95, 'recall without a cache');
+is((info($none, 'postgres', 'items_v'))[0], 'none', 'there is none');
+my ($result, $out, $err) = $none->psql('postgres', "LOAD 'vecidx'; SET vecgraph.cache_size = '1MB'");
+like($err, qr/parameter "vecgraph.cache_size" cannot be changed now/, 'the size is the server\'s, not a session\'s');
+($result, $out, $err) = $none->psql('postgres', "LOAD 'vecidx'; ALTER SYSTEM SET vecgraph.cache_size = '-1MB'");
+like($err, qr/outside the valid range/, 'a negative size');
+$none->stop;
+done_testing();
