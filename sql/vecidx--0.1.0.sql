@@ -351,6 +351,11 @@ CREATE FUNCTION vecgraph_info(
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
 
+CREATE FUNCTION vecgraph_train(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_train(regclass) IS 'fits the codes of a vecgraph index to what it holds now; returns how many vectors';
+
 CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 

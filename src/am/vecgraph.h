@@ -39,6 +39,7 @@ typedef struct VecGraphOptions
 	double		alpha;			/* 0: automatic */
 	int			storage;		/* VxStorage, 0: automatic */
 	int			codes;			/* VecGraphCodesOption */
+	int			pq_subvectors;	/* 0: as many as dimensions, untrained */
 } VecGraphOptions;
 
 typedef enum VecGraphCodesOption
@@ -106,7 +107,7 @@ extern void vecgraph_corrupted(Relation index, BlockNumber block, int slot, cons
 extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
 
-/* A page of codes or of a mean: zeros to be filled, used bytes long. */
+/* A page of codes or of the model: zeros to be filled, used bytes long. */
 extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 extern void vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry);
 
@@ -116,9 +117,9 @@ extern void vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeom
 /* Fails unless the locked buffer holds a good code page. */
 extern void vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geometry);
 
-/* Bytes in use on page number i (from 0) of a mean. */
-extern uint32 vecgraph_mean_page_used(const VxGeometry *geometry, uint32 i);
-extern void vecgraph_check_mean_page(Relation index, Buffer buffer, const VxGeometry *geometry, uint32 i);
+/* The same for a page of what codes are made from; bytes in use on it. */
+extern uint32 vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block);
+extern void vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geometry);
 
 extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
 extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
@@ -133,6 +134,7 @@ typedef struct VecGraphCodes
 	uint32		flags;
 	MemoryContext context;
 	VxCodec		codec;
+	VxPqCodebook *codebook;		/* NULL for untrained codes */
 	VecGraphCacheView view;
 } VecGraphCodes;
 
@@ -235,6 +237,17 @@ extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_train.c: fitting the mean of codes again ---- */
+
+/* Whether an index has codes whose mean can be fitted without building it again. */
+extern bool vecgraph_can_fit(const VxMeta *meta);
+
+/*
+ * Fits the mean to the vectors that the index holds now and makes its codes anew; returns how many vectors. The caller holds
+ * ShareUpdateExclusiveLock on the table. Searches and inserts go on.
+ */
+extern uint32 vecgraph_fit(VecGraphStore *store);
 
 /* ---- vecgraph_rerank.c: exact distances from heap rows ---- */
 

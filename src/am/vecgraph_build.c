@@ -33,9 +33,16 @@
 #define PHASE_LINKING 3
 #define PHASE_WRITING 4
 #define PHASE_INSERTING 5
+#define PHASE_TRAINING 6
 
 /* How many pages are logged at once. */
 #define WRITE_BATCH 32
+
+/* Fewer distinct vectors than this do not make a codebook. */
+#define TRAINING_ROWS 1000
+
+/* Codes that lose more than this share of the vectors' variance are worth a warning. */
+#define POOR_CODES 0.5f
 
 /* One build is like another: equal rows give equal graphs. */
 #define BUILD_SEED 1
@@ -81,6 +88,8 @@ typedef struct VecGraphBuild
 	/* codes, once all points are loaded */
 	VxCodec		codec;
 	float	   *mean;			/* [dim], NULL for zero */
+	VxPqCodebook *codebook;		/* NULL for untrained codes */
+	float	   *training_vector;	/* [dim] */
 
 	/* inserting, once memory was full */
 	bool		inserting;
@@ -101,6 +110,8 @@ vecgraph_buildphasename(int64 phase)
 			return "linking graph";
 		case PHASE_WRITING:
 			return "writing pages";
+		case PHASE_TRAINING:
+			return "training codes";
 		case PHASE_INSERTING:
 			return "inserting tuples";
 		default:
@@ -126,14 +137,20 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 
 /* Chooses storage, codes and max degree, in this order, within what the options say. */
 static void
-plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body)
+plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, bool trained)
 {
 	uint32		wanted = options != NULL && options->max_degree != 0 ? options->max_degree : VECGRAPH_DEFAULT_MAX_DEGREE;
 	uint32		least = options != NULL && options->max_degree != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
 	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
+	uint32		subvectors = options != NULL && trained ? options->pq_subvectors : 0;
 	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
 
+	if (subvectors > meta->dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
+				 errdetail("The column has %u dimensions.", meta->dim)));
 	if (!fits && storage == VX_STORAGE_FULL)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
 	if (!fits && codes == VECGRAPH_CODES_NONE)
@@ -149,14 +166,25 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body)
 		&& (codes == VECGRAPH_CODES_NONE
 			|| (codes == VECGRAPH_CODES_AUTO && (meta->metric == VX_METRIC_L1 || meta->dim < CODES_FROM_DIM))))
 		meta->code_kind = VX_CODES_NONE;
-	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim);
+	if (subvectors > 0 && subvectors < meta->dim)
+	{
+		if (meta->metric == VX_METRIC_L1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"pq_subvectors\" is not supported for L1 distance")));
+		meta->code_kind = VX_CODES_PQ;
+	}
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, subvectors);
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
-	meta->first_segment = VECGRAPH_META_BLOCK + 1 + 2 * vx_mean_pages((VxCodeKind) meta->code_kind, body, meta->dim);
+	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
 }
 
-/* Fills the meta page from the column, the operator class and the options, refusing what cannot work. */
+/*
+ * Fills the meta page from the column, the operator class and the options, refusing what cannot work. trained: there will be
+ * vectors to train a codebook from, if the options want one.
+ */
 static void
-plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
+plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained)
 {
 	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
@@ -183,7 +211,7 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry)
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
 		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
-	plan_node(meta, options, body);
+	plan_node(meta, options, body, trained);
 	meta->body_bytes = body;
 	meta->free_page = VX_NO_BLOCK;
 
@@ -299,7 +327,46 @@ poll_interrupts(void *context)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Fits the mean to the loaded points, and encodes them. */
+/* A loaded point for training. Under cosine directions are trained. */
+static const float *
+training_row(void *context, uint32 i)
+{
+	VecGraphBuild *build = context;
+	const VxPoint *point = vx_memstore_point(&build->store, i);
+	float		scale;
+
+	if (build->meta.metric != VX_METRIC_COSINE)
+		return point->x;
+	scale = 1 / sqrtf(point->norm2);
+	for (uint32 k = 0; k < build->meta.dim; k++)
+		build->training_vector[k] = point->x[k] * scale;
+	return build->training_vector;
+}
+
+/* Trains a codebook from the loaded points, and says so if its codes will be poor. */
+static void
+train_codebook(VecGraphBuild *build)
+{
+	VxPqSample	sample = {.n = build->store.count,.row = training_row,.context = build,.poll = poll_interrupts};
+	float		lost;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_TRAINING);
+	build->training_vector = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
+	build->codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
+	vx_pq_train(&build->mem, build->meta.dim, build->meta.code_bytes, &sample, BUILD_SEED, build->codebook);
+	vx_codec_set_codebook(&build->codec, build->codebook);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);
+
+	lost = build->codebook->variance > 0 ? build->codebook->error / build->codebook->variance : 0;
+	if (lost > POOR_CODES)
+		ereport(NOTICE,
+				(errmsg("codes of %u subvectors lose %.0f%% of what tells the vectors apart", build->meta.code_bytes,
+						100.0 * lost),
+				 errdetail("Searches need longer lists to reach the same recall."),
+				 errhint("Use more subvectors, or leave option \"pq_subvectors\" to its default.")));
+}
+
+/* Fits the mean or the codebook to the loaded points, and encodes them. */
 static void
 encode_points(VecGraphBuild *build)
 {
@@ -307,11 +374,25 @@ encode_points(VecGraphBuild *build)
 	uint32		n = build->store.count;
 	double	   *sum;
 
+	if (build->meta.code_kind == VX_CODES_PQ && n < TRAINING_ROWS)
+	{
+		ereport(NOTICE,
+				(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones",
+						RelationGetRelationName(build->index)),
+				 errdetail("There are %u distinct vectors, and training needs %d.", n, TRAINING_ROWS),
+				 errhint("REINDEX it when the table has grown.")));
+		plan_node(&build->meta, (VecGraphOptions *) build->index->rd_options, build->meta.body_bytes, false);
+		if (vx_meta_check(&build->meta, build->meta.body_bytes, &build->geometry) != NULL)
+			elog(ERROR, "invalid vecgraph layout");
+	}
 	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
 		return;
-	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim);
+	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
+				  build->meta.code_bytes);
 	build->codec.max_norm2 = build->meta.max_norm2;
-	if (build->meta.metric != VX_METRIC_IP)
+	if (build->meta.code_kind == VX_CODES_PQ)
+		train_codebook(build);
+	else if (build->meta.metric != VX_METRIC_IP)
 	{
 		sum = MemoryContextAllocZero(build->context, dim * sizeof(double));
 		build->mean = MemoryContextAlloc(build->context, dim * sizeof(float));
@@ -328,8 +409,9 @@ encode_points(VecGraphBuild *build)
 		build->meta.code_flags = VX_CODES_MEAN(0);
 	}
 	build->meta.fitted_nodes = n;
-	/* under L1 codes estimate another distance: good for a first pass, not for linking */
-	vx_memstore_encode(&build->store, &build->codec, build->meta.metric != VX_METRIC_L1);
+	/* trained codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
+	vx_memstore_encode(&build->store, &build->codec,
+					   build->meta.code_kind != VX_CODES_PQ && build->meta.metric != VX_METRIC_L1);
 }
 
 static void
@@ -418,16 +500,16 @@ new_block(Relation index, BlockNumber expected)
 	return buffer;
 }
 
-/* The pages of the two means: the first fitted to what was loaded, the second for a later fit. */
+/* The pages of the codebook or of the two means: the first fitted to what was loaded, the second for a later fit. */
 static void
-fill_mean_page(const VxGeometry *g, Page page, uint32 number, const float *mean)
+fill_model_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
 {
-	uint32		part = number % g->mean_pages;
-	uint32		used = vecgraph_mean_page_used(g, part);
+	uint32		number = block - VECGRAPH_META_BLOCK - 1;
+	uint32		used = vecgraph_model_page_used(g, block);
 
-	vecgraph_init_data_page(page, VX_PAGE_MEAN, used);
-	if (mean != NULL && number < g->mean_pages)
-		memcpy(vecgraph_page_body(page), (const char *) mean + (Size) part * g->body_bytes, used);
+	vecgraph_init_data_page(page, VX_PAGE_MODEL, used);
+	if (model != NULL && number < g->model_pages)
+		memcpy(vecgraph_page_body(page), (const char *) model + (Size) number * g->body_bytes, used);
 }
 
 static void
@@ -501,7 +583,7 @@ write_pages(VecGraphBuild *build)
 		if (block == VECGRAPH_META_BLOCK)
 			vecgraph_init_meta_page(page, &build->meta);
 		else if (block < g->first_segment)
-			fill_mean_page(g, page, block - VECGRAPH_META_BLOCK - 1, build->mean);
+			fill_model_page(g, page, block, build->codebook != NULL ? (void *) build->codebook : (void *) build->mean);
 		else if (vx_block_has_codes(g, block))
 			fill_code_page(build, page, block);
 		else
@@ -585,7 +667,7 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->heap = heap;
 	build->index = index;
 	build->index_info = index_info;
-	plan_index(index, &build->meta, &build->geometry);
+	plan_index(index, &build->meta, &build->geometry, true);
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
 	build->row_context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
 	build->mem = vecgraph_mem(build->context);
@@ -629,7 +711,7 @@ vecgraph_buildempty(Relation index)
 	VxMeta		meta;
 	VxGeometry	geometry;
 
-	plan_index(index, &meta, &geometry);
+	plan_index(index, &meta, &geometry, false);
 	for (BlockNumber block = 0; block < geometry.first_segment; block++)
 	{
 		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
@@ -638,7 +720,7 @@ vecgraph_buildempty(Relation index)
 		if (block == VECGRAPH_META_BLOCK)
 			vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
 		else
-			fill_mean_page(&geometry, BufferGetPage(buffer), block - VECGRAPH_META_BLOCK - 1, NULL);
+			fill_model_page(&geometry, BufferGetPage(buffer), block, NULL);
 		MarkBufferDirty(buffer);
 		log_newpage_buffer(buffer, true);
 		END_CRIT_SECTION();

@@ -4,7 +4,7 @@
  * What does not change from one search to the next (the rotation, the means, where the cache has which codes) is kept for
  * as long as the backend lives, one entry per index that it has searched, so that a search starts at once.
  *
- * The two means have pages of their own behind the meta page. A new mean is written to the pages of the other parity before
+ * The two means, or the codebook, have pages of their own behind the meta page. A new mean is written to the pages of the other parity before
  * the meta page says so (code_epoch), and the pages of a mean are not written again while codes of it may be left.
  */
 #include "am/vecgraph.h"
@@ -32,26 +32,50 @@ files_key(Relation index, uint64 build_id)
 	return hash_bytes_extended((const unsigned char *) &what, sizeof(what), 0);
 }
 
-/* Reads a mean into out [dim]; fails if it is damaged. */
+/* Reads one copy of what the codes are made from into out [model_bytes]. */
+static void
+read_model(VecGraphStore *store, uint32 copy, char *out)
+{
+	const VxGeometry *g = &store->geometry;
+
+	for (uint32 i = 0; i < g->model_pages; i++)
+	{
+		BlockNumber block = VECGRAPH_META_BLOCK + 1 + copy * g->model_pages + i;
+		Buffer		buffer = ReadBuffer(store->index, block);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		vecgraph_check_model_page(store->index, buffer, g);
+		memcpy(out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
+			   vecgraph_model_page_used(g, block));
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 static void
 read_mean(VecGraphStore *store, int parity, float *out)
 {
 	const VxGeometry *g = &store->geometry;
 
-	for (uint32 i = 0; i < g->mean_pages; i++)
-	{
-		Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK + 1 + parity * g->mean_pages + i);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		vecgraph_check_mean_page(store->index, buffer, g, i);
-		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
-			   vecgraph_mean_page_used(g, i));
-		UnlockReleaseBuffer(buffer);
-	}
+	read_model(store, parity, (char *) out);
 	for (uint32 i = 0; i < g->dim; i++)
 		if (isnan(out[i]) || isinf(out[i]))
-			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + parity * g->mean_pages, -1,
+			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + parity * g->model_pages, -1,
 							   "the mean of the vectors is not finite");
+}
+
+static void
+read_codebook(VecGraphStore *store, VecGraphCodes *codes)
+{
+	const char *wrong;
+
+	codes->codebook = MemoryContextAllocHuge(codes->context, store->geometry.model_bytes);
+	read_model(store, 0, (char *) codes->codebook);
+	wrong = vx_pq_check(codes->codebook, store->geometry.model_bytes);
+	if (wrong == NULL && (codes->codebook->dim != store->meta.dim || codes->codebook->m != store->meta.code_bytes))
+		wrong = "the codebook is not that of the index";
+	if (wrong != NULL)
+		vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1, -1, wrong);
+	vx_codec_set_codebook(&codes->codec, codes->codebook);
 }
 
 static void
@@ -106,15 +130,19 @@ vecgraph_codes_open(VecGraphStore *store)
 			MemoryContextDelete(codes->context);
 		codes->context = NULL;
 		codes->key = 0;			/* until it is complete */
+		codes->codebook = NULL;
 		codes->context = AllocSetContextCreate(TopMemoryContext, "vecgraph codes", ALLOCSET_SMALL_SIZES);
 		mem = vecgraph_mem(codes->context);
 		vx_codec_init(&codes->codec, &mem, (VxCodeKind) store->meta.code_kind, (VxMetric) store->meta.metric,
-					  store->meta.dim);
+					  store->meta.dim, store->meta.code_bytes);
 		vecgraph_cache_open(&codes->view, codes->context, key, store->meta.code_bytes);
-		read_means(store, codes);
+		if (store->meta.code_kind == VX_CODES_PQ)
+			read_codebook(store, codes);
+		else
+			read_means(store, codes);
 		codes->key = key;
 	}
-	else if (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags)
+	else if (codes->codebook == NULL && (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags))
 		read_means(store, codes);
 	codes->codec.max_norm2 = store->meta.max_norm2;
 	return codes;

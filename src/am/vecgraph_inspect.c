@@ -29,6 +29,7 @@
 VECIDX_SQL_FUNCTION(vecgraph_check);
 VECIDX_SQL_FUNCTION(vecgraph_info);
 VECIDX_SQL_FUNCTION(vecgraph_prewarm);
+VECIDX_SQL_FUNCTION(vecgraph_train);
 
 /* A heap TID of the index, and whether the heap scan has met it. */
 typedef struct IndexedTid
@@ -172,6 +173,16 @@ check_code(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
 	float		made[2];
 
 	vecgraph_read_codes(&check->store, id, 1, check->codes);
+	if (codec->kind == VX_CODES_PQ)
+	{
+		vx_codec_encode(codec, vx_slot_point(&check->store.geometry, (VxSlot *) slot), check->made_code);
+		/* the nearest of 256 centroids is rarely in doubt */
+		for (uint32 i = 0; i < codec->code_bytes; i++)
+			different += code[i] != check->made_code[i];
+		if (different > 1 + codec->code_bytes / 20)
+			broken(check, id, "the code is not that of the vector");
+		return;
+	}
 	codec->parity = vx_code_parity(code);
 	vx_codec_encode(codec, vx_slot_point(&check->store.geometry, (VxSlot *) slot), check->made_code);
 	codec->parity = parity;
@@ -184,7 +195,7 @@ check_code(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
 		broken(check, id, "the code is not that of the vector");
 }
 
-/* A code or mean page is of its kind; what is in it is checked against the nodes. */
+/* A code or model page is of its kind; what is in it is checked against the nodes. */
 static void
 check_data_page(VecGraphCheck *check, BlockNumber block)
 {
@@ -193,7 +204,7 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (block < g->first_segment)
-		vecgraph_check_mean_page(check->index, buffer, g, (block - VECGRAPH_META_BLOCK - 1) % g->mean_pages);
+		vecgraph_check_model_page(check->index, buffer, g);
 	else if (!PageIsNew(BufferGetPage(buffer)) || block + 1 < RelationGetNumberOfBlocks(check->index))
 		vecgraph_check_code_page(check->index, buffer, g);
 	UnlockReleaseBuffer(buffer);
@@ -415,7 +426,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
 	static const char *const storages[] = {"?", "full", "heap"};
-	static const char *const code_kinds[] = {"none", "scalar4", "scalar2"};
+	static const char *const code_kinds[] = {"none", "scalar4", "scalar2", "pq"};
 	BlockNumber code_pages = 0;
 	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
@@ -486,4 +497,42 @@ vecgraph_prewarm(PG_FUNCTION_ARGS)
 	}
 	relation_close(index, AccessShareLock);
 	PG_RETURN_INT64(cached);
+}
+
+/*
+ * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, without blocking
+ * reads or writes, and returns how many those are. VACUUM does it by itself when an index has grown to twice its size. Errors:
+ * no codes, or codes that only REINDEX can fit (trained ones, and those of indexes that do not hold their vectors).
+ */
+Datum
+vecgraph_train(PG_FUNCTION_ARGS)
+{
+	Oid			index_oid = PG_GETARG_OID(0);
+	Oid			heap_oid = IndexGetRelation(index_oid, true);
+	Relation	heap;
+	Relation	index;
+	VecGraphStore store;
+	uint32		fitted = 0;
+
+	PreventCommandDuringRecovery("vecgraph_train()");
+	heap = OidIsValid(heap_oid) ? table_open(heap_oid, ShareUpdateExclusiveLock) : NULL;
+	index = open_index(index_oid, RowExclusiveLock);
+	vecgraph_store_open(&store, index, CurrentMemoryContext);
+	if (store.codes == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
+	if (vecgraph_can_fit(&store.meta))
+		fitted = vecgraph_fit(&store);
+	else if (store.meta.metric != VX_METRIC_IP || store.meta.code_kind == VX_CODES_PQ)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("codes of index \"%s\" cannot be fitted in place", RelationGetRelationName(index)),
+				 errdetail(store.meta.code_kind == VX_CODES_PQ ? "They are made from a trained codebook."
+						   : "The index does not hold the vectors."),
+				 errhint("Use REINDEX.")));
+	relation_close(index, RowExclusiveLock);
+	if (heap != NULL)
+		table_close(heap, ShareUpdateExclusiveLock);
+	PG_RETURN_INT64(fitted);
 }

@@ -58,6 +58,10 @@ vecgraph_init_options(void)
 					   codes_values, VECGRAPH_CODES_AUTO, "Valid values are \"auto\", \"pq\" and \"none\".",
 					   AccessExclusiveLock);
 
+	add_int_reloption(option_kind, "pq_subvectors",
+					  "How many subvectors trained codes have, a byte each; 0 makes untrained codes of a few bits per dimension.",
+					  0, 0, 8000, AccessExclusiveLock);
+
 	DefineCustomIntVariable("vecgraph.search_list_size",
 							"Size of the list of nearest nodes that a search keeps (L).",
 							"Larger is slower and finds more of the true neighbours. 0 chooses automatically.",
@@ -92,6 +96,7 @@ vecgraph_options(Datum reloptions, bool validate)
 		{"alpha", RELOPT_TYPE_REAL, offsetof(VecGraphOptions, alpha)},
 		{"storage", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, storage)},
 		{"codes", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, codes)},
+		{"pq_subvectors", RELOPT_TYPE_INT, offsetof(VecGraphOptions, pq_subvectors)},
 	};
 	VecGraphOptions *options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind,
 																	 sizeof(VecGraphOptions), parse, lengthof(parse));
@@ -116,6 +121,11 @@ vecgraph_options(Datum reloptions, bool validate)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"storage\" cannot be heap where option \"codes\" is none"),
 				 errdetail("A node must hold its vector or a code to be scored.")));
+	if (options->pq_subvectors != 0 && options->codes == VECGRAPH_CODES_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pq_subvectors\" needs codes"),
+				 errdetail("Option \"codes\" is none.")));
 	return (bytea *) options;
 }
 

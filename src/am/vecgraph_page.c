@@ -91,15 +91,16 @@ vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geomet
 }
 
 uint32
-vecgraph_mean_page_used(const VxGeometry *geometry, uint32 i)
+vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block)
 {
-	return Min(geometry->body_bytes, geometry->dim * sizeof(float) - i * geometry->body_bytes);
+	return vx_model_page_used(geometry->model_bytes, geometry->model_pages, geometry->body_bytes,
+							  block - VECGRAPH_META_BLOCK - 1);
 }
 
 void
-vecgraph_check_mean_page(Relation index, Buffer buffer, const VxGeometry *geometry, uint32 i)
+vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(index, buffer, VX_PAGE_MEAN, vecgraph_mean_page_used(geometry, i));
+	check_page(index, buffer, VX_PAGE_MODEL, vecgraph_model_page_used(geometry, BufferGetBlockNumber(buffer)));
 }
 
 void

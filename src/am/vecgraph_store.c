@@ -393,14 +393,14 @@ vecgraph_store_refresh(VecGraphStore *store)
 	vecgraph_cache_begin(&store->codes->view);
 
 	/*
-	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Two are not. Under L1 codes estimate
+	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Under L1 codes estimate
 	 * another distance, which only decoded codes have in common.
 	 */
 	store->decoded = store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage != VX_STORAGE_FULL
 		|| store->space.metric == VX_METRIC_L1;
 	if (store->decoded)
 		store->base.alpha = store->meta.alpha;
-	if (store->code_query.by_parity[0].planes == NULL)
+	if (store->code_copies == NULL)
 	{
 		Size		copies = VX_MAX_EDGES * (store->geometry.code_bytes + VX_CODE_OVERREAD);
 

@@ -14,11 +14,9 @@ vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
 }
 
 uint32_t
-vx_mean_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
+vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
-	if (kind == VX_CODES_NONE)
-		return 0;
-	return (uint32_t) ((dim * sizeof(float) + body_bytes - 1) / body_bytes);
+	return (uint32_t) ((vx_code_model_bytes(kind, dim) + body_bytes - 1) / body_bytes);
 }
 
 uint32_t
@@ -47,13 +45,15 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 {
 	if (meta->storage != VX_STORAGE_FULL && (meta->storage != VX_STORAGE_HEAP || meta->code_kind == VX_CODES_NONE))
 		return false;
-	if (meta->code_kind > VX_CODES_SCALAR2)
+	if (meta->code_kind > VX_CODES_PQ)
 		return false;
-	return meta->code_bytes == vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim)
+	if (meta->code_kind == VX_CODES_PQ && (meta->code_bytes < 1 || meta->code_bytes > meta->dim))
+		return false;
+	return meta->code_bytes == vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, meta->code_bytes)
 		&& meta->code_bytes <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)
 		&& meta->record_bytes <= body_bytes
-		&& meta->first_segment == 1 + 2 * vx_mean_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
+		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
 }
 
 const char *
@@ -77,7 +77,8 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 	geometry->edge_capacity = meta->edge_capacity;
 	geometry->record_bytes = meta->record_bytes;
 	geometry->body_bytes = body_bytes;
-	geometry->mean_pages = vx_mean_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
+	geometry->model_bytes = (uint32_t) vx_code_model_bytes((VxCodeKind) meta->code_kind, meta->dim);
+	geometry->model_pages = vx_model_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
 	geometry->first_segment = meta->first_segment;
 	geometry->nodes_per_page = body_bytes / meta->record_bytes;
 	geometry->code_bytes = meta->code_bytes;

@@ -1,12 +1,12 @@
 /*
  * vx_format.h: the index on disk. Every offset, size and page number is computed here and nowhere else.
  *
- * Block 0 is the meta page. With codes, the pages of the two means follow (vx_codec.h), then come segments; a segment is its
+ * Block 0 is the meta page. With codes, the pages of what they are made from follow (vx_codec.h), then come segments; a segment is its
  * code pages (none without codes, else one; more only where a page holds more nodes than codes) and the node pages of the
  * ids whose codes those hold:
  *
  *     block 0     1 .. first_segment-1     first_segment ...
- *     [ meta ]    [ mean 0 | mean 1 ]      [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
+ *     [ meta ]    [ means or codebook ]    [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
  *
  * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
  *
@@ -29,7 +29,7 @@
 /*
  * Format versions:
  *   1  meta page, segments without code pages, full float32 vectors in the node
- *   2  code pages, means, storage heap
+ *   2  code pages, means, codebooks, storage heap
  */
 #define VX_FORMAT_VERSION 2
 
@@ -37,7 +37,7 @@
 #define VX_PAGE_META 0xA101
 #define VX_PAGE_NODES 0xA102
 #define VX_PAGE_CODES 0xA103
-#define VX_PAGE_MEAN 0xA104
+#define VX_PAGE_MODEL 0xA104
 
 #define VX_NO_BLOCK UINT32_MAX
 /* next_free of a page that is not in the list of pages with free slots */
@@ -156,7 +156,8 @@ typedef struct VxGeometry
 	uint32_t	edge_capacity;
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;
-	uint32_t	mean_pages;		/* of each of the two means */
+	uint32_t	model_bytes;	/* of what codes are made from */
+	uint32_t	model_pages;	/* of each copy of it */
 	uint32_t	first_segment;
 	uint32_t	nodes_per_page;
 	uint32_t	code_bytes;		/* 0 without codes */
@@ -169,8 +170,22 @@ typedef struct VxGeometry
 /* Bytes of a slot. */
 uint32_t	vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity);
 
-/* Pages of one mean; 0 without codes. */
-uint32_t	vx_mean_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
+/* Pages of one copy of what codes are made from; 0 without codes. */
+uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
+
+/* The first block behind the meta page and all copies. */
+static inline uint32_t
+vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
+{
+	return 1 + vx_code_model_copies(kind) * vx_model_pages(kind, body_bytes, dim);
+}
+
+/* Bytes in use on page number i of the model pages (all copies counted). */
+static inline uint32_t
+vx_model_page_used(uint32_t model_bytes, uint32_t model_pages, uint32_t body_bytes, uint32_t i)
+{
+	return VX_MIN(body_bytes, model_bytes - i % model_pages * body_bytes);
+}
 
 /* The largest max degree <= wanted with which a node fits a page body, or 0 if not even least fits. */
 uint32_t	vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least);
@@ -249,7 +264,7 @@ vx_block_has_codes(const VxGeometry *g, uint32_t block)
 		&& (block - g->first_segment) % (g->pages_per_segment + g->code_pages) < g->code_pages;
 }
 
-/* Whether a block is a node page (else it is a meta, mean or code page). */
+/* Whether a block is a node page (else it is a meta, model or code page). */
 static inline bool
 vx_block_has_nodes(const VxGeometry *g, uint32_t block)
 {

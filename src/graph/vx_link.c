@@ -98,7 +98,16 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 	return vx_prune(store, linker->candidates, usable, max, out);
 }
 
-void
+static bool
+contains(const VxNodeId *ids, uint32_t n, VxNodeId id)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+bool
 vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 {
 	VxEdges    *other = &linker->other;
@@ -110,9 +119,9 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 		uint32_t	n;
 
 		if (status != VX_FULL)
-			return;
+			return status != VX_GONE;
 		if (store->ops->read_edges(store, from, NULL, other) != VX_OK)
-			return;
+			return false;
 		if (other->count < store->edge_capacity)
 			continue;			/* somebody pruned it meanwhile */
 
@@ -121,23 +130,53 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 		linker->ids[other->count] = to;
 		n = choose_among(linker, store, from, other->count + 1, store->overflow_degree, chosen);
 		if (n == 0)
-			return;
+			return false;
 		status = store->ops->replace_edges(store, from, other->version, chosen, n);
 		if (status != VX_CONFLICT)
-			return;
+			return status == VX_OK && contains(chosen, n, to);
 		store->stats.conflicts++;
 	}
 	store->stats.lost_links++;
+	return false;
+}
+
+/* Adds the edge from -> to whatever pruning says, in place of the farthest if there is no room. Returns whether it did. */
+static bool
+force_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
+{
+	VxEdges    *other = &linker->other;
+
+	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+	{
+		VxStatus	status = store->ops->add_edge(store, from, to);
+
+		if (status != VX_FULL)
+			return status != VX_GONE;
+		if (store->ops->read_edges(store, from, NULL, other) != VX_OK)
+			return false;
+		if (other->count < store->edge_capacity)
+			continue;
+		other->ids[other->count - 1] = to;
+		if (store->ops->replace_edges(store, from, other->version, other->ids, other->count) == VX_OK)
+			return true;
+		store->stats.conflicts++;
+	}
+	return false;
 }
 
 void
 vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 {
+	bool		reachable = false;
+
 	for (uint32_t i = 0; i < linker->edges.count; i++)
 	{
 		store->ops->poll(store);
-		vx_link_edge(linker, store, linker->edges.ids[i], id);
+		reachable |= vx_link_edge(linker, store, linker->edges.ids[i], id);
 	}
+	/* where every neighbour has better edges, the nearest that is still there keeps this one all the same */
+	for (uint32_t i = 0; i < linker->edges.count && !reachable; i++)
+		reachable = force_edge(linker, store, linker->edges.ids[i], id);
 }
 
 void

@@ -36,11 +36,14 @@ void		vx_linker_free(VxLinker *linker);
  */
 void		vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self);
 
-/* Adds the edge neighbour -> id for every neighbour in linker->edges, pruning those that are full. */
+/*
+ * Adds the edge neighbour -> id for every neighbour in linker->edges, pruning those that are full. At least one keeps it, so
+ * the node can be reached.
+ */
 void		vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id);
 
-/* Adds one edge from -> to, pruning if full. */
-void		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);
+/* Adds one edge from -> to, pruning if full. Returns whether the edge is there now. */
+bool		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);
 
 /* Prunes a node that has more than max edges down to it. */
 void		vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max);

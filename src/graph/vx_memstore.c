@@ -177,8 +177,7 @@ vx_memstore_free(VxMemStore *store)
 	vx_free(store->mem, store->versions);
 	vx_free(store->mem, store->deleted);
 	vx_free(store->mem, store->codes);
-	vx_free(store->mem, store->code_query.by_parity[0].planes);
-	vx_free(store->mem, store->code_query.by_parity[1].planes);
+	vx_code_query_free(&store->code_query, store->mem);
 	memset(store, 0, sizeof(*store));
 }
 

@@ -16,6 +16,7 @@ _PG_init(void)
 {
 	vx_kernels_select();
 	vx_code_kernels_select();
+	vx_pq_kernels_select();
 	vecgraph_cache_init();
 	vecgraph_init_options();
 }

@@ -21,28 +21,58 @@ level_bits(VxCodeKind kind)
 	return kind == VX_CODES_SCALAR4 ? 4 : 2;
 }
 
-uint32_t
-vx_code_bytes(VxCodeKind kind, uint32_t dim)
+size_t
+vx_code_model_bytes(VxCodeKind kind, uint32_t dim)
 {
 	if (kind == VX_CODES_NONE)
 		return 0;
+	return kind == VX_CODES_PQ ? vx_pq_codebook_bytes(dim) : dim * sizeof(float);
+}
+
+uint32_t
+vx_code_model_copies(VxCodeKind kind)
+{
+	return kind == VX_CODES_SCALAR4 || kind == VX_CODES_SCALAR2 ? 2 : kind == VX_CODES_PQ ? 1 : 0;
+}
+
+uint32_t
+vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors)
+{
+	if (kind == VX_CODES_NONE)
+		return 0;
+	if (kind == VX_CODES_PQ)
+		return subvectors;
 	return (uint32_t) VX_CODE_HEADER_BYTES + vx_rotation_padded(dim) * level_bits(kind) / 8;
 }
 
 void
-vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim)
+vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
 {
 	memset(codec, 0, sizeof(*codec));
 	codec->kind = kind;
 	codec->metric = metric;
 	codec->dim = dim;
+	codec->code_bytes = vx_code_bytes(kind, dim, subvectors);
+	if (kind == VX_CODES_PQ)
+	{
+		codec->padded = dim;
+		codec->subvectors = subvectors;
+		codec->pq_scratch = vx_alloc(mem, 2 * (size_t) dim * sizeof(float));
+		return;
+	}
 	vx_rotation_init(&codec->rotation, mem, dim);
 	codec->padded = codec->rotation.padded;
 	codec->bits = level_bits(kind);
 	codec->level_bytes = codec->padded * codec->bits / 8;
-	codec->code_bytes = vx_code_bytes(kind, dim);
 	codec->stride = (codec->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
 	codec->scratch = vx_alloc(mem, codec->padded * sizeof(float));
+}
+
+void
+vx_codec_set_codebook(VxCodec *codec, const VxPqCodebook *codebook)
+{
+	VX_ASSERT(codec->kind == VX_CODES_PQ && codebook->dim == codec->dim && codebook->m == codec->subvectors);
+	codec->codebook = codebook;
 }
 
 static float *
@@ -60,7 +90,7 @@ copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
 void
 vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
 {
-	if (codec->metric == VX_METRIC_IP)
+	if (codec->metric == VX_METRIC_IP || codec->kind == VX_CODES_PQ)
 		return;
 	vx_free(mem, codec->mean[0]);
 	vx_free(mem, codec->mean[1]);
@@ -156,8 +186,8 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 	return best_step;
 }
 
-void
-vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code)
+static void
+encode_levels(VxCodec *codec, const VxPoint *point, uint8_t *code)
 {
 	const float *y = rotated(codec, codec->parity, point);
 	float		norm2 = vx_kernels->norm_squared(y, codec->padded);
@@ -189,17 +219,55 @@ vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code)
 	memcpy(code, header, sizeof(header));
 }
 
+/* What product quantisation works on: the vector, under cosine its direction. */
+static const float *
+pq_vector(const VxCodec *codec, const VxPoint *point)
+{
+	float		scale = unit_scale(codec, point);
+
+	if (codec->metric != VX_METRIC_COSINE)
+		return point->x;
+	for (uint32_t i = 0; i < codec->dim; i++)
+		codec->pq_scratch[i] = point->x[i] * scale;
+	return codec->pq_scratch;
+}
+
+void
+vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code)
+{
+	if (codec->kind == VX_CODES_PQ)
+		vx_pq_encode(codec->codebook, pq_vector(codec, point), codec->pq_scratch + codec->dim, code);
+	else
+		encode_levels(codec, point, code);
+}
+
 void
 vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query)
 {
-	size_t		bytes = (size_t) codec->stride * (8 / codec->bits);
+	size_t		bytes;
 
 	memset(query, 0, sizeof(*query));
+	if (codec->kind == VX_CODES_PQ)
+	{
+		vx_pq_table_init(&query->table, mem, codec->codebook);
+		return;
+	}
+	bytes = (size_t) codec->stride * (8 / codec->bits);
 	for (int parity = 0; parity < 2; parity++)
 	{
 		query->by_parity[parity].planes = vx_alloc(mem, bytes);
 		memset(query->by_parity[parity].planes, 0, bytes);
 	}
+}
+
+void
+vx_code_query_free(VxCodeQuery *query, const VxMem *mem)
+{
+	for (int parity = 0; parity < 2; parity++)
+		vx_free(mem, query->by_parity[parity].planes);
+	if (query->table.entries != NULL)
+		vx_pq_table_free(&query->table, mem);
+	memset(query, 0, sizeof(*query));
 }
 
 /* y [padded]: centred and rotated. */
@@ -233,8 +301,11 @@ prepare_planes(const VxCodec *codec, const float *y, VxCodePlanes *out)
 }
 
 static void
-finish_query(const VxCodec *codec, float norm2, bool linking, VxCodeQuery *query)
+finish_query(const VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
 {
+	float		norm2 = point->norm2;
+
+	query->point = point;
 	query->linking = linking;
 	query->added = 0;
 	if (codec->metric == VX_METRIC_IP && linking && codec->max_norm2 > norm2)
@@ -244,15 +315,30 @@ finish_query(const VxCodec *codec, float norm2, bool linking, VxCodeQuery *query
 void
 vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
 {
-	for (int parity = 0; parity < 2; parity++)
-		if (parity == codec->parity || codec->mixed)
-			prepare_planes(codec, rotated(codec, parity, point), &query->by_parity[parity]);
-	finish_query(codec, point->norm2, linking, query);
+	if (codec->kind == VX_CODES_PQ)
+	{
+		/* linking by inner product starts from squared L2, to which the added dimension comes */
+		VxMetric	metric = codec->metric == VX_METRIC_COSINE ? VX_METRIC_COSINE
+			: codec->metric == VX_METRIC_IP && !linking ? VX_METRIC_IP : VX_METRIC_L2;
+
+		vx_pq_prepare(&query->table, codec->codebook, metric, pq_vector(codec, point));
+	}
+	else
+		for (int parity = 0; parity < 2; parity++)
+			if (parity == codec->parity || codec->mixed)
+				prepare_planes(codec, rotated(codec, parity, point), &query->by_parity[parity]);
+	finish_query(codec, point, linking, query);
 }
 
 void
 vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query)
 {
+	if (codec->kind == VX_CODES_PQ)
+	{
+		/* decoded codes are vectors */
+		vx_codec_prepare(codec, decoded, linking, query);
+		return;
+	}
 	for (int parity = 0; parity < 2; parity++)
 	{
 		if (parity != codec->parity && !codec->mixed)
@@ -264,7 +350,7 @@ vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, V
 				codec->scratch[i] -= codec->shift[i];
 		prepare_planes(codec, codec->scratch, &query->by_parity[parity]);
 	}
-	finish_query(codec, decoded->norm2, linking, query);
+	finish_query(codec, decoded, linking, query);
 }
 
 static inline float
@@ -304,8 +390,23 @@ finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes 
 	return orderable(value);
 }
 
-void
-vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
+static void
+score_pq(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t byte = 0; byte < codec->subvectors; byte += 64)
+			__builtin_prefetch(codes[i] + byte);
+	vx_pq_score(&query->table, codes, n, score);
+	if (codec->metric == VX_METRIC_IP && query->linking)
+		for (uint32_t i = 0; i < n; i++)
+		{
+			vx_pq_decode(codec->codebook, codes[i], codec->pq_scratch);
+			score[i] += added_term(codec, query->added, vx_kernels->norm_squared(codec->pq_scratch, codec->dim));
+		}
+}
+
+static void
+score_levels(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
 {
 	enum
 	{
@@ -342,7 +443,16 @@ vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *co
 }
 
 void
-vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
+vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
+{
+	if (codec->kind == VX_CODES_PQ)
+		score_pq(codec, query, codes, n, score);
+	else
+		score_levels(codec, query, codes, n, score);
+}
+
+static void
+decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 {
 	float		header[2];
 	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
@@ -362,6 +472,18 @@ vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 		for (uint32_t i = 0; i < codec->padded; i++)
 			point->x[i] += codec->shift[i];
 	}
+}
+
+void
+vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
+{
+	if (codec->kind != VX_CODES_PQ)
+	{
+		decode_levels(codec, code, point);
+		return;
+	}
+	vx_pq_decode(codec->codebook, code, point->x);
+	point->norm2 = vx_kernels->norm_squared(point->x, codec->dim);
 }
 
 float

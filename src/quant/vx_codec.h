@@ -20,6 +20,10 @@
  *
  *     code:  float n2 (sign bit: parity of the mean) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
  *
+ * Product quantisation (VX_CODES_PQ): a byte for each of `subvectors` subvectors, from a trained codebook; see vx_pq.h. Cosine
+ * trains on and encodes unit vectors. For linking by inner product the length of what a code stands for is computed from the
+ * code, slower than its score.
+ *
  * Any bytes are a safe code: estimates from garbage are wrong numbers, never NaN.
  */
 #ifndef VX_CODEC_H
@@ -28,14 +32,20 @@
 #include "core/vx_mem.h"
 #include "distance/vx_space.h"
 #include "quant/vx_code_kernels.h"
+#include "quant/vx_pq.h"
 #include "quant/vx_rotation.h"
 
 typedef enum VxCodeKind
 {
 	VX_CODES_NONE = 0,			/* values are on disk: never renumber */
 	VX_CODES_SCALAR4 = 1,
-	VX_CODES_SCALAR2 = 2
+	VX_CODES_SCALAR2 = 2,
+	VX_CODES_PQ = 3
 } VxCodeKind;
+
+/* What codes of a kind are made from, as it is kept on disk: a mean [dim], twice (by parity), or one codebook. */
+size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
+uint32_t	vx_code_model_copies(VxCodeKind kind);
 
 #define VX_CODE_HEADER_BYTES (2 * sizeof(float))
 
@@ -47,8 +57,8 @@ typedef struct VxCodec
 	VxCodeKind	kind;
 	VxMetric	metric;
 	uint32_t	dim;
-	uint32_t	padded;			/* dimensions after rotation */
-	uint32_t	bits;
+	uint32_t	padded;			/* dimensions of decoded codes: after rotation, or dim */
+	uint32_t	bits;			/* scalar codes */
 	uint32_t	level_bytes;
 	uint32_t	code_bytes;
 	uint32_t	stride;			/* of a query's planes */
@@ -59,6 +69,9 @@ typedef struct VxCodec
 	float	   *mean[2];		/* [dim], by parity; NULL is zero */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *scratch;		/* [padded] */
+	uint32_t	subvectors;		/* product quantisation */
+	const VxPqCodebook *codebook;	/* the owner's */
+	float	   *pq_scratch;		/* [2][dim] */
 } VxCodec;
 
 /* A query made ready for codes of one parity. */
@@ -72,16 +85,21 @@ typedef struct VxCodePlanes
 
 typedef struct VxCodeQuery
 {
-	VxCodePlanes by_parity[2];
+	VxCodePlanes by_parity[2];	/* scalar codes */
+	VxPqTable	table;			/* product quantisation */
+	const VxPoint *point;		/* what was prepared */
 	float		added;			/* inner product, linking: the query's added dimension */
 	bool		linking;
 } VxCodeQuery;
 
-/* Bytes of a code, 0 for VX_CODES_NONE. */
-uint32_t	vx_code_bytes(VxCodeKind kind, uint32_t dim);
+/* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
+uint32_t	vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors);
 
 /* kind must not be NONE. The codec's memory is never given back but by its allocator. */
-void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim);
+void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
+
+/* The codebook, checked, that must stay valid with the codec: before anything is encoded or prepared. */
+void		vx_codec_set_codebook(VxCodec *codec, const VxPqCodebook *codebook);
 
 /* Sets the means [dim] (copied) of both parities; NULL for zero. Ignored for inner product. */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
@@ -92,9 +110,11 @@ void		vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *s
 /* code [code_bytes], with the codec's parity. */
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
 
+/* The memory of a query; PQ needs its codebook set. */
 void		vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);
+void		vx_code_query_free(VxCodeQuery *query, const VxMem *mem);
 
-/* linking: estimate pair scores of vx_space.h, else query scores. */
+/* linking: estimate pair scores of vx_space.h, else query scores. point must stay valid while the query is used. */
 void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
 
 /* The same for a query that is itself only known by its decoded code. */
@@ -118,8 +138,8 @@ void		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
 						   float *score);
 
 /*
- * What a code stands for: point->norm2 = n2, point->x [padded] the rotated vector, as vx_codec_pair wants it. Codes of
- * different parity are brought to the mean of parity 0.
+ * What a code stands for, as vx_codec_pair wants it: point->x [padded] in the codec's own coordinates, point->norm2 its squared
+ * length. Codes of different parity are brought to the mean of parity 0.
  */
 void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
 

@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VecidxTest qw(new_node complete);
 
-my $settings = "autovacuum = off\nfsync = off\nenable_seqscan = off\nenable_sort = off\n";
+my $settings = "restart_after_crash = on\nautovacuum = off\nfsync = off\nenable_seqscan = off\nenable_sort = off\n";
 
 # Clustered vectors, as real ones are: from random ones nothing could be told from anything else.
 my $make = q{
@@ -80,13 +80,15 @@ for my $preload (1, 0)
 		my ($out, $err) = ('', '');
 		my @running = map {
 			IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', $_ ], '>', \$out, '2>', \$err)
-		} ("DO \$\$ BEGIN FOR i IN 1 .. 10000 LOOP PERFORM vecgraph_prewarm('items_v'); END LOOP; END \$\$",
-			"DO \$\$ BEGIN FOR i IN 1 .. 10000 LOOP INSERT INTO grown VALUES (100000 * $round + i, some_vector(i * 7)); COMMIT; END LOOP; END \$\$");
+		} ("DO \$\$ BEGIN FOR i IN 1 .. 100000000 LOOP PERFORM vecgraph_prewarm('items_v'); END LOOP; END \$\$",
+			"DO \$\$ BEGIN FOR i IN 1 .. 1000000 LOOP INSERT INTO grown VALUES (100000 * $round + i, some_vector(i * 7)); COMMIT; END LOOP; END \$\$");
+		my $busy = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%' AND pid <> pg_backend_pid()";
+		$node->poll_query_until('postgres', "SELECT count(*) = 2 $busy") or die 'the sessions have not begun';
 		select undef, undef, undef, 0.3;
-		my $backend = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO%prewarm%' AND pid <> pg_backend_pid() LIMIT 1");
-		kill 'KILL', $backend if $backend;
+		kill 'KILL', $node->safe_psql('postgres', "SELECT pid $busy AND query LIKE '%prewarm%'");
 		$_->finish for map { my $h = $_; eval { $h->kill_kill }; $h } @running;
-		$node->poll_query_until('postgres', 'SELECT true');
+		# every other backend dies with it, and the server starts again
+		$node->poll_query_until('postgres', "SELECT count(*) = 0 $busy") or die 'the server has not come back';
 		cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after kill $round");
 		complete($node, 'grown', 'grown_v', "$what: grown, kill $round");
 	}

@@ -38,8 +38,7 @@ free_codec(VxCodec *codec, VxCodeQuery *query)
 	free(codec->mean[0]);
 	free(codec->mean[1]);
 	free(codec->shift);
-	free(query->by_parity[0].planes);
-	free(query->by_parity[1].planes);
+	vx_code_query_free(query, &unit_mem);
 }
 
 /* Lengths and inner products survive, and a single spike is spread over all dimensions. */
@@ -140,7 +139,7 @@ estimate_error(VxCodeKind kind, VxMetric metric, uint32_t dim, bool linking, boo
 
 	for (uint32_t i = 0; i < dim; i++)
 		means[i] = metric == VX_METRIC_COSINE ? 0.5f / sqrtf(1.25f * (float) dim) : 0.5f;	/* of unit vectors */
-	vx_codec_init(&codec, &unit_mem, kind, metric, dim);
+	vx_codec_init(&codec, &unit_mem, kind, metric, dim, 0);
 	codec.max_norm2 = space.max_norm2;
 	codec.parity = parity;
 	codec.mixed = true;
@@ -212,7 +211,7 @@ test_decoded_pairs(void **state)
 	(void) state;
 	for (uint32_t i = 0; i < dim; i++)
 		mean[i] = (float) (i % 3);
-	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, dim);
+	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, dim, 0);
 	vx_codec_set_means(&codec, &unit_mem, NULL, mean);
 	vx_code_query_init(&codec, &unit_mem, &query);
 	code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
@@ -263,7 +262,7 @@ test_odd_input(void **state)
 				const uint8_t *codes[1];
 				float		score;
 
-				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim);
+				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
 				codec.max_norm2 = INFINITY;
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);

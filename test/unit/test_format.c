@@ -23,10 +23,10 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 	meta.alpha = 1.2f;
 	meta.storage = (uint8_t) storage;
 	meta.code_kind = (uint8_t) kind;
-	meta.code_bytes = (uint16_t) vx_code_bytes(kind, dim);
+	meta.code_bytes = (uint16_t) vx_code_bytes(kind, dim, (dim + 3) / 4);
 	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
-	meta.first_segment = 1 + 2 * vx_mean_pages(kind, BODY, dim);
+	meta.first_segment = vx_first_segment(kind, BODY, dim);
 	meta.free_page = VX_NO_BLOCK;
 	return meta;
 }
@@ -92,7 +92,7 @@ test_geometry(void **state)
 		assert_true(g.nodes_per_page * g.record_bytes <= BODY);
 		check_geometry(g);
 
-		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_PQ; kind++)
 		{
 			meta = sample_meta_with(VX_STORAGE_FULL, (VxCodeKind) kind, dims[i], 64);
 			assert_null(vx_meta_check(&meta, BODY, &g));
@@ -101,7 +101,7 @@ test_geometry(void **state)
 		}
 	}
 	for (uint32_t dim = 1; dim <= 16000; dim += 97)
-		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_PQ; kind++)
 		{
 			VxMeta		meta = sample_meta_with(VX_STORAGE_HEAP, (VxCodeKind) kind, dim, 64);
 
