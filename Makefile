@@ -4,6 +4,7 @@
 #   make installcheck         pg_regress, isolation and TAP tests against that installation
 #   make unit                 C unit tests of the pure code (no server)
 #   make purity               proves that the pure code uses no PostgreSQL symbol
+#   make bench                measures vecidx against others, about two hours: see bench/README.md
 
 EXTENSION = vecidx
 MODULE_big = vecidx
@@ -54,7 +55,10 @@ $(PURE_OBJS): CFLAGS += -O3
 unit:
 	$(MAKE) -C test/unit check
 
-.PHONY: unit purity
+bench:
+	bench/run $(BENCH_ARGS)
+
+.PHONY: unit purity bench
 purity: $(PURE_OBJS)
 	@! nm -u $(PURE_OBJS) | grep -E ' U (palloc|pfree|errstart|ereport|elog|Buffer|Read|Lock|Generic|Memory|SPI_|LW)' \
 	  || { echo "pure code refers to PostgreSQL symbols" >&2; exit 1; }

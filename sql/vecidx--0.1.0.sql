@@ -346,7 +346,9 @@ CREATE FUNCTION vecgraph_info(
 	OUT code_bytes int,
 	OUT code_page_bytes bigint,
 	OUT cached bigint,
-	OUT cache text)
+	OUT cache text,
+	OUT code_error double precision,
+	OUT fitted_nodes bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
@@ -355,6 +357,18 @@ CREATE FUNCTION vecgraph_train(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION vecgraph_train(regclass) IS 'fits the codes of a vecgraph index to what it holds now; returns how many vectors';
+
+CREATE FUNCTION vecgraph_cache_stats(
+	OUT cache text,
+	OUT bytes bigint,
+	OUT used_bytes bigint,
+	OUT hits bigint,
+	OUT misses bigint,
+	OUT loads bigint,
+	OUT evictions bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_cache_stats() IS 'the cache of codes: where it is, its size, and how it is used';
 
 CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;

@@ -70,6 +70,6 @@ stop_server() {
 copy_tree() {
   mkdir -p "$1"
   (cd "$ROOT" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=.venv \
-     --exclude=cache --exclude=results --exclude=tmp_check .) | tar -xf - -C "$1"
+     --exclude=.cache --exclude=./bench/cache --exclude=./bench/results --exclude=./results --exclude=tmp_check .) | tar -xf - -C "$1"
   [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
 }

@@ -143,8 +143,11 @@ struct VecGraphStore;
 /* The codes of the store's index, with the means that its meta page speaks of; NULL if it has no codes. */
 extern VecGraphCodes *vecgraph_codes_open(struct VecGraphStore *store);
 
-/* Where the code of a node can be read (VX_CODE_OVERREAD bytes behind it, too). copy [code_bytes + VX_CODE_OVERREAD]. */
-extern const uint8 *vecgraph_code(struct VecGraphStore *store, VxNodeId id, uint8 *copy);
+/*
+ * Where the code of a node can be read (VX_CODE_OVERREAD bytes behind it, too): in the cache, or in the store's copy number
+ * place (< VX_MAX_EDGES), which stays until that place is used again.
+ */
+extern const uint8 *vecgraph_code(struct VecGraphStore *store, VxNodeId id, uint32 place);
 
 /* Reads the codes of n nodes into the cache; for vecgraph_cache_fetch. context is a store. */
 extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
@@ -164,8 +167,9 @@ typedef struct VecGraphStore
 	bool		decoded;		/* gather() and pair() speak of decoded codes, not of vectors */
 	bool		query_decoded;	/* the next query's point is a decoded code */
 	VxCodeQuery code_query;
-	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache */
-	VxPoint    *decode_buffer;
+	bool		query_ready;	/* code_query has its memory */
+	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache; NULL until there is one */
+	VxPoint    *half_buffer;	/* what vecgraph_slot_point converted last */
 	BufferAccessStrategy strategy;	/* NULL but in vacuum */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
 } VecGraphStore;
@@ -197,6 +201,12 @@ extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, B
 
 /* Whether a slot holds this very vector; its hash must do where only the heap has the vector. */
 extern bool vecgraph_slot_has_point(VecGraphStore *store, VxSlot *slot, const VxPoint *point);
+
+/*
+ * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it: then it is valid until the next call. Not
+ * for VX_STORAGE_HEAP.
+ */
+extern const VxPoint *vecgraph_slot_point(VecGraphStore *store, VxSlot *slot);
 
 /* Writes a point to a slot, as the storage of the index wants it. */
 extern void vecgraph_slot_set_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
@@ -260,6 +270,11 @@ extern bool vecgraph_rerank_distance(VecGraphRerank *rerank, const VxSpace *spac
 									 double *distance);
 extern void vecgraph_rerank_release(VecGraphRerank *rerank);
 extern void vecgraph_rerank_end(VecGraphRerank *rerank);
+
+/* ---- vecgraph_inspect.c ---- */
+
+/* Loads the codes of an index into the cache as far as there is room; returns of how many nodes they are there. */
+extern uint32 vecgraph_prewarm_index(Relation index);
 
 /* ---- vecgraph_vacuum.c ---- */
 

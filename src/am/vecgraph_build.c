@@ -145,6 +145,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, bool traine
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
 	uint32		subvectors = options != NULL && trained ? options->pq_subvectors : 0;
 	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
+	bool		half_fits = vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
 	if (subvectors > meta->dim)
 		ereport(ERROR,
@@ -155,8 +156,10 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, bool traine
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
 	if (!fits && codes == VECGRAPH_CODES_NONE)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"codes\" to its default.");
+	if (!half_fits && storage == VX_STORAGE_HALF)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least) * 2, least, "Leave option \"storage\" to its default.");
 	if (storage == 0)
-		storage = fits ? VX_STORAGE_FULL : VX_STORAGE_HEAP;
+		storage = fits ? VX_STORAGE_FULL : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
 	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
 	meta->edge_capacity = meta->max_degree;

@@ -135,7 +135,7 @@ vecgraph_codes_open(VecGraphStore *store)
 		mem = vecgraph_mem(codes->context);
 		vx_codec_init(&codes->codec, &mem, (VxCodeKind) store->meta.code_kind, (VxMetric) store->meta.metric,
 					  store->meta.dim, store->meta.code_bytes);
-		vecgraph_cache_open(&codes->view, codes->context, key, store->meta.code_bytes);
+		vecgraph_cache_open(&codes->view, codes->context, oid, key, store->meta.code_bytes);
 		if (store->meta.code_kind == VX_CODES_PQ)
 			read_codebook(store, codes);
 		else
@@ -186,17 +186,28 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 }
 
 const uint8 *
-vecgraph_code(VecGraphStore *store, VxNodeId id, uint8 *copy)
+vecgraph_code(VecGraphStore *store, VxNodeId id, uint32 place)
 {
+	Size		copy_bytes = store->geometry.code_bytes + VX_CODE_OVERREAD;
+	uint8	   *copy;
+
 	VecGraphCacheView *view = &store->codes->view;
 	const uint8 *code = vecgraph_cache_code(view, id);
 
+	if (code == NULL)
+		code = vecgraph_cache_fetch(view, id, vecgraph_read_codes, store);
 	if (code != NULL)
+	{
+		view->hits++;
 		return code;
-	code = vecgraph_cache_fetch(view, id, vecgraph_read_codes, store);
-	if (code != NULL)
-		return code;
+	}
 	view->misses++;
+	if (store->code_copies == NULL)
+	{
+		store->code_copies = vx_alloc(&store->mem, VX_MAX_EDGES * copy_bytes);
+		memset(store->code_copies, 0, VX_MAX_EDGES * copy_bytes);
+	}
+	copy = store->code_copies + place * copy_bytes;
 	vecgraph_read_codes(store, id, 1, copy);
 	return copy;
 }

@@ -64,6 +64,10 @@ typedef struct VecGraphCheck
 	uint64		edges;
 	uint64		tid_count;
 	uint64		missing;		/* heap rows that are not indexed */
+	double		code_error;		/* sum of squared distances of vectors from what their codes say */
+	double	   *sum;			/* [dim] of the vectors, or their directions, that have codes */
+	double		norm2_sum;		/* of their squared lengths */
+	uint64		coded;
 	MemoryContext context;
 } VecGraphCheck;
 
@@ -110,6 +114,7 @@ begin_check(VecGraphCheck *check, Relation index)
 	check->bound = check->store.id_bound;
 	check->states = vx_alloc(&check->store.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
+	check->sum = palloc0(check->store.geometry.dim * sizeof(double));
 	check->codes = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
 	check->made_code = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
 	vx_visited_init(&check->in_chain, &check->store.mem);
@@ -161,38 +166,49 @@ check_node(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
 		collect_tid(check, id, &slot->tids[i]);
 }
 
-/* A code says what encoding the node's vector says; the last bits may differ where another processor encoded it. */
+/*
+ * A code stands for its node's vector as nearly as a new one would. (It need not be the same: processors differ in the last
+ * bits of sums, and half precision in more.) Also adds up how much the codes lose.
+ */
 static void
-check_code(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
+check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 {
 	VxCodec    *codec = &check->store.codes->codec;
-	const uint8 *code = check->codes;
-	uint32		different = 0;
+	const VxPoint *point = vecgraph_slot_point(&check->store, slot);
 	int			parity = codec->parity;
-	float		stored[2];
-	float		made[2];
+	float		norm2;
+	float		stored;
+	float		made;
+	bool		near;
 
 	vecgraph_read_codes(&check->store, id, 1, check->codes);
-	if (codec->kind == VX_CODES_PQ)
-	{
-		vx_codec_encode(codec, vx_slot_point(&check->store.geometry, (VxSlot *) slot), check->made_code);
-		/* the nearest of 256 centroids is rarely in doubt */
-		for (uint32 i = 0; i < codec->code_bytes; i++)
-			different += code[i] != check->made_code[i];
-		if (different > 1 + codec->code_bytes / 20)
-			broken(check, id, "the code is not that of the vector");
-		return;
-	}
-	codec->parity = vx_code_parity(code);
-	vx_codec_encode(codec, vx_slot_point(&check->store.geometry, (VxSlot *) slot), check->made_code);
+	stored = vx_codec_error(codec, point, check->codes, &norm2);
+	codec->parity = vx_code_parity(check->codes);
+	vx_codec_encode(codec, point, check->made_code);
 	codec->parity = parity;
-	memcpy(stored, code, sizeof(stored));
-	memcpy(made, check->made_code, sizeof(made));
-	for (uint32 i = VX_CODE_HEADER_BYTES; i < codec->code_bytes; i++)
-		different += code[i] != check->made_code[i];
-	if (!(fabsf(stored[0] - made[0]) <= 1e-3f * fabsf(made[0])) || !(fabsf(stored[1] - made[1]) <= 1e-2f * fabsf(made[1]))
-		|| different > 1 + codec->level_bytes / 20)
+	made = vx_codec_error(codec, point, check->made_code, NULL);
+	/* written so that NaN is wrong; vectors too long for floats have no sensible codes */
+	near = stored <= 1.1f * made + 1e-3f * norm2;
+	if (!near && isfinite(norm2))
 		broken(check, id, "the code is not that of the vector");
+	if (near)
+	{
+		check->code_error += stored;
+		check->norm2_sum += check->store.space.metric == VX_METRIC_COSINE ? 1 : point->norm2;
+		vx_codec_add_to_mean(codec, point, check->sum);
+		check->coded++;
+	}
+}
+
+/* Sum of the squared distances of the coded vectors from their mean. */
+static double
+scatter_of(VecGraphCheck *check)
+{
+	double		sum2 = 0;
+
+	for (uint32 i = 0; i < check->store.geometry.dim; i++)
+		sum2 += check->sum[i] * check->sum[i];
+	return check->coded == 0 ? 0 : check->norm2_sum - sum2 / check->coded;
 }
 
 /* A code or model page is of its kind; what is in it is checked against the nodes. */
@@ -243,6 +259,8 @@ check_page(VecGraphCheck *check, BlockNumber block)
 			broken(check, id, wrong);
 		check->states[id] = slot->state;
 		check->counts[slot->state]++;
+		if (slot->state == VX_SLOT_LIVE && check->store.codes != NULL && g->storage != VX_STORAGE_HEAP)
+			check_code(check, id, slot);
 		if (slot->state == VX_SLOT_FREE)
 			free_slots++;
 		else if (slot->state == VX_SLOT_TIDS)
@@ -297,14 +315,6 @@ check_links(VecGraphCheck *check, VxNodeId id)
 	UnlockReleaseBuffer(buffer);
 	if (dangling)
 		broken(check, id, "an edge leads to a slot that is not a node");
-
-	if (check->store.codes != NULL && check->store.geometry.storage == VX_STORAGE_FULL)
-	{
-		slot = vecgraph_lock_slot(&check->store, id, BUFFER_LOCK_SHARE, &buffer);
-		if (slot->state == VX_SLOT_LIVE)
-			check_code(check, id, slot);
-		UnlockReleaseBuffer(buffer);
-	}
 
 	while (next != VX_NO_NODE)
 	{
@@ -425,14 +435,15 @@ Datum
 vecgraph_info(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
-	static const char *const storages[] = {"?", "full", "heap"};
+	static const char *const storages[] = {"?", "full", "heap", "half"};
 	static const char *const code_kinds[] = {"none", "scalar4", "scalar2", "pq"};
 	BlockNumber code_pages = 0;
 	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
 	TupleDesc	desc;
-	Datum		values[20];
-	bool		nulls[20] = {0};
+	double		scatter;
+	Datum		values[22];
+	bool		nulls[22] = {0};
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -466,8 +477,32 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
 	values[n++] = Int64GetDatum(check.store.codes == NULL ? 0 : vecgraph_cache_count(&check.store.codes->view, check.bound));
 	values[n++] = CStringGetTextDatum(check.store.codes == NULL ? "none" : vecgraph_cache_kind());
+	scatter = scatter_of(&check);
+	nulls[n] = !(scatter > 0);
+	values[n++] = Float8GetDatum(scatter > 0 ? sqrt(check.code_error / scatter) : 0);
+	values[n++] = Int64GetDatum(check.store.meta.fitted_nodes);
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+uint32
+vecgraph_prewarm_index(Relation index)
+{
+	VecGraphStore store;
+	VecGraphCacheView *view;
+
+	vecgraph_store_open(&store, index, CurrentMemoryContext);
+	if (store.codes == NULL || store.id_bound == 0)
+		return 0;
+	view = &store.codes->view;
+	for (uint32 id = 0; id < store.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (vecgraph_cache_code(view, id) == NULL
+			&& vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store) == NULL)
+			break;
+	}
+	return vecgraph_cache_count(view, store.id_bound);
 }
 
 /*
@@ -478,23 +513,8 @@ Datum
 vecgraph_prewarm(PG_FUNCTION_ARGS)
 {
 	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
-	VecGraphStore store;
-	uint32		cached = 0;
+	uint32		cached = vecgraph_prewarm_index(index);
 
-	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (store.codes != NULL && store.id_bound > 0)
-	{
-		VecGraphCacheView *view = &store.codes->view;
-
-		for (uint32 id = 0; id < store.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (vecgraph_cache_code(view, id) == NULL
-				&& vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store) == NULL)
-				break;
-		}
-		cached = vecgraph_cache_count(view, store.id_bound);
-	}
 	relation_close(index, AccessShareLock);
 	PG_RETURN_INT64(cached);
 }

@@ -17,6 +17,7 @@ static relopt_kind option_kind;
 static relopt_enum_elt_def storage_values[] = {
 	{"auto", 0},
 	{"full", VX_STORAGE_FULL},
+	{"half", VX_STORAGE_HALF},
 	{"heap", VX_STORAGE_HEAP},
 	{(const char *) NULL}
 };
@@ -53,7 +54,7 @@ vecgraph_init_options(void)
 					   0, 0, 2, AccessExclusiveLock);
 
 	add_enum_reloption(option_kind, "storage", "What a node of the graph holds of its vector.",
-					   storage_values, 0, "Valid values are \"auto\", \"full\" and \"heap\".", AccessExclusiveLock);
+					   storage_values, 0, "Valid values are \"auto\", \"full\", \"half\" and \"heap\".", AccessExclusiveLock);
 	add_enum_reloption(option_kind, "codes", "What neighbours are scored by: codes in shared memory, or their vectors.",
 					   codes_values, VECGRAPH_CODES_AUTO, "Valid values are \"auto\", \"pq\" and \"none\".",
 					   AccessExclusiveLock);
@@ -116,11 +117,13 @@ vecgraph_options(Datum reloptions, bool validate)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value %g out of bounds for option \"alpha\"", options->alpha),
 				 errdetail("Valid values are between \"1.0\" and \"2.0\", or 0 for an automatic choice.")));
-	if (options->storage == VX_STORAGE_HEAP && options->codes == VECGRAPH_CODES_NONE)
+	if ((options->storage == VX_STORAGE_HEAP || options->storage == VX_STORAGE_HALF)
+		&& options->codes == VECGRAPH_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"storage\" cannot be heap where option \"codes\" is none"),
-				 errdetail("A node must hold its vector or a code to be scored.")));
+				 errmsg("option \"storage\" cannot be %s where option \"codes\" is none",
+						options->storage == VX_STORAGE_HEAP ? "heap" : "half"),
+				 errdetail("A node that does not hold its exact vector is found by its code.")));
 	if (options->pq_subvectors != 0 && options->codes == VECGRAPH_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

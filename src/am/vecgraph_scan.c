@@ -121,7 +121,8 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 
 	state->context = context;
 	state->query_context = AllocSetContextCreate(context, "vecgraph scan query", ALLOCSET_DEFAULT_SIZES);
-	vecgraph_store_open(&state->store, index, context);
+	/* the store is opened by the first search: a scan that is never asked for rows reads nothing */
+	state->store.mem = vecgraph_mem(context);
 	vx_search_init(&state->search, &state->store.mem);
 	vx_idset_init(&state->handed_out, &state->store.mem);
 	scan->opaque = state;
@@ -158,6 +159,8 @@ vecgraph_endscan(IndexScanDesc scan)
 
 	if (state->rerank != NULL)
 		vecgraph_rerank_end(state->rerank);
+	if (state->store.codes != NULL)
+		vecgraph_cache_flush(&state->store.codes->view);
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
 }
@@ -179,7 +182,10 @@ start_search(IndexScanDesc scan)
 		scan->instrument->nsearches++;
 #endif
 	state->heap = scan->heapRelation;
-	vecgraph_store_refresh(&state->store);
+	if (state->store.index == NULL)
+		vecgraph_store_open(&state->store, scan->indexRelation, state->context);
+	else
+		vecgraph_store_refresh(&state->store);
 	state->sweep_block = state->store.geometry.first_segment;
 	if (scan->orderByData->sk_flags & SK_ISNULL)
 	{
@@ -189,7 +195,7 @@ start_search(IndexScanDesc scan)
 	}
 	state->query.point = vecgraph_point_from_datum(&state->store.space, scan->orderByData->sk_argument, true,
 												   state->query_context);
-	if (state->store.geometry.storage == VX_STORAGE_HEAP && state->rerank == NULL)
+	if (state->store.geometry.storage != VX_STORAGE_FULL && state->rerank == NULL)
 		state->rerank = vecgraph_rerank_begin(scan, state->context);
 	vx_search_begin(&state->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
 					Min(memory / sizeof(VxCandidate), UINT32_MAX));

@@ -15,6 +15,8 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
+#include "distance/vx_half.h"
+
 static void *
 mem_resize(void *context, void *p, size_t size)
 {
@@ -133,13 +135,32 @@ vecgraph_slot_set_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 	absent = vx_slot_absent_point(g, slot);
 	absent->norm2 = point->norm2;
 	hash_point(point, g->dim, absent->hash);
+	if (g->storage == VX_STORAGE_HALF)
+		vx_half_from_floats(point->x, g->dim, absent->half);
+}
+
+const VxPoint *
+vecgraph_slot_point(VecGraphStore *store, VxSlot *slot)
+{
+	const VxGeometry *g = &store->geometry;
+	VxAbsentPoint *absent;
+
+	if (g->storage == VX_STORAGE_FULL)
+		return vx_slot_point(g, slot);
+	Assert(g->storage == VX_STORAGE_HALF);
+	if (store->half_buffer == NULL)
+		store->half_buffer = vx_alloc(&store->mem, VX_POINT_BYTES(g->dim));
+	absent = vx_slot_absent_point(g, slot);
+	store->half_buffer->norm2 = absent->norm2;
+	vx_half_to_floats(absent->half, g->dim, store->half_buffer->x);
+	return store->half_buffer;
 }
 
 /* The estimated score of one node. */
 static float
 score_code(VecGraphStore *store, VxNodeId id)
 {
-	const uint8 *code = vecgraph_code(store, id, store->code_copies);
+	const uint8 *code = vecgraph_code(store, id, 0);
 	float		score;
 
 	vx_codec_score(&store->codes->codec, &store->code_query, &code, 1, &score);
@@ -173,12 +194,12 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		if (query != NULL)
 		{
 			vecgraph_fill_payload(slot, (VecGraphPayload *) out->payload);
-			if (store->geometry.storage == VX_STORAGE_FULL)
-				out->exact = vx_space_operator(&store->space, query->point, vx_slot_point(&store->geometry, slot));
+			if (store->geometry.storage != VX_STORAGE_HEAP)
+				out->exact = vx_space_operator(&store->space, query->point, vecgraph_slot_point(store, slot));
 		}
 	}
 	UnlockReleaseBuffer(buffer);
-	if (found && query != NULL && store->geometry.storage != VX_STORAGE_FULL)
+	if (found && query != NULL && store->geometry.storage == VX_STORAGE_HEAP)
 		out->exact = score_code(store, id);
 	return found ? VX_OK : VX_GONE;
 }
@@ -200,11 +221,10 @@ static void
 score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
 {
 	const uint8 *codes[VX_MAX_EDGES];
-	Size		copy_bytes = store->geometry.code_bytes + VX_CODE_OVERREAD;
 
 	Assert(n <= VX_MAX_EDGES);
 	for (uint32_t i = 0; i < n; i++)
-		codes[i] = vecgraph_code(store, ids[i], store->code_copies + i * copy_bytes);
+		codes[i] = vecgraph_code(store, ids[i], i);
 	vx_codec_score(&store->codes->codec, &store->code_query, codes, n, score);
 }
 
@@ -242,7 +262,7 @@ copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy)
 	bool		found = is_node(slot);
 
 	if (found)
-		memcpy(copy, vx_slot_point(&store->geometry, slot), VX_POINT_BYTES(store->space.dim));
+		memcpy(copy, vecgraph_slot_point(store, slot), VX_POINT_BYTES(store->space.dim));
 	UnlockReleaseBuffer(buffer);
 	return found;
 }
@@ -265,7 +285,7 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 		set->points[i] = copy;
 		if (store->decoded)
-			vx_codec_decode(&store->codes->codec, vecgraph_code(store, ids[i], store->code_copies), copy);
+			vx_codec_decode(&store->codes->codec, vecgraph_code(store, ids[i], 0), copy);
 		else if (!copy_point(store, ids[i], copy))
 			set->points[i] = NULL;
 	}
@@ -396,18 +416,13 @@ vecgraph_store_refresh(VecGraphStore *store)
 	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Under L1 codes estimate
 	 * another distance, which only decoded codes have in common.
 	 */
-	store->decoded = store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage != VX_STORAGE_FULL
+	store->decoded = store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage == VX_STORAGE_HEAP
 		|| store->space.metric == VX_METRIC_L1;
 	if (store->decoded)
 		store->base.alpha = store->meta.alpha;
-	if (store->code_copies == NULL)
-	{
-		Size		copies = VX_MAX_EDGES * (store->geometry.code_bytes + VX_CODE_OVERREAD);
-
+	if (!store->query_ready)
 		vx_code_query_init(&store->codes->codec, &store->mem, &store->code_query);
-		store->code_copies = vx_alloc(&store->mem, copies);
-		memset(store->code_copies, 0, copies);
-	}
+	store->query_ready = true;
 }
 
 void

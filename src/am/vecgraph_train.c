@@ -51,7 +51,7 @@ visit_nodes(VecGraphStore *store, NodeVisit visit, void (*done) (VecGraphStore *
 				VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
 
 				if (slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED)
-					visit(store, vx_block_first_id(g, block) + i, vx_slot_point(g, slot), context);
+					visit(store, vx_block_first_id(g, block) + i, vecgraph_slot_point(store, slot), context);
 			}
 			if (done != NULL)
 				done(store, context);
@@ -190,7 +190,7 @@ bool
 vecgraph_can_fit(const VxMeta *meta)
 {
 	return (meta->code_kind == VX_CODES_SCALAR4 || meta->code_kind == VX_CODES_SCALAR2)
-		&& meta->storage == VX_STORAGE_FULL && meta->metric != VX_METRIC_IP;
+		&& meta->storage != VX_STORAGE_HEAP && meta->metric != VX_METRIC_IP;
 }
 
 uint32

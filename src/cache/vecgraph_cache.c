@@ -3,9 +3,12 @@
  */
 #include "cache/vecgraph_cache.h"
 
+#include "access/htup_details.h"
 #include "access/xlog.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -23,6 +26,9 @@ uint8	   *vecgraph_chunk_memory = NULL;
 /* On a standby: how old a chunk may become while replay moves on. */
 #define STALE_SECONDS 1
 
+/* How often a backend says that an index is hot. */
+#define NOTE_HOT_SECONDS 10
+
 static VecGraphRegion *region = NULL;
 
 static uint32
@@ -32,14 +38,67 @@ seconds_now(void)
 }
 
 void
-vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, uint64 key, uint32 code_bytes)
+vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key, uint32 code_bytes)
 {
 	memset(view, 0, sizeof(*view));
 	view->context = context;
+	view->index_oid = index_oid;
 	view->key = key;
 	view->code_bytes = code_bytes;
 	view->ids_per_chunk = VECGRAPH_CHUNK_BYTES / code_bytes;
 	view->inverse = PG_UINT64_MAX / view->ids_per_chunk + 1;
+}
+
+/* Puts an index on the list of hot ones, in place of the one that was used longest ago; once in a while is enough. */
+static void
+note_hot(VecGraphCacheView *view)
+{
+	int			place = 0;
+
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < VECGRAPH_HOT_INDEXES; i++)
+	{
+		if (region->hot[i].database == MyDatabaseId && region->hot[i].index == view->index_oid)
+		{
+			place = i;
+			break;
+		}
+		if (region->hot_used[i] < region->hot_used[place])
+			place = i;
+	}
+	region->hot[place] = (VecGraphHotIndex)
+	{
+		.database = MyDatabaseId,.index = view->index_oid
+	};
+	region->hot_used[place] = view->now;
+	LWLockRelease(&region->lock);
+	view->noted = view->now;
+}
+
+int
+vecgraph_region_hot(VecGraphHotIndex *hot)
+{
+	VecGraphRegion *from = vecgraph_region_attach();
+	int			count = 0;
+
+	if (from == NULL)
+		return 0;
+	LWLockAcquire(&from->lock, LW_SHARED);
+	for (int i = 0; i < VECGRAPH_HOT_INDEXES; i++)
+		if (from->hot_used[i] != 0)
+			hot[count++] = from->hot[i];
+	LWLockRelease(&from->lock);
+	return count;
+}
+
+void
+vecgraph_cache_flush(VecGraphCacheView *view)
+{
+	if (region != NULL && view->hits > 0)
+		pg_atomic_fetch_add_u64(&region->hits, view->hits);
+	if (region != NULL && view->misses > 0)
+		pg_atomic_fetch_add_u64(&region->misses, view->misses);
+	view->hits = view->misses = 0;
 }
 
 void
@@ -59,6 +118,9 @@ vecgraph_cache_begin(VecGraphCacheView *view)
 	view->now = seconds_now();
 	view->revalidate = region != NULL && (recovery || region->any_in_recovery);
 	view->replayed = recovery ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
+	vecgraph_cache_flush(view);
+	if (region != NULL && view->now - view->noted >= NOTE_HOT_SECONDS)
+		note_hot(view);
 }
 
 Size
@@ -134,6 +196,7 @@ take_chunk(uint32 now)
 	{
 		VecGraphChunk *chunk = &vecgraph_chunks[oldest];
 
+		pg_atomic_fetch_add_u64(&region->evictions, 1);
 		unhash_chunk(oldest, pg_atomic_read_u64(&chunk->owner));
 		pg_atomic_write_u64(&chunk->owner, 0);
 		pg_memory_barrier();
@@ -179,6 +242,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	pg_atomic_fetch_add_u64(&region->loads, 1);
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
 	pg_write_barrier();
 	pg_atomic_write_u64(&chunk->owner, tag);
@@ -304,4 +368,33 @@ vecgraph_cache_count(VecGraphCacheView *view, uint32 n)
 			cached += Min(view->ids_per_chunk, n - run * view->ids_per_chunk);
 	LWLockRelease(&region->lock);
 	return cached;
+}
+
+VECIDX_SQL_FUNCTION(vecgraph_cache_stats);
+
+/*
+ * vecgraph_cache_stats() returns one record: where the cache is (preloaded, dynamic or none), its room and what is in use of
+ * it in bytes, and since it was made: codes scored from it, codes read from their pages instead, chunks filled, and chunks
+ * taken from an index for another. Sessions add their counts when their next search starts, or the scan ends.
+ */
+Datum
+vecgraph_cache_stats(PG_FUNCTION_ARGS)
+{
+	VecGraphCacheView view = {0};
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	view.noted = seconds_now();
+	vecgraph_cache_begin(&view);
+	values[0] = CStringGetTextDatum(vecgraph_cache_kind());
+	values[1] = Int64GetDatum((int64) vecgraph_cache_capacity());
+	values[2] = Int64GetDatum(region == NULL ? 0 : (int64) region->never_used * VECGRAPH_CHUNK_BYTES);
+	values[3] = Int64GetDatum(region == NULL ? 0 : (int64) pg_atomic_read_u64(&region->hits));
+	values[4] = Int64GetDatum(region == NULL ? 0 : (int64) pg_atomic_read_u64(&region->misses));
+	values[5] = Int64GetDatum(region == NULL ? 0 : (int64) pg_atomic_read_u64(&region->loads));
+	values[6] = Int64GetDatum(region == NULL ? 0 : (int64) pg_atomic_read_u64(&region->evictions));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

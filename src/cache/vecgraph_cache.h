@@ -59,7 +59,10 @@ typedef struct VecGraphCacheView
 	uint32		no_room_until;
 	bool		revalidate;		/* chunks may have been loaded on a standby */
 	XLogRecPtr	replayed;
-	uint64		misses;			/* codes that had to be read from pages */
+	Oid			index_oid;		/* for the list of hot indexes */
+	uint32		noted;			/* when it was last put there */
+	uint64		hits;			/* codes scored from the cache, not yet added to the region's count */
+	uint64		misses;			/* codes that had to be read from pages, likewise */
 } VecGraphCacheView;
 
 /* The region as this backend has it mapped; NULL where there is none. */
@@ -69,10 +72,11 @@ extern uint8 *vecgraph_chunk_memory;
 /* Settings and, if the library is preloaded, the request for shared memory. Called once by _PG_init. */
 extern void vecgraph_cache_init(void);
 
-/* Makes a view. key_parts identify the index (C2). */
-extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, uint64 key, uint32 code_bytes);
+/* Makes a view. key identifies the files of the index (C2). */
+extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key,
+								uint32 code_bytes);
 
-/* To be called when a search starts: notes the time. Attaches to the region if need be. */
+/* To be called when a search starts: notes the time and the counts. Attaches to the region if need be. */
 extern void vecgraph_cache_begin(VecGraphCacheView *view);
 
 /* The slow path of vecgraph_cache_code: finds or loads the chunk. NULL if it is not to be had now: read the page then. */
@@ -83,6 +87,9 @@ extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *
 
 /* How many of the first n ids have their codes cached. */
 extern uint32 vecgraph_cache_count(VecGraphCacheView *view, uint32 n);
+
+/* Adds the counts of a view to those of the region. */
+extern void vecgraph_cache_flush(VecGraphCacheView *view);
 
 /* Bytes of codes that the region has room for; 0 without a region. */
 extern Size vecgraph_cache_capacity(void);

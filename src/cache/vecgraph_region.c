@@ -23,7 +23,14 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-#define REGION_MAGIC UINT64CONST(0x7665636964786331)
+/*
+ * Names the layout of the region: after the library was replaced under a running server, new backends must not take over a
+ * region that old ones made. To be raised when the layout changes in a way that no size shows.
+ */
+#define REGION_LAYOUT 2
+#define REGION_MAGIC (UINT64CONST(0x7665636900000000) + (REGION_LAYOUT << 24) \
+					  + (sizeof(VecGraphRegion) << 8) + sizeof(VecGraphChunk))
+
 #define HANDLE_FILE PG_STAT_TMP_DIR "/vecidx_cache"
 
 /* A backend that found no region looks again after so long. */
@@ -81,6 +88,10 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 		pg_atomic_init_u64(&chunks[i].owner, 0);
 		pg_atomic_init_u32(&chunks[i].loaded_at, 0);
 	}
+	pg_atomic_init_u64(&region->hits, 0);
+	pg_atomic_init_u64(&region->misses, 0);
+	pg_atomic_init_u64(&region->loads, 0);
+	pg_atomic_init_u64(&region->evictions, 0);
 	region->magic = REGION_MAGIC;
 }
 
@@ -133,6 +144,7 @@ vecgraph_cache_init(void)
 #endif
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
+	vecgraph_prewarmer_register();
 }
 
 /* ---- dynamic ---- */

@@ -8,6 +8,15 @@
 
 #include "storage/lwlock.h"
 
+/* An index that has been searched. */
+typedef struct VecGraphHotIndex
+{
+	Oid			database;
+	Oid			index;
+} VecGraphHotIndex;
+
+#define VECGRAPH_HOT_INDEXES 64
+
 /* Head of the region; hash buckets, chunk headers and chunk memory follow. */
 typedef struct VecGraphRegion
 {
@@ -20,6 +29,13 @@ typedef struct VecGraphRegion
 	LWLock		lock;			/* everything below, hash chains, and who owns which chunk */
 	uint32		never_used;		/* chunks from here on have never been used */
 	uint32		hand;			/* of the eviction clock */
+	uint32		hot_used[VECGRAPH_HOT_INDEXES]; /* in seconds; the array below is of the same length */
+	VecGraphHotIndex hot[VECGRAPH_HOT_INDEXES];
+
+	pg_atomic_uint64 hits;		/* codes scored from the cache */
+	pg_atomic_uint64 misses;	/* codes read from their pages */
+	pg_atomic_uint64 loads;		/* chunks filled */
+	pg_atomic_uint64 evictions; /* chunks taken from an index */
 } VecGraphRegion;
 
 static inline uint32 *
@@ -42,5 +58,11 @@ vecgraph_region_memory(VecGraphRegion *region)
 
 /* The region, or NULL if there is none to be had; then it is not tried again for a while. */
 extern VecGraphRegion *vecgraph_region_attach(void);
+
+/* Copies the list of hot indexes to hot [VECGRAPH_HOT_INDEXES]; returns how many there are. */
+extern int	vecgraph_region_hot(VecGraphHotIndex *hot);
+
+/* Asks for the worker that brings hot indexes back; from _PG_init while preloading. */
+extern void vecgraph_prewarmer_register(void);
 
 #endif							/* VECGRAPH_REGION_H */

@@ -9,8 +9,11 @@
 uint32_t
 vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
 {
-	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId)
-					   + (storage == VX_STORAGE_FULL ? VX_POINT_BYTES(dim) : sizeof(VxAbsentPoint)));
+	size_t		point = VX_POINT_BYTES(dim);
+
+	if (storage != VX_STORAGE_FULL)
+		point = sizeof(VxAbsentPoint) + (storage == VX_STORAGE_HALF ? (dim + 1) / 2 * 2 * sizeof(uint16_t) : 0);
+	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + point);
 }
 
 uint32_t
@@ -43,7 +46,9 @@ vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
 static bool
 parts_agree(const VxMeta *meta, uint32_t body_bytes)
 {
-	if (meta->storage != VX_STORAGE_FULL && (meta->storage != VX_STORAGE_HEAP || meta->code_kind == VX_CODES_NONE))
+	if (meta->storage < VX_STORAGE_FULL || meta->storage > VX_STORAGE_HALF)
+		return false;
+	if (meta->storage != VX_STORAGE_FULL && meta->code_kind == VX_CODES_NONE)
 		return false;
 	if (meta->code_kind > VX_CODES_PQ)
 		return false;

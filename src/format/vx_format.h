@@ -29,7 +29,7 @@
 /*
  * Format versions:
  *   1  meta page, segments without code pages, full float32 vectors in the node
- *   2  code pages, means, codebooks, storage heap
+ *   2  code pages, means, codebooks, storage heap and half
  */
 #define VX_FORMAT_VERSION 2
 
@@ -54,14 +54,19 @@ typedef struct VxPageSpecial
 typedef enum VxStorage
 {
 	VX_STORAGE_FULL = 1,		/* the vector: VxPoint */
-	VX_STORAGE_HEAP = 2			/* VxAbsentPoint: the vector is read from the heap row; needs codes */
+	VX_STORAGE_HEAP = 2,		/* VxAbsentPoint: the vector is read from the heap row; needs codes */
+	VX_STORAGE_HALF = 3			/* VxAbsentPoint and the vector in half precision; needs codes */
 } VxStorage;
 
-/* What stands in a node for a vector that only the heap has: enough to recognise the same vector. */
+/*
+ * What stands in a node for a vector that only the heap has exactly: enough to recognise the same vector, and with
+ * VX_STORAGE_HALF the vector as nearly as half precision has it.
+ */
 typedef struct VxAbsentPoint
 {
 	float		norm2;
 	uint32_t	hash[2];
+	uint16_t	half[];			/* [dim] VX_STORAGE_HALF */
 } VxAbsentPoint;
 
 typedef struct VxMeta

@@ -487,6 +487,37 @@ vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 }
 
 float
+vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2)
+{
+	float		header[2];
+	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
+	uint32_t	mask = (1u << codec->bits) - 1;
+	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+	const float *y;
+	float		error = 0;
+
+	if (codec->kind == VX_CODES_PQ)
+	{
+		y = pq_vector(codec, point);
+		if (norm2 != NULL)
+			*norm2 = vx_kernels->l2_squared(y, vx_pq_mean(codec->codebook), codec->dim);
+		return vx_pq_error(codec->codebook, y, code);
+	}
+	memcpy(header, code, sizeof(header));
+	y = rotated(codec, vx_code_parity(code), point);
+	for (uint32_t i = 0; i < codec->padded; i++)
+	{
+		uint32_t	level = levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits) & mask;
+		float		rest = y[i] - header[1] * ((float) level - offset);
+
+		error += rest * rest;
+	}
+	if (norm2 != NULL)
+		*norm2 = vx_kernels->norm_squared(y, codec->padded);
+	return error;
+}
+
+float
 vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 {
 	float		value = a->norm2 + b->norm2 - 2 * vx_kernels->inner_product(a->x, b->x, codec->padded);

@@ -143,6 +143,12 @@ void		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
  */
 void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
 
+/*
+ * How far a vector is from what a code stands for, as a squared distance; *norm2, if not NULL, receives the squared distance
+ * of the vector from the mean that the code is relative to.
+ */
+float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
+
 /* Estimated pair score of two decoded codes. */
 float		vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
 

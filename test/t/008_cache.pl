@@ -22,10 +22,11 @@ sub recall
 {
 	my ($node, $database, $table) = @_;
 	return $node->safe_psql($database, qq{
-		SELECT round(avg(hits), 3) FROM (SELECT (SELECT count(*) FROM
-				(SELECT v <-> q AS d FROM $table ORDER BY v <-> q LIMIT 10) a
-				WHERE d <= (SELECT max(d) FROM (SELECT (v <-> q) AS d FROM $table ORDER BY (v <-> q) + 0 LIMIT 10) b)) / 10.0 AS hits
-			FROM (SELECT some_vector(i * 31) AS q FROM generate_series(1, 30) i) s) t});
+		WITH queries AS MATERIALIZED (SELECT some_vector(i * 31) AS q FROM generate_series(1, 30) i)
+		SELECT round(avg(hits), 3) FROM queries,
+			LATERAL (SELECT max(d) AS farthest FROM (SELECT (v <-> q) AS d FROM $table ORDER BY (v <-> q) + 0 LIMIT 10) b) exact,
+			LATERAL (SELECT count(*) FILTER (WHERE d <= farthest) / 10.0 AS hits
+				FROM (SELECT v <-> q AS d FROM $table ORDER BY v <-> q LIMIT 10) a) approximate});
 }
 
 sub info
@@ -46,6 +47,10 @@ for my $preload (1, 0)
 	my ($cache, $cached, $nodes, $codes) = info($node, 'postgres', 'items_v');
 	is($cache, $what, "$what: where the cache is");
 	is($codes, 'scalar4', "$what: codes");
+	my ($hits, $misses, $loads) = split /\|/, $node->safe_psql('postgres', 'SELECT hits, misses, loads FROM vecgraph_cache_stats()');
+	cmp_ok($hits, '>', 1000, "$what: codes came from the cache");
+	cmp_ok($misses, '<', $hits / 10, "$what: and hardly any from pages");
+	cmp_ok($loads, '>', 0, "$what: chunks were filled");
 	cmp_ok($cached, '>=', $nodes, "$what: the searches filled it");
 
 	# a copy of the database has the same build id, and goes its own way
@@ -94,6 +99,8 @@ for my $preload (1, 0)
 	}
 	is(scalar(glob($node->data_dir . '/pg_stat_tmp/vecidx_cache.*')) // '', '', "$what: no temporary file is left");
 	$node->restart;
+	# what was searched lately comes back without being asked for
+	ok($node->poll_query_until('postgres', "SELECT cached >= nodes FROM vecgraph_info('items_v')"), "$what: warm again") if $preload;
 	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after a restart");
 	$node->stop;
 }

@@ -107,6 +107,11 @@ test_geometry(void **state)
 
 			assert_null(vx_meta_check(&meta, BODY, &g));
 			check_geometry(g);
+			if (vx_fitting_degree(BODY, VX_STORAGE_HALF, dim, 16, 16) == 0)
+				continue;
+			meta = sample_meta_with(VX_STORAGE_HALF, (VxCodeKind) kind, dim, 16);
+			assert_null(vx_meta_check(&meta, BODY, &g));
+			check_geometry(g);
 		}
 }
 

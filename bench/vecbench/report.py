@@ -1,0 +1,355 @@
+"""The Markdown report: headline ratios first, where vecidx loses next, then every table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .context import TARGETS
+from .measure_change import BY_RECALL
+from .tables import (
+    advantage,
+    at_summary,
+    at_target,
+    by_round,
+    distinct,
+    markdown_table,
+    megabytes,
+    number,
+    ours,
+    select,
+    share,
+    spread,
+    summary,
+    values_of,
+)
+
+ADVANTAGE = "vecidx better by"
+# Answers whose recall differs by no more are compared by their time.
+EQUAL_RECALL = 0.02
+
+
+def _key(point: dict) -> tuple:
+    """What tells the lines of a table apart, besides the variant."""
+    return tuple(sorted((n, v) for n, v in point["key"].items() if n not in ("search", "k")))
+
+
+class Report:
+    """The report of one set. Each method returns lines; comparisons are collected for the list of losses."""
+
+    def __init__(self, header: dict, points: list[dict], name: str) -> None:
+        self.titles = header.get("titles", {})
+        self.points = select(points, set=name)
+        self.rows = max((p["rows"] for p in self.points), default=0)
+        self.ours = ours(self.points)
+        self.rounds = len({p["round"] for p in self.points})
+        self.outcomes: list[tuple[str, str, str]] = []  # verdict, what, ratio
+
+    def title(self, variant: str) -> str:
+        return self.titles.get(variant, variant)
+
+    def order(self, variant: str) -> int:
+        """Place of a variant in tables: that of engines.toml, whatever the order of the rounds was."""
+        known = list(self.titles)
+        return known.index(variant) if variant in known else len(known)
+
+    def ordered(self, points: list[dict]) -> list[str]:
+        """The variants of points, in that order."""
+        return sorted(distinct(p["variant"] for p in points), key=self.order)
+
+    def compare(self, what: str, variant: str, mine: dict, other: dict, larger_is_better: bool) -> str:
+        """The advantage over a variant as a cell of a table; remembered for the list of wins and losses."""
+        if self.ours is None or variant == self.ours:
+            return ""
+        text, word = advantage(mine, other, larger_is_better)
+        if word:
+            self.outcomes.append((word, f"{what}: {self.title(variant)}", text))
+        return f"{text} {word}".strip()
+
+    def headline(self) -> list[str]:
+        """QPS and buffers at equal recall."""
+        lines, search = [], select(self.points, phase="search")
+        for k in distinct(p["key"]["k"] for p in search):
+            counts = sorted(c for c in distinct(p["key"]["clients"] for p in select(search, k=k)) if c)
+            measures = [("qps", c, f"QPS, {c} client{'s' if c > 1 else ''}", True) for c in counts]
+            first = counts[0] if counts else 0
+            measures += [("p99_ms", first, "p99 ms, 1 client", False)] if counts else []
+            measures.append(("buffers", first, "buffers per query", False))
+            for target in TARGETS:
+                rows = []
+                for figure, clients, label, larger in measures:
+                    mine = at_target(select(search, k=k, clients=clients, variant=self.ours), figure, target, larger)
+                    for variant in self.ordered(search):
+                        chosen = select(search, k=k, clients=clients, variant=variant)
+                        if not chosen:
+                            continue
+                        found = at_target(chosen, figure, target, larger)
+                        cell = self.compare(
+                            f"{label} at recall@{k} {target}", variant, values_of(mine), values_of(found), larger
+                        )
+                        rows.append(
+                            [
+                                label,
+                                self.title(variant),
+                                at_summary(found, self.rounds, variant.endswith("/exact")),
+                                cell,
+                            ]
+                        )
+                if rows:
+                    lines += [
+                        f"### At recall@{k} = {target}",
+                        "",
+                        *markdown_table(["figure", "engine", "median [range]", ADVANTAGE], rows),
+                    ]
+        return lines
+
+    def flat(
+        self,
+        phase: str,
+        title: str,
+        columns: list[tuple[str, str, Callable[[float], str]]],
+        better: dict[str, bool],
+        labels: list[str],
+    ) -> list[str]:
+        """A table of one phase: a line per variant and key; better says which figures are compared and which way is up.
+
+        The setting of the search (chosen by recall in each round) is no part of the key. Exact search is not compared with.
+        """
+        points = select(self.points, phase=phase, rows=self.rows)
+        rows = []
+        for key in distinct(_key(p) for p in points):
+            same = [p for p in points if _key(p) == key]
+            reference = [p for p in same if p["variant"] in (self.ours, "vecidx")]
+            for variant in self.ordered(same):
+                chosen = select(same, variant=variant)
+                label = [" or ".join(str(v) for v in distinct(p["key"].get(n, "–") for p in chosen)) for n in labels]
+                row = [self.title(variant), *label, *(spread(summary(chosen, n), form) for n, _, form in columns)]
+                for figure, larger in better.items():
+                    mark = variant not in (self.ours, "vecidx") and not variant.endswith("/exact")
+                    what = f"{title}, {figure}{''.join(f', {n} {v}' for n, v in key)}"
+                    row.append(
+                        self.compare(what, variant, by_round(reference, figure), by_round(chosen, figure), larger)
+                        if mark
+                        else ""
+                    )
+                rows.append(row)
+        table = markdown_table(
+            ["engine", *labels, *(c[1] for c in columns), *(f"{ADVANTAGE}: {b}" for b in better)], rows
+        )
+        return [f"### {title}", "", *table] if table else []
+
+    def sweep(self) -> list[str]:
+        """Every measured point of search."""
+        rows = []
+        for k in distinct(p["key"]["k"] for p in select(self.points, phase="search")):
+            for variant in self.ordered(select(self.points, phase="search")):
+                for value in distinct(
+                    p["key"]["search"] for p in select(self.points, phase="search", variant=variant, k=k)
+                ):
+                    chosen = select(self.points, phase="search", variant=variant, k=k, search=value)
+                    for clients in distinct(p["key"]["clients"] for p in chosen):
+                        these = select(chosen, clients=clients)
+                        rows.append(
+                            [
+                                self.title(variant),
+                                str(k),
+                                str(value if value is not None else "–"),
+                                str(clients or "–"),
+                                spread(summary(these, "recall"), share),
+                                spread(summary(these, "rows_returned")),
+                                *(spread(summary(these, n)) for n in ("qps", "p50_ms", "p95_ms", "p99_ms", "buffers")),
+                                these[-1]["values"].get("scan", ""),
+                            ]
+                        )
+        head = [
+            "engine",
+            "k",
+            "setting",
+            "clients",
+            "recall",
+            "rows",
+            "QPS",
+            "p50 ms",
+            "p95 ms",
+            "p99 ms",
+            "buffers",
+            "scan",
+        ]
+        return ["### Every point of search", "", *markdown_table(head, rows)] if rows else []
+
+    def filters(self) -> list[str]:
+        """Filtered queries; compared are those whose setting was chosen in the same way."""
+        points = select(self.points, phase="filter")
+        kinds = distinct((p["variant"], p["key"]["mode"], p["key"]["chosen"]) for p in points)
+        kinds.sort(key=lambda kind: (self.order(kind[0]), kind[1:]))
+        rows = []
+        for label in distinct(p["key"]["filter"] for p in points):
+            mine = select(points, filter=label, variant=self.ours, chosen=BY_RECALL)
+            for variant, mode, chosen in kinds:
+                these = select(points, filter=label, variant=variant, mode=mode, chosen=chosen)
+                values = distinct(p["key"]["search"] for p in these)
+                setting = "–" if values == [None] else f"{' or '.join(str(v) for v in values)} ({chosen})"
+                figures = [spread(summary(these, "rows_returned")), spread(summary(these, "recall"), share)]
+                figures += [spread(summary(these, n)) for n in ("p50_ms", "p95_ms")]
+                scans = " or ".join(distinct(p["values"]["scan"] for p in these))
+                cell = self.compare_filter(label, variant, mode, mine, these) if chosen == BY_RECALL else ""
+                rows.append([label, self.title(variant), mode, setting, *figures, scans, cell])
+        head = ["matching", "engine", "mode", "setting", "rows of 10", "recall", "p50 ms", "p95 ms", "scan", ADVANTAGE]
+        return ["### Filtered queries", "", *markdown_table(head, rows)] if rows else []
+
+    def compare_filter(self, label: str, variant: str, mode: str, mine: list[dict], other: list[dict]) -> str:
+        """Time is compared where recall is about equal; elsewhere a faster answer is a worse one, and recall is compared."""
+        a, b = summary(mine, "recall"), summary(other, "recall")
+        if variant == self.ours or a is None or b is None:
+            return ""
+        what = f"filter {label} ({mode})"
+        if abs(a.median - b.median) <= EQUAL_RECALL:
+            times = by_round(mine, "p50_ms"), by_round(other, "p50_ms")
+            return self.compare(f"{what}, time at equal recall", variant, *times, False)
+        word = "better" if a.median > b.median else "worse"
+        text = f"recall {a.median:.3f} to {b.median:.3f}"
+        self.outcomes.append((word, f"{what}, recall: {self.title(variant)}", text))
+        return f"{text} {word}"
+
+    def baselines(self) -> list[str]:
+        """NumPy and faiss."""
+        rows = []
+        for p in select(self.points, phase="baseline"):
+            p["key"].setdefault("search", None)
+        points = select(self.points, phase="baseline")
+        for variant, batch, value in distinct(
+            (p["variant"], p["key"].get("batch"), p["key"]["search"]) for p in points
+        ):
+            these = [p for p in select(points, variant=variant, search=value) if p["key"].get("batch") == batch]
+            rows.append(
+                [
+                    variant,
+                    f"batch {batch}" if batch else f"efSearch {value}",
+                    spread(summary(these, "recall"), share),
+                    spread(summary(these, "qps")),
+                ]
+            )
+        build = summary(select(self.points, phase="baseline_build"), "seconds")
+        lines = (
+            ["### Without a server, in process", "", *markdown_table(["program", "setting", "recall", "QPS"], rows)]
+            if rows
+            else []
+        )
+        return lines + ([f"faiss built its graph in {spread(build)} s.", ""] if build else [])
+
+    def growth(self) -> list[str]:
+        """QPS, buffers, build time and size against the number of rows."""
+        points = select(self.points, phase="growth")
+        first = distinct(p["key"]["k"] for p in points)
+        if not first:
+            return []
+        full = [p for p in select(self.points, phase="search", k=first[0], clients=1)]
+        rows = []
+        for variant in self.ordered(points):
+            for size in sorted({p["rows"] for p in points} | {self.rows}):
+                these = select(points + full, variant=variant, rows=size)
+                builds = select(self.points, variant=variant, rows=size, phase="growth_build") or select(
+                    self.points, variant=variant, rows=size, phase="build"
+                )
+                if not these:
+                    continue
+                builds = builds and select(builds, workers=builds[-1]["key"]["workers"])
+                rows.append(
+                    [
+                        self.title(variant),
+                        f"{size:,}",
+                        *(
+                            at_summary(at_target(these, n, TARGETS[0], n == "qps"), self.rounds)
+                            for n in ("qps", "buffers")
+                        ),
+                        spread(summary(builds, "seconds")),
+                        spread(summary(builds, "index_bytes"), megabytes),
+                    ]
+                )
+        head = [
+            "engine",
+            "rows",
+            f"QPS at recall {TARGETS[0]}, 1 client",
+            f"buffers at recall {TARGETS[0]}",
+            "build s",
+            "index MB",
+        ]
+        return ["### Cost against size", "", *markdown_table(head, rows)]
+
+    def lines(self) -> list[str]:
+        """The whole report of the set."""
+        parts = self.headline()
+        parts += self.flat(
+            "build",
+            "Build",
+            [
+                ("seconds", "s", number),
+                ("peak_bytes", "peak MB", megabytes),
+                ("processes", "processes", number),
+                ("index_bytes", "index MB", megabytes),
+                ("wal_bytes", "WAL MB", megabytes),
+            ],
+            {"seconds": False, "peak_bytes": False, "index_bytes": False},
+            ["workers"],
+        )
+        parts += self.flat(
+            "load",
+            "Load (COPY, no index)",
+            [("rows_per_s", "rows/s", number), ("seconds", "s", number), ("table_bytes", "table MB", megabytes)],
+            {"seconds": False},
+            ["format"],
+        )
+        parts += self.filters()
+        parts += self.flat(
+            "cold",
+            "Cold caches: first queries after a restart",
+            [("first_ms", "first ms", number), ("p50_ms", "p50 ms", number), ("p95_ms", "p95 ms", number)],
+            {"first_ms": False, "p50_ms": False},
+            ["search"],
+        )
+        parts += self.flat(
+            "insert",
+            "Inserts into the built index, a row a transaction",
+            [("rows_per_s", "rows/s", number), ("p50_ms", "p50 ms", number), ("p95_ms", "p95 ms", number)],
+            {"rows_per_s": True},
+            [],
+        )
+        parts += self.vacuum()
+        parts += self.growth() + self.baselines() + self.sweep()
+        return self.losses() + parts
+
+    def vacuum(self) -> list[str]:
+        """VACUUM after deleting a tenth."""
+        points = select(self.points, phase="vacuum")
+        rows = []
+        for variant in self.ordered(points):
+            these = select(points, variant=variant)
+            cell = self.compare(
+                "VACUUM time",
+                variant,
+                by_round(select(points, variant=self.ours), "seconds"),
+                by_round(these, "seconds"),
+                False,
+            )
+            rows.append(
+                [
+                    self.title(variant),
+                    spread(summary(these, "seconds")),
+                    *(spread(summary(these, n), share) for n in ("recall_before", "recall_deleted", "recall_after")),
+                    cell,
+                ]
+            )
+        head = ["engine", "VACUUM s", "recall before", "recall with dead rows", "recall after", ADVANTAGE]
+        return ["### VACUUM after deleting 10 %", "", *markdown_table(head, rows)] if rows else []
+
+    def losses(self) -> list[str]:
+        """What vecidx loses and what is undecided; then how many comparisons there were."""
+        count = {w: sum(1 for o in self.outcomes if o[0] == w) for w in ("better", "even", "worse")}
+        lines = [
+            f"Of {len(self.outcomes)} comparisons vecidx is better in {count['better']}, worse in {count['worse']}, and "
+            f"in {count['even']} the rounds do not agree or differ by less than 2 %.",
+            "",
+        ]
+        worse = [[what, ratio] for word, what, ratio in self.outcomes if word == "worse"]
+        return lines + (
+            ["### Where vecidx loses", "", *markdown_table(["figure: against", ADVANTAGE], worse)] if worse else []
+        )
