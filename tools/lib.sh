@@ -42,7 +42,7 @@ choose_user() {
 }
 as_user() {
   if [ "$(id -u)" = 0 ]; then
-    runuser -u "$RUN_AS" -- env HOME="$WORK" "$@"
+    runuser -u "$RUN_AS" -- env -C "$WORK" HOME="$WORK" "$@"
   else
     "$@"
   fi

@@ -507,7 +507,7 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	y = rotated(codec, vx_code_parity(code), point);
 	for (uint32_t i = 0; i < codec->padded; i++)
 	{
-		uint32_t	level = levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits) & mask;
+		uint32_t	level = ((uint32_t) levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits)) & mask;
 		float		rest = y[i] - header[1] * ((float) level - offset);
 
 		error += rest * rest;
