@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     kind.add_argument("--dsn", help="use this running server; databases named vecbench_* are made and dropped in it")
     where.add_argument("--bindir", help="with --dsn: the directory of pgbench")
     where.add_argument(
-        "--mirror", default="http://deb.debian.org/debian", help="Debian mirror for a new root (%(default)s)"
+        "--mirror", default=None, help="Debian mirror for a new root (debootstrap's own default)"
     )
     where.add_argument(
         "--checkout", type=Path, default=BENCH.parent, help="vecidx source to compile in the root (this checkout)"

@@ -21,7 +21,7 @@ NEEDED_BYTES = 3 << 30
 AREA = "/var/lib/vecbench"
 
 
-def prepare(root: Path, mirror: str, log: Path, say) -> Host:
+def prepare(root: Path, mirror: str | None, log: Path, say) -> Host:
     """The host of an existing root, or of one made now (some minutes, 2 GB from the mirror). root must be absolute."""
     if all((root / p.lstrip("/")).exists() for p in NEEDED_FILES):
         return Host(root)
@@ -33,9 +33,9 @@ def prepare(root: Path, mirror: str, log: Path, say) -> Host:
     free = shutil.disk_usage(root.parent).free
     if free < NEEDED_BYTES:
         raise BenchError(f"a Debian root needs {NEEDED_BYTES >> 30} GB below {root.parent}, {free >> 20} MB are free")
-    say(f"making a Debian 13 root in {root} from {mirror} (some minutes; log: {log})")
+    say(f"making a Debian 13 root in {root} (some minutes; log: {log})")
     if not (root / "etc/apt").is_dir() or (root / "debootstrap").exists():
-        run(as_root(["debootstrap", "--variant=minbase", SUITE, str(root), mirror]), "debootstrap", log)
+        run(as_root(["debootstrap", "--variant=minbase", SUITE, str(root), *([mirror] if mirror else [])]), "debootstrap", log)
     host = Host(root)
     # The package would create and start a cluster of its own.
     host.run(
