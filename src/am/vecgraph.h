@@ -65,6 +65,9 @@ extern int	vecgraph_rerank;
 extern void vecgraph_init_options(void);
 extern bytea *vecgraph_options(Datum reloptions, bool validate);
 
+/* Whether an index whose nodes hold their vectors is to have codes as well. */
+extern bool vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim);
+
 /* The list size L that scans use now: the setting, or the automatic choice. */
 extern int	vecgraph_effective_list_size(void);
 

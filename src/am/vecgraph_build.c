@@ -122,9 +122,6 @@ vecgraph_buildphasename(int64 phase)
 /* From here on two bits a dimension estimate distances as well as four do on fewer. */
 #define TWO_BITS_FROM_DIM 768
 
-/* Below this many dimensions a vector is hardly larger than a code, and exact. */
-#define CODES_FROM_DIM 24
-
 static void
 refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 {
@@ -165,9 +162,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, bool traine
 	meta->edge_capacity = meta->max_degree;
 
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (storage == VX_STORAGE_FULL
-		&& (codes == VECGRAPH_CODES_NONE
-			|| (codes == VECGRAPH_CODES_AUTO && (meta->metric == VX_METRIC_L1 || meta->dim < CODES_FROM_DIM))))
+	if (storage == VX_STORAGE_FULL && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0 && subvectors < meta->dim)
 	{

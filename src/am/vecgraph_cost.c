@@ -1,7 +1,8 @@
 /*
  * vecgraph_cost.c: what the planner is told a scan costs.
  *
- * A search pays before its first row: it expands about L nodes and scores a share of their neighbours. After that each row
+ * A search pays before its first row: it expands about L nodes and scores a share of their neighbours, from their pages or,
+ * far cheaper, by codes. After that each row
  * costs about one more expansion. The planner interpolates between the first row and the last, so the total is what
  * draining the index costs: then a sort of the table is cheaper, and chosen.
  */
@@ -9,6 +10,7 @@
 
 #include <math.h>
 
+#include "access/genam.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
@@ -30,6 +32,9 @@
  */
 #define CACHED_PAGE_SHARE 0.25
 
+/* The same for scoring a code. */
+#define CODE_DIMS_PER_OPERATOR 512.0
+
 /* Edges that are scored for each node that is expanded, and the node itself. */
 #define SCORED_PER_NODE (1 + VECGRAPH_DEFAULT_MAX_DEGREE * FRESH_SHARE)
 
@@ -44,6 +49,17 @@ index_dimensions(IndexOptInfo *info)
 	return typmod > 0 ? typmod : 128;
 }
 
+/* Whether an index scores neighbours by codes, and so reads the pages of those nodes only that it expands. */
+static bool
+scores_codes(IndexOptInfo *info, double dim)
+{
+	Relation	index = index_open(info->indexoid, NoLock);
+	bool		codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, vecgraph_opclass(index)->metric, (uint32) dim);
+
+	index_close(index, NoLock);
+	return codes;
+}
+
 void
 vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost, Cost *total_cost,
 					  Selectivity *selectivity, double *correlation, double *pages)
@@ -56,8 +72,8 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	double		seq_page_cost;
 	double		cached;
 	double		page_cost;
+	double		dim = index_dimensions(info);
 	double		node_cost;
-	double		scored;
 	double		read_pages;
 	GenericCosts costs = {0};
 
@@ -76,12 +92,25 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
 	cached = Min(1, effective_cache_size / page_count);
 	page_cost = cached * CACHED_PAGE_SHARE * seq_page_cost + (1 - cached) * random_page_cost;
-	node_cost = cpu_operator_cost * (1 + index_dimensions(info) / DIMS_PER_OPERATOR) + cpu_index_tuple_cost + cpu_tuple_cost;
+	node_cost = cpu_operator_cost * (1 + dim / DIMS_PER_OPERATOR) + cpu_index_tuple_cost + cpu_tuple_cost;
 
-	scored = Min(nodes, list * SCORED_PER_NODE);
-	read_pages = index_pages_fetched(scored, (BlockNumber) page_count, page_count, root);
-	*startup_cost = scored * node_cost + read_pages * page_cost;
-	*total_cost = *startup_cost + nodes * SCORED_PER_NODE * node_cost + Max(page_count - read_pages, 0) * page_cost;
+	if (scores_codes(info, dim))
+	{
+		double		expansion_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + dim / CODE_DIMS_PER_OPERATOR);
+
+		read_pages = index_pages_fetched(list, (BlockNumber) page_count, page_count, root);
+		*startup_cost = list * expansion_cost + read_pages * page_cost;
+		*total_cost = *startup_cost + nodes * (expansion_cost + CACHED_PAGE_SHARE * seq_page_cost)
+			+ Max(page_count - read_pages, 0) * page_cost;
+	}
+	else
+	{
+		double		scored = Min(nodes, list * SCORED_PER_NODE);
+
+		read_pages = index_pages_fetched(scored, (BlockNumber) page_count, page_count, root);
+		*startup_cost = scored * node_cost + read_pages * page_cost;
+		*total_cost = *startup_cost + nodes * SCORED_PER_NODE * node_cost + Max(page_count - read_pages, 0) * page_cost;
+	}
 	*selectivity = costs.indexSelectivity;
 	*correlation = 0;
 	*pages = page_count;

@@ -132,6 +132,19 @@ vecgraph_options(Datum reloptions, bool validate)
 	return (bytea *) options;
 }
 
+/* Below this many dimensions a vector is hardly larger than a code, and exact. */
+#define CODES_FROM_DIM 24
+
+bool
+vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim)
+{
+	if (options != NULL && options->codes != VECGRAPH_CODES_AUTO)
+		return options->codes == VECGRAPH_CODES_PQ;
+	if (options != NULL && options->pq_subvectors > 0)
+		return true;
+	return metric != VX_METRIC_L1 && dim >= CODES_FROM_DIM;
+}
+
 int
 vecgraph_effective_list_size(void)
 {

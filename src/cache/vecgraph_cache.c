@@ -262,7 +262,7 @@ revalidate(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 	if (XLogRecPtrIsInvalid(view->replayed))
 		stale = chunk->in_recovery;
 	else
-		stale = chunk->replayed != view->replayed && view->now - loaded_at >= STALE_SECONDS;
+		stale = chunk->replayed != view->replayed && (int32) (view->now - loaded_at) >= STALE_SECONDS;
 	/* one backend reads, the others go on with what is there */
 	if (stale && pg_atomic_compare_exchange_u32(&chunk->loaded_at, &loaded_at, view->now))
 		read_run(view, at, run, read, context);
