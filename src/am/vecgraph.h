@@ -175,7 +175,42 @@ typedef struct VecGraphStore
 	VxPoint    *half_buffer;	/* what vecgraph_slot_point converted last */
 	BufferAccessStrategy strategy;	/* NULL but in vacuum */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
+	bool		building;		/* changes are not logged one by one: see VecGraphChange */
 } VecGraphStore;
+
+/*
+ * A change of pages that are exclusively locked: one WAL record, or, in an index that is being built and that nobody can see,
+ * nothing but the change: the build logs its pages when it is done.
+ */
+typedef struct VecGraphChange
+{
+	GenericXLogState *xlog;		/* NULL in a build */
+} VecGraphChange;
+
+static inline VecGraphChange
+vecgraph_change_start(VecGraphStore *store)
+{
+	VecGraphChange change = {store->building ? NULL : GenericXLogStart(store->index)};
+
+	return change;
+}
+
+/* The image of a page to be changed; flags as for GenericXLogRegisterBuffer. */
+static inline Page
+vecgraph_change_page(VecGraphChange change, Buffer buffer, int flags)
+{
+	if (change.xlog != NULL)
+		return GenericXLogRegisterBuffer(change.xlog, buffer, flags);
+	MarkBufferDirty(buffer);
+	return BufferGetPage(buffer);
+}
+
+static inline void
+vecgraph_change_finish(VecGraphChange change)
+{
+	if (change.xlog != NULL)
+		GenericXLogFinish(change.xlog);
+}
 
 /* What a scan is handed with each node that it finds: VxEdges.payload. */
 typedef struct VecGraphPayload

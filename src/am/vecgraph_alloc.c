@@ -100,11 +100,11 @@ add_block(VecGraphStore *store)
 static void
 add_code_page(VecGraphStore *store, Buffer buffer)
 {
-	GenericXLogState *xlog = GenericXLogStart(store->index);
+	VecGraphChange change = vecgraph_change_start(store);
 
-	vecgraph_init_data_page(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), VX_PAGE_CODES,
+	vecgraph_init_data_page(vecgraph_change_page(change, buffer, GENERIC_XLOG_FULL_IMAGE), VX_PAGE_CODES,
 							vx_code_page_used(&store->geometry));
-	GenericXLogFinish(xlog);
+	vecgraph_change_finish(change);
 }
 
 /* Makes a new page one of nodes, all free, and puts it at the head of the list. */
@@ -116,14 +116,14 @@ add_node_page(VecGraphStore *store, Buffer buffer)
 	 * other writers out. So taking the meta page second cannot deadlock.
 	 */
 	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
-	GenericXLogState *xlog = GenericXLogStart(store->index);
-	Page		meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-	Page		page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+	VecGraphChange change = vecgraph_change_start(store);
+	Page		meta_page = vecgraph_change_page(change, meta_buffer, 0);
+	Page		page = vecgraph_change_page(change, buffer, GENERIC_XLOG_FULL_IMAGE);
 
 	vecgraph_init_node_page(page, &store->geometry);
 	vecgraph_page_special(page)->next_free = meta_of(meta_page)->free_page;
 	meta_of(meta_page)->free_page = BufferGetBlockNumber(buffer);
-	GenericXLogFinish(xlog);
+	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(meta_buffer);
 }
 
@@ -173,10 +173,10 @@ lock_code(VecGraphStore *store, VxNodeId id, const uint8 *code)
 }
 
 static void
-write_code(VecGraphStore *store, GenericXLogState *xlog, Buffer buffer, VxNodeId id, const uint8 *code)
+write_code(VecGraphStore *store, VecGraphChange change, Buffer buffer, VxNodeId id, const uint8 *code)
 {
 	if (code != NULL)
-		memcpy((char *) vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0))
+		memcpy((char *) vecgraph_page_body(vecgraph_change_page(change, buffer, 0))
 			   + vx_code_offset(&store->geometry, id), code, store->geometry.code_bytes);
 }
 
@@ -201,16 +201,16 @@ take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void 
 	{
 		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
 		Buffer		code_buffer;
-		GenericXLogState *xlog;
+		VecGraphChange change;
 
 		if (slot < 0)
 			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
 		id = vx_block_first_id(&store->geometry, block) + slot;
 		code_buffer = lock_code(store, id, code);
-		xlog = GenericXLogStart(store->index);
-		fill_slot(store, GenericXLogRegisterBuffer(xlog, from.buffer, 0), slot, fill, context);
-		write_code(store, xlog, code_buffer, id, code);
-		GenericXLogFinish(xlog);
+		change = vecgraph_change_start(store);
+		fill_slot(store, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
+		write_code(store, change, code_buffer, id, code);
+		vecgraph_change_finish(change);
 		release_code(store, code_buffer, id, code);
 	}
 	UnlockReleaseBuffer(from.buffer);
@@ -236,7 +236,7 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 	{
 		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
 		Buffer		code_buffer = InvalidBuffer;
-		GenericXLogState *xlog;
+		VecGraphChange change;
 		Page		meta_page;
 		Page		page;
 
@@ -247,17 +247,17 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 			id = vx_block_first_id(&store->geometry, block) + slot;
 			code_buffer = lock_code(store, id, code);
 		}
-		xlog = GenericXLogStart(store->index);
-		meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-		page = GenericXLogRegisterBuffer(xlog, from.buffer, 0);
+		change = vecgraph_change_start(store);
+		meta_page = vecgraph_change_page(change, meta_buffer, 0);
+		page = vecgraph_change_page(change, from.buffer, 0);
 		meta_of(meta_page)->free_page = vecgraph_page_special(page)->next_free;
 		vecgraph_page_special(page)->next_free = VX_NOT_LISTED;
 		if (slot >= 0)
 		{
 			fill_slot(store, page, slot, fill, context);
-			write_code(store, xlog, code_buffer, id, code);
+			write_code(store, change, code_buffer, id, code);
 		}
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 		if (slot >= 0)
 			release_code(store, code_buffer, id, code);
 	}

@@ -93,6 +93,7 @@ typedef struct VecGraphBuild
 
 	/* inserting, once memory was full */
 	bool		inserting;
+	bool		log_later;		/* write_pages does not log what it writes */
 	VecGraphStore pages;
 	VxLinker	linker;
 } VecGraphBuild;
@@ -589,13 +590,13 @@ write_pages(VecGraphBuild *build)
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 
-		if (RelationNeedsWAL(index) && block - logged >= WRITE_BATCH)
+		if (RelationNeedsWAL(index) && !build->log_later && block - logged >= WRITE_BATCH)
 		{
 			log_newpage_range(index, MAIN_FORKNUM, logged, block + 1, true);
 			logged = block + 1;
 		}
 	}
-	if (RelationNeedsWAL(index) && logged < blocks)
+	if (RelationNeedsWAL(index) && !build->log_later && logged < blocks)
 		log_newpage_range(index, MAIN_FORKNUM, logged, blocks, true);
 }
 
@@ -621,13 +622,16 @@ switch_to_inserting(VecGraphBuild *build)
 {
 	ereport(NOTICE,
 			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", build->index_tuples),
-			 errdetail("Building will take significantly more time."),
+			 errdetail("The other rows are linked through the pages of the index, which takes longer."),
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 	link_graph(build);
+	/* pages will change many times: they are logged in the end */
+	build->log_later = true;
 	write_pages(build);
 	free_memory(build);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_INSERTING);
 	vecgraph_store_open(&build->pages, build->index, build->context);
+	build->pages.building = true;
 	vx_linker_init(&build->linker, &build->pages.mem);
 	build->inserting = true;
 }
@@ -697,6 +701,8 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 		link_graph(&build);
 		write_pages(&build);
 	}
+	else if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 	result->index_tuples = build.index_tuples;
 	MemoryContextDelete(build.context);
 	return result;

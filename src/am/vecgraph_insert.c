@@ -98,13 +98,13 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 		status = TWIN_CHAIN_FULL;
 	else
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
+		VecGraphChange change = vecgraph_change_start(store);
 
-		slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+		slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 		slot->dead_tids &= ~(1 << slot->tid_count);
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -125,13 +125,13 @@ add_tid_to_chain(VecGraphStore *store, VxNodeId id, VxNodeId chain, ItemPointer 
 		status = TWIN_CHAIN_FULL;
 	else
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
+		VecGraphChange change = vecgraph_change_start(store);
 
-		slot = (VxTidSlot *) vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)),
+		slot = (VxTidSlot *) vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
 									 vx_id_slot(g, chain));
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -152,12 +152,12 @@ prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId 
 
 	if (done)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
+		VecGraphChange change = vecgraph_change_start(store);
 
-		slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+		slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 		slot->chain = new_slot;
 		slot->version++;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return done;
@@ -169,15 +169,15 @@ discard_tid_slot(VecGraphStore *store, VxNodeId id)
 {
 	const VxGeometry *g = &store->geometry;
 	Buffer		buffer;
-	GenericXLogState *xlog;
+	VecGraphChange change;
 	VxSlot	   *slot;
 
 	vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-	xlog = GenericXLogStart(store->index);
-	slot = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
+	change = vecgraph_change_start(store);
+	slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 	vx_slot_clear(g, slot);
 	slot->state = VX_SLOT_DELETED;
-	GenericXLogFinish(xlog);
+	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -258,15 +258,15 @@ claim_entry(VecGraphStore *store, VxNodeId id)
 		&& memcmp(meta->entries, store->meta.entries, sizeof(meta->entries)) == 0;
 	if (unchanged)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
+		VecGraphChange change = vecgraph_change_start(store);
 
-		meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+		meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
 		/* with all entries taken, all are dead: any may go */
 		if (meta->entry_count < VX_MAX_ENTRIES)
 			meta->entries[meta->entry_count++] = id;
 		else
 			meta->entries[id % VX_MAX_ENTRIES] = id;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return unchanged;
@@ -277,14 +277,14 @@ static void
 raise_max_norm(VecGraphStore *store, float norm2)
 {
 	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-	GenericXLogState *xlog;
+	VecGraphChange change;
 	VxMeta	   *meta;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	xlog = GenericXLogStart(store->index);
-	meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+	change = vecgraph_change_start(store);
+	meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
 	meta->max_norm2 = Max(meta->max_norm2, norm2);
-	GenericXLogFinish(xlog);
+	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(buffer);
 	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
 	if (store->codes != NULL)

@@ -318,13 +318,13 @@ page_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 		status = VX_FULL;
 	if (status == VX_OK)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
-		Page		page = GenericXLogRegisterBuffer(xlog, buffer, 0);
+		VecGraphChange change = vecgraph_change_start(store);
+		Page		page = vecgraph_change_page(change, buffer, 0);
 
 		slot = vx_slot(&store->geometry, vecgraph_page_body(page), vx_id_slot(&store->geometry, id));
 		slot->edges[slot->degree++] = target;
 		slot->version++;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -345,15 +345,15 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 		status = VX_CONFLICT;
 	else
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
-		Page		page = GenericXLogRegisterBuffer(xlog, buffer, 0);
+		VecGraphChange change = vecgraph_change_start(store);
+		Page		page = vecgraph_change_page(change, buffer, 0);
 
 		slot = vx_slot(&store->geometry, vecgraph_page_body(page), vx_id_slot(&store->geometry, id));
 		memset(slot->edges, 0, store->geometry.edge_capacity * sizeof(VxNodeId));
 		memcpy(slot->edges, ids, n * sizeof(VxNodeId));
 		slot->degree = n;
 		slot->version++;
-		GenericXLogFinish(xlog);
+		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
