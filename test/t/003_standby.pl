@@ -45,6 +45,10 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, storage = heap')
 	same("$options: slots reused");
 	$primary->safe_psql('postgres', 'REINDEX INDEX items_v');
 	same("$options: rebuilt");
+	my ($result, $out, $notices) = $primary->psql('postgres', "SET maintenance_work_mem = '1MB';
+		INSERT INTO items (v) SELECT $random FROM generate_series(1, 3000) i; REINDEX INDEX items_v");
+	like($notices, qr/no longer fits into maintenance_work_mem/, "$options: a build that outgrows its memory");
+	same("$options: rebuilt in little memory");
 }
 
 $primary->stop;
