@@ -467,12 +467,9 @@ address_of(dsm_segment **segments, Place place)
 	return place.segment < 0 ? NULL : (char *) dsm_segment_address(segments[place.segment]) + place.offset;
 }
 
-/* The worker's view of the store; codec is the worker's, too. */
 static void
-view_store(Shared *shared, const Place *chunks, VxMemStore *store, VxMem *mem, VxCodec *codec)
+attach_segments(Shared *shared, dsm_segment **segments)
 {
-	dsm_segment *segments[MAX_SEGMENTS];
-
 	for (int i = 0; i < shared->segment_count; i++)
 	{
 		segments[i] = dsm_attach(shared->segments[i]);
@@ -481,6 +478,12 @@ view_store(Shared *shared, const Place *chunks, VxMemStore *store, VxMem *mem, V
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("could not map dynamic shared memory segment")));
 	}
+}
+
+/* The worker's view of the store; codec is the worker's, too. */
+static void
+view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemStore *store, VxMem *mem, VxCodec *codec)
+{
 	vx_memstore_init(store, mem, &shared->space, shared->max_degree, shared->alpha);
 	store->poll = poll_interrupts;
 	store->count = shared->count;
@@ -514,6 +517,7 @@ vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc)
 	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	Place	   *chunks = shm_toc_lookup(toc, KEY_CHUNKS, false);
 	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
+	dsm_segment *segments[MAX_SEGMENTS];
 	VxMemStore	store;
 	VxCodec		codec;
 	VxBuild		build;
@@ -522,9 +526,12 @@ vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc)
 	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 
-	view_store(shared, chunks, &store, &mem, &codec);
+	attach_segments(shared, segments);
+	view_store(shared, segments, chunks, &store, &mem, &codec);
 	phase = BarrierAttach(&shared->barrier);
 	if (phase < PHASE_DONE)
 		participate(shared, &store, phase, false, &build, 0);
 	BarrierArriveAndDetach(&shared->barrier);
+	for (int i = 0; i < shared->segment_count; i++)
+		dsm_detach(segments[i]);
 }
