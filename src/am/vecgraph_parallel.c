@@ -23,6 +23,7 @@
 #include "port/atomics.h"
 #include "storage/barrier.h"
 #include "storage/dsm.h"
+#include "storage/shmem.h"
 #include "storage/shm_toc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_progress.h"
