@@ -2,7 +2,7 @@
  * vecgraph_build.c: CREATE INDEX.
  *
  * 1. loading   the heap is scanned; distinct vectors go to a memory store, identical ones share a node
- * 2. linking   vx_build makes the graph in memory
+ * 2. linking   vx_build makes the graph in memory, with parallel workers where the server grants them (vecgraph_parallel)
  * 3. writing   pages are written in block order and logged as they are written
  *
  * When the rows outgrow maintenance_work_mem, steps 2 and 3 are taken with what was read so far, and the rest is inserted
@@ -26,7 +26,7 @@
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
-#include "graph/vx_build.h"
+#include "am/vecgraph_parallel.h"
 
 /* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
 #define PHASE_LOADING 2
@@ -76,6 +76,7 @@ typedef struct VecGraphBuild
 	/* loading */
 	VxSpace		space;
 	VxMemStore	store;
+	VecGraphParallel *parallel;	/* NULL: no workers */
 	NodeTids   *tids;			/* [tids_capacity], by node id */
 	uint32		tids_capacity;
 	MoreTids   *more;
@@ -261,15 +262,22 @@ twins_grow(VecGraphBuild *build)
 		twins_put(build, id);
 }
 
+/* Bytes that the build will use, linking included, once one more point is loaded. */
 static Size
-memory_used(VecGraphBuild *build)
+memory_needed(VecGraphBuild *build)
 {
-	return vx_memstore_bytes(build->store.capacity, build->meta.dim, build->meta.max_degree)
-		+ (Size) build->store.count * build->meta.code_bytes
+	VxMemStore *store = &build->store;
+	Size		n = (Size) store->count + 1;
+	Size		chunk = n > (Size) store->chunk_count * VX_MEM_CHUNK_POINTS ? vx_memstore_chunk_bytes(build->meta.dim) : 0;
+	Size		points = build->parallel != NULL ? vecgraph_parallel_bytes(build->parallel, chunk)
+		: store->chunk_count * vx_memstore_chunk_bytes(build->meta.dim) + chunk;
+
+	return points
+		+ n * (vx_memstore_link_bytes(build->meta.max_degree) + build->meta.code_bytes)
 		+ build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids)
 		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
-		/* visited bitmap and reachability stack of the linking to come */
-		+ (Size) build->store.count * 5;
+		/* bitmap and stack of reachability */
+		+ n * 5;
 }
 
 static void
@@ -365,9 +373,9 @@ train_codebook(VecGraphBuild *build)
 				 errhint("Use more subvectors, or leave option \"pq_subvectors\" to its default.")));
 }
 
-/* Fits the mean or the codebook to the loaded points, and encodes them. */
+/* Fits the mean or the codebook to the loaded points, if they get codes. */
 static void
-encode_points(VecGraphBuild *build)
+fit_codec(VecGraphBuild *build)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
@@ -409,26 +417,41 @@ encode_points(VecGraphBuild *build)
 	}
 	build->meta.fitted_nodes = n;
 	/* trained codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
-	vx_memstore_encode(&build->store, &build->codec,
-					   build->meta.code_kind != VX_CODES_PQ && build->meta.metric != VX_METRIC_L1);
+	vx_memstore_set_codec(&build->store, &build->codec,
+						  build->meta.code_kind != VX_CODES_PQ && build->meta.metric != VX_METRIC_L1);
+}
+
+static void
+link_alone(VecGraphBuild *build)
+{
+	VxBuild		linking;
+
+	if (build->store.codec != NULL)
+		vx_memstore_encode(&build->store, 0, build->store.count);
+	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
+	while (vx_build_step(&linking))
+		if (linking.next % 64 == 0)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
+	vx_build_finish(&linking);
 }
 
 static void
 link_graph(VecGraphBuild *build)
 {
-	VxBuild		linking;
+	const void *model;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->store.count);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 
 	build->store.space.max_norm2 = build->meta.max_norm2;
-	encode_points(build);
-	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
-	while (vx_build_step(&linking))
-		if (linking.next % 64 == 0)
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
-	vx_build_finish(&linking);
+	fit_codec(build);
+	model = build->codebook != NULL ? (const void *) build->codebook : (const void *) build->mean;
+	if (build->parallel == NULL
+		|| !vecgraph_parallel_link(build->parallel, &build->store, build->meta.alpha, build->meta.build_list_size,
+								   BUILD_SEED, model,
+								   vx_code_model_bytes((VxCodeKind) build->meta.code_kind, build->meta.dim)))
+		link_alone(build);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->store.count);
 
 	build->meta.entry_count = build->store.entry_count;
@@ -606,6 +629,9 @@ static void
 free_memory(VecGraphBuild *build)
 {
 	vx_memstore_free(&build->store);
+	if (build->parallel != NULL)
+		vecgraph_parallel_end(build->parallel);
+	build->parallel = NULL;
 	if (build->tids != NULL)
 		pfree(build->tids);
 	if (build->more != NULL)
@@ -650,7 +676,7 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 	point = vecgraph_point_from_datum(&build->space, values[0], false, build->row_context);
 	if (point != NULL)
 	{
-		if (!build->inserting && memory_used(build) > build->memory_limit && build->store.count > 0)
+		if (!build->inserting && memory_needed(build) > build->memory_limit && build->store.count > 0)
 			switch_to_inserting(build);
 		if (build->inserting)
 			vecgraph_insert_point(&build->pages, &build->linker, point, heap_tid);
@@ -665,6 +691,8 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 static void
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
+	int			workers;
+
 	memset(build, 0, sizeof(*build));
 	build->heap = heap;
 	build->index = index;
@@ -682,6 +710,14 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	};
 	vx_memstore_init(&build->store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
 	build->store.poll = poll_interrupts;
+
+	workers = vecidx_build_workers(heap, index, index_info);
+	if (workers > 0)
+	{
+		build->parallel = vecgraph_parallel_begin(workers, vx_memstore_chunk_bytes(build->meta.dim), build->memory_limit,
+												  build->context);
+		build->store.arrays = vecgraph_parallel_mem(build->parallel);
+	}
 }
 
 IndexBuildResult *
@@ -700,6 +736,7 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 	{
 		link_graph(&build);
 		write_pages(&build);
+		free_memory(&build);
 	}
 	else if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);

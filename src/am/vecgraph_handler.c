@@ -22,6 +22,7 @@ vecgraph_handler(PG_FUNCTION_ARGS)
 	routine->amoptionalkey = true;
 	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	routine->amkeytype = InvalidOid;
+	vecidx_set_amcanbuildparallel(routine);
 
 	routine->ambuild = vecgraph_build;
 	routine->ambuildempty = vecgraph_buildempty;

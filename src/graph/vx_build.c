@@ -139,15 +139,28 @@ link_point(VxBuild *build, VxNodeId id)
 }
 
 void
+vx_build_join(VxBuild *build, VxMemStore *view, uint32_t list_size)
+{
+	memset(build, 0, sizeof(*build));
+	build->store = view;
+	build->list_size = list_size;
+	vx_linker_init(&build->linker, view->mem);
+}
+
+void
+vx_build_leave(VxBuild *build)
+{
+	vx_linker_free(&build->linker);
+}
+
+void
 vx_build_begin(VxBuild *build, VxMemStore *store, uint32_t list_size, uint64_t seed)
 {
 	VxRng		rng = {seed};
 	uint32_t	entries;
 
-	memset(build, 0, sizeof(*build));
-	build->store = store;
-	build->list_size = list_size;
-	vx_linker_init(&build->linker, store->mem);
+	vx_build_join(build, store, list_size);
+	vx_memstore_seal(store);
 	if (store->count == 0)
 		return;
 
@@ -170,6 +183,26 @@ vx_build_step(VxBuild *build)
 		return false;
 	link_point(build, build->next++);
 	return true;
+}
+
+void
+vx_build_link(VxBuild *build, VxNodeId first, VxNodeId end)
+{
+	for (VxNodeId id = first; id < end; id++)
+		if (!is_entry(build->store, id))
+			link_point(build, id);
+}
+
+void
+vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end)
+{
+	VxStore    *base = &build->store->base;
+
+	for (VxNodeId id = first; id < end; id++)
+	{
+		base->ops->poll(base);
+		vx_link_trim(&build->linker, base, id, base->max_degree);
+	}
 }
 
 /*
@@ -206,18 +239,12 @@ attach(VxBuild *build, VxNodeId id, const VxVisited *reached)
 }
 
 uint32_t
-vx_build_finish(VxBuild *build)
+vx_build_attach(VxBuild *build)
 {
 	VxMemStore *store = build->store;
 	VxStore    *base = &store->base;
 	VxVisited	reached;
 	uint32_t	unreachable = 0;
-
-	for (VxNodeId id = 0; id < store->count; id++)
-	{
-		base->ops->poll(base);
-		vx_link_trim(&build->linker, base, id, base->max_degree);
-	}
 
 	vx_visited_init(&reached, store->mem);
 	/* Replacing an edge may cut off others, so look again; a few rounds have always been enough. */
@@ -238,6 +265,13 @@ vx_build_finish(VxBuild *build)
 			break;
 	}
 	vx_visited_free(&reached);
-	vx_linker_free(&build->linker);
+	vx_build_leave(build);
 	return unreachable;
+}
+
+uint32_t
+vx_build_finish(VxBuild *build)
+{
+	vx_build_prune(build, 0, build->store->count);
+	return vx_build_attach(build);
 }

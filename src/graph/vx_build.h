@@ -15,7 +15,7 @@ typedef struct VxBuild
 } VxBuild;
 
 /*
- * Prepares linking: chooses the entry nodes (the point nearest the mean, and spread points) and links them.
+ * Prepares linking: seals the store, chooses the entry nodes (the point nearest the mean, and spread points) and links them.
  * list_size is L in build; seed makes the sample from which entries are chosen reproducible.
  */
 void		vx_build_begin(VxBuild *build, VxMemStore *store, uint32_t list_size, uint64_t seed);
@@ -28,5 +28,15 @@ bool		vx_build_step(VxBuild *build);
  * from its nearest reachable node. Returns how many nodes stay unreachable (0 but for pathological degree limits).
  */
 uint32_t	vx_build_finish(VxBuild *build);
+
+/*
+ * The same by several participants: one begins; then each of the others joins with a view of the store, all link points that no
+ * other links, and when all have done so, all prune; then the others leave and the first attaches.
+ */
+void		vx_build_join(VxBuild *build, VxMemStore *view, uint32_t list_size);
+void		vx_build_link(VxBuild *build, VxNodeId first, VxNodeId end);	/* ids first to end - 1 */
+void		vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end);
+void		vx_build_leave(VxBuild *build);
+uint32_t	vx_build_attach(VxBuild *build);	/* returns as vx_build_finish does */
 
 #endif							/* VX_BUILD_H */

@@ -3,21 +3,78 @@
  */
 #include "graph/vx_memstore.h"
 
-#include <math.h>
 #include <string.h>
+
+#ifndef _WIN32
+#include <sched.h>
+#endif
+
+/*
+ * The edges of a node are guarded by its version, as in Boehm 2012, "Can seqlocks get along with programming language memory
+ * models?": data are stored with release and loaded with acquire, so who has seen any of a change sees the odd version as
+ * well. On x86 these are plain moves.
+ */
+#define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define STORE(p, value) __atomic_store_n((p), (value), __ATOMIC_RELEASE)
+
+/* Versions seen to be odd before the processor is offered to the writer, who may have lost it. */
+#define SPINS 100
+
+/* The version of a node that nobody is writing at the moment. */
+static uint32_t
+stable_version(VxMemStore *store, VxNodeId id)
+{
+	for (uint32_t spins = 1;; spins++)
+	{
+		uint32_t	version = LOAD(&store->versions[id]);
+
+		if (version % 2 == 0)
+			return version;
+#ifndef _WIN32
+		if (spins % SPINS == 0)
+			sched_yield();
+#endif
+	}
+}
+
+static inline bool
+unchanged_since(VxMemStore *store, VxNodeId id, uint32_t version)
+{
+	return __atomic_load_n(&store->versions[id], __ATOMIC_RELAXED) == version;
+}
+
+/* Makes the caller the only writer of a node that is still at an even version. end_write must follow at once. */
+static inline bool
+begin_write(VxMemStore *store, VxNodeId id, uint32_t version)
+{
+	return __atomic_compare_exchange_n(&store->versions[id], &version, version + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void
+end_write(VxMemStore *store, VxNodeId id, uint32_t version)
+{
+	STORE(&store->versions[id], version + 2);
+}
 
 static VxStatus
 mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 {
 	VxMemStore *store = (VxMemStore *) base;
+	uint32_t	version;
 
 	if (id >= store->count)
 		return VX_GONE;
-	/* node lock: shared */
-	out->version = store->versions[id];
+	do
+	{
+		const VxNodeId *edges = store->edges + (size_t) id * base->edge_capacity;
+
+		version = stable_version(store, id);
+		out->count = LOAD(&store->degrees[id]);
+		for (uint32_t i = 0; i < out->count; i++)
+			out->ids[i] = LOAD(&edges[i]);
+	} while (!unchanged_since(store, id, version));
+	out->version = version / 2;
 	out->live = !store->deleted[id];
-	out->count = store->degrees[id];
-	memcpy(out->ids, store->edges + (size_t) id * base->edge_capacity, out->count * sizeof(VxNodeId));
 	if (query != NULL)
 		out->exact = vx_space_operator(&store->space, query->point, vx_memstore_point(store, id));
 	return VX_OK;
@@ -89,31 +146,44 @@ mem_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 	VxMemStore *store = (VxMemStore *) base;
 	VxNodeId   *edges = store->edges + (size_t) id * base->edge_capacity;
 
-	/* node lock: exclusive */
 	if (store->deleted[id])
 		return VX_GONE;
-	for (uint32_t i = 0; i < store->degrees[id]; i++)
-		if (edges[i] == target)
-			return VX_EXISTS;
-	if (store->degrees[id] == base->edge_capacity)
-		return VX_FULL;
-	edges[store->degrees[id]++] = target;
-	store->versions[id]++;
-	return VX_OK;
+	for (;;)
+	{
+		uint32_t	version = stable_version(store, id);
+		uint32_t	count = LOAD(&store->degrees[id]);
+		bool		exists = false;
+
+		for (uint32_t i = 0; i < count && !exists; i++)
+			exists = LOAD(&edges[i]) == target;
+		if (exists || count == base->edge_capacity)
+		{
+			if (unchanged_since(store, id, version))
+				return exists ? VX_EXISTS : VX_FULL;
+		}
+		else if (begin_write(store, id, version))
+		{
+			STORE(&edges[count], target);
+			STORE(&store->degrees[id], (uint16_t) (count + 1));
+			end_write(store, id, version);
+			return VX_OK;
+		}
+	}
 }
 
 static VxStatus
 mem_replace_edges(VxStore *base, VxNodeId id, uint32_t seen_version, const VxNodeId *ids, uint32_t n)
 {
 	VxMemStore *store = (VxMemStore *) base;
+	VxNodeId   *edges = store->edges + (size_t) id * base->edge_capacity;
 
 	VX_ASSERT(n <= base->edge_capacity);
-	/* node lock: exclusive */
-	if (store->versions[id] != seen_version)
+	if (!begin_write(store, id, seen_version * 2))
 		return VX_CONFLICT;
-	memcpy(store->edges + (size_t) id * base->edge_capacity, ids, n * sizeof(VxNodeId));
-	store->degrees[id] = (uint16_t) n;
-	store->versions[id]++;
+	for (uint32_t i = 0; i < n; i++)
+		STORE(&edges[i], ids[i]);
+	STORE(&store->degrees[id], (uint16_t) n);
+	end_write(store, id, seen_version * 2);
 	return VX_OK;
 }
 
@@ -163,46 +233,33 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	store->base.overflow_degree = max_degree;
 	store->base.alpha = vx_space_alpha(space, alpha);
 	store->space = *space;
-	store->mem = mem;
+	store->mem = store->arrays = mem;
 }
 
 void
 vx_memstore_free(VxMemStore *store)
 {
 	for (uint32_t i = 0; i < store->chunk_count; i++)
-		vx_free(store->mem, store->chunks[i]);
+		vx_free(store->arrays, store->chunks[i]);
 	vx_free(store->mem, store->chunks);
-	vx_free(store->mem, store->edges);
-	vx_free(store->mem, store->degrees);
-	vx_free(store->mem, store->versions);
-	vx_free(store->mem, store->deleted);
-	vx_free(store->mem, store->codes);
-	vx_code_query_free(&store->code_query, store->mem);
-	memset(store, 0, sizeof(*store));
+	vx_free(store->arrays, store->edges);
+	vx_free(store->arrays, store->degrees);
+	vx_free(store->arrays, store->versions);
+	vx_free(store->arrays, store->deleted);
+	vx_free(store->arrays, store->codes);
+	vx_memstore_free_view(store);
 }
 
 size_t
-vx_memstore_bytes(uint32_t n, uint32_t dim, uint32_t max_degree)
+vx_memstore_chunk_bytes(uint32_t dim)
 {
-	return (size_t) n * (VX_POINT_BYTES(dim) + slack_capacity(max_degree) * sizeof(VxNodeId)
-						 + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(uint8_t));
+	return VX_MEM_CHUNK_POINTS * VX_POINT_BYTES(dim);
 }
 
-static void
-grow(VxMemStore *store)
+size_t
+vx_memstore_link_bytes(uint32_t max_degree)
 {
-	uint32_t	capacity = store->capacity + VX_MAX(VX_MEM_CHUNK_POINTS, store->capacity / 2);
-	uint32_t	old = store->capacity;
-
-	store->edges = vx_resize(store->mem, store->edges,
-							 (size_t) capacity * store->base.edge_capacity * sizeof(VxNodeId));
-	store->degrees = vx_resize(store->mem, store->degrees, capacity * sizeof(uint16_t));
-	store->versions = vx_resize(store->mem, store->versions, capacity * sizeof(uint32_t));
-	store->deleted = vx_resize(store->mem, store->deleted, capacity);
-	memset(store->degrees + old, 0, (capacity - old) * sizeof(uint16_t));
-	memset(store->versions + old, 0, (capacity - old) * sizeof(uint32_t));
-	memset(store->deleted + old, 0, capacity - old);
-	store->capacity = capacity;
+	return slack_capacity(max_degree) * sizeof(VxNodeId) + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(uint8_t);
 }
 
 VxNodeId
@@ -210,13 +267,11 @@ vx_memstore_add(VxMemStore *store, const float *x)
 {
 	VxNodeId	id = store->count;
 
-	if (id == store->capacity)
-		grow(store);
+	VX_ASSERT(store->edges == NULL);
 	if (id / VX_MEM_CHUNK_POINTS == store->chunk_count)
 	{
 		store->chunks = vx_resize(store->mem, store->chunks, (store->chunk_count + 1) * sizeof(char *));
-		store->chunks[store->chunk_count] = vx_alloc(store->mem,
-													 VX_MEM_CHUNK_POINTS * VX_POINT_BYTES(store->space.dim));
+		store->chunks[store->chunk_count] = vx_alloc(store->arrays, vx_memstore_chunk_bytes(store->space.dim));
 		store->chunk_count++;
 	}
 	vx_point_set((VxPoint *) vx_memstore_point(store, id), x, store->space.dim);
@@ -225,18 +280,61 @@ vx_memstore_add(VxMemStore *store, const float *x)
 }
 
 void
-vx_memstore_encode(VxMemStore *store, VxCodec *codec, bool score_codes)
+vx_memstore_seal(VxMemStore *store)
+{
+	size_t		n = VX_MAX(store->count, 1);
+
+	if (store->edges != NULL)
+		return;
+	store->degrees = vx_alloc(store->arrays, n * sizeof(uint16_t));
+	store->versions = vx_alloc(store->arrays, n * sizeof(uint32_t));
+	store->deleted = vx_alloc(store->arrays, n);
+	store->edges = vx_alloc(store->arrays, n * store->base.edge_capacity * sizeof(VxNodeId));
+	memset(store->degrees, 0, n * sizeof(uint16_t));
+	memset(store->versions, 0, n * sizeof(uint32_t));
+	memset(store->deleted, 0, n);
+}
+
+void
+vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 {
 	size_t		bytes = (size_t) store->count * codec->code_bytes;
 
 	store->codec = codec;
 	store->score_codes = score_codes;
-	store->codes = vx_alloc(store->mem, bytes + VX_CODE_OVERREAD);
-	memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
+	if (store->codes == NULL)
+	{
+		store->codes = vx_alloc(store->arrays, bytes + VX_CODE_OVERREAD);
+		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
+	}
 	vx_code_query_init(codec, store->mem, &store->code_query);
-	for (VxNodeId id = 0; id < store->count; id++)
+}
+
+void
+vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end)
+{
+	for (VxNodeId id = first; id < end; id++)
 	{
 		mem_poll(&store->base);
-		vx_codec_encode(codec, vx_memstore_point(store, id), (uint8_t *) vx_memstore_code(store, id));
+		vx_codec_encode(store->codec, vx_memstore_point(store, id), (uint8_t *) vx_memstore_code(store, id));
 	}
+}
+
+void
+vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, VxCodec *codec)
+{
+	*view = *store;
+	view->mem = mem;
+	memset(&view->base.stats, 0, sizeof(view->base.stats));
+	memset(&view->code_query, 0, sizeof(view->code_query));
+	view->codec = NULL;
+	if (codec != NULL)
+		vx_memstore_set_codec(view, codec, store->score_codes);
+}
+
+void
+vx_memstore_free_view(VxMemStore *view)
+{
+	vx_code_query_free(&view->code_query, view->mem);
+	memset(view, 0, sizeof(*view));
 }

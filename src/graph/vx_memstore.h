@@ -1,9 +1,12 @@
 /*
  * vx_memstore.h: the store in memory, for building an index and for unit tests.
  *
- * Ids are array positions, so the arrays may sit anywhere, shared memory included. Nodes are added as points first
- * (vx_memstore_add) and become visible to searches when linked. Serial for now: a parallel build needs the two places
- * marked "node lock" to lock the node, nothing else.
+ * Nodes are added as points first (vx_memstore_add) and become visible to searches when linked.
+ *
+ * Ids are array positions, so the arrays may sit anywhere. Several threads or processes may link at once, each with a
+ * VxMemStore of its own over the same arrays. Nobody waits for a lock: the version of a node is odd while its edges are
+ * written, which takes a few stores in a row, and who reads them meanwhile reads again. Points, codes, entries and deleted
+ * do not change while others look.
  */
 #ifndef VX_MEMSTORE_H
 #define VX_MEMSTORE_H
@@ -17,14 +20,14 @@ typedef struct VxMemStore
 	VxStore		base;
 	VxSpace		space;
 	const VxMem *mem;
+	const VxMem *arrays;		/* of what participants share: chunks of points, the arrays [count] below */
 	uint32_t	count;			/* points added */
-	uint32_t	capacity;
 	uint32_t	chunk_count;
 	char	  **chunks;			/* points, VX_MEM_CHUNK_POINTS a piece, so growing never copies them */
-	VxNodeId   *edges;			/* [capacity][edge_capacity] */
-	uint16_t   *degrees;		/* [capacity] */
-	uint32_t   *versions;		/* [capacity] */
-	uint8_t    *deleted;		/* [capacity] */
+	VxNodeId   *edges;			/* [count][edge_capacity]; NULL until vx_memstore_seal */
+	uint16_t   *degrees;		/* [count] */
+	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
+	uint8_t    *deleted;		/* [count] */
 	VxCodec    *codec;			/* NULL: no codes */
 	bool		score_codes;	/* searches score codes, else points */
 	uint8_t    *codes;			/* [count] code_bytes each, and VX_CODE_OVERREAD behind */
@@ -39,22 +42,39 @@ typedef struct VxMemStore
 
 /*
  * max_degree R (<= VX_MAX_DEGREE); the working lists get 30 % slack, because pruning at every overflow costs twice the
- * time. alpha is on the scale of squared distances.
+ * time. alpha is on the scale of squared distances. What is shared comes from mem, too, unless arrays is set before
+ * anything is added; the arrays are allocated once and never resized.
  */
 void		vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint32_t max_degree, float alpha);
+
+/* Frees what the store allocated: not for a participant's view. */
 void		vx_memstore_free(VxMemStore *store);
 
-/* Bytes that n points will need, to compare with a budget. */
-size_t		vx_memstore_bytes(uint32_t n, uint32_t dim, uint32_t max_degree);
+/* Bytes of a chunk of points, and of what linking needs for each point besides. */
+size_t		vx_memstore_chunk_bytes(uint32_t dim);
+size_t		vx_memstore_link_bytes(uint32_t max_degree);
 
 /* Adds an unlinked node with a copy of x [dim]; returns its id. */
 VxNodeId	vx_memstore_add(VxMemStore *store, const float *x);
 
+/* Allocates what linking needs for the points added so far, unless that was done; no point may be added afterwards. */
+void		vx_memstore_seal(VxMemStore *store);
+
 /*
- * Encodes all points. With score_codes searches score codes from now on; pruning stays exact. No point may be added
- * afterwards. The codec must stay valid.
+ * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on;
+ * pruning stays exact. The codec must stay valid.
  */
-void		vx_memstore_encode(VxMemStore *store, VxCodec *codec, bool score_codes);
+void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes);
+
+/* Encodes points first to end - 1. */
+void		vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end);
+
+/*
+ * Another participant's view of a sealed store, in the same address space: shares the arrays, has a codec (NULL if the store
+ * has none), query, counters and scratch memory of its own. vx_memstore_free_view gives back the latter only.
+ */
+void		vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, VxCodec *codec);
+void		vx_memstore_free_view(VxMemStore *view);
 
 static inline const uint8_t *
 vx_memstore_code(const VxMemStore *store, VxNodeId id)

@@ -51,6 +51,20 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/*
+ * How many parallel workers a build may ask for. From 17 on the server has settled that before it calls; before, it did so for
+ * B-tree only, by the function that any access method may call.
+ */
+#if PG_VERSION_NUM >= 170000
+#define vecidx_build_workers(heap, index, index_info) ((index_info)->ii_ParallelWorkers)
+#define vecidx_set_amcanbuildparallel(routine) ((routine)->amcanbuildparallel = true)
+#else
+#include "optimizer/optimizer.h"
+#define vecidx_build_workers(heap, index, index_info) \
+	plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index))
+#define vecidx_set_amcanbuildparallel(routine) ((void) 0)
+#endif
+
 /* Whether the current user owns a relation (or is a superuser). */
 #if PG_VERSION_NUM >= 160000
 #define vecidx_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())

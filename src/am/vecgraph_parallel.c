@@ -1,0 +1,538 @@
+/*
+ * vecgraph_parallel.c: linking the points of a build with parallel maintenance workers; see vecgraph_parallel.h.
+ *
+ * The leader alone reads the heap and writes the pages. In between, everything that costs is done by all participants, the
+ * leader among them, in phases; each takes batches of ids from a counter until there are none:
+ *
+ *   encode    codes of the points
+ *   entries   the leader chooses and links the entry nodes, the others wait
+ *   link      each node is searched for, gets its edges and its back-links
+ *   prune     lists are cut down to max degree
+ *
+ * What they share are the arrays of the memory store, in dynamic shared memory; vx_memstore.h says why nothing is locked. A
+ * worker touches no relation. One that starts late joins the phase that is under way; one that fails ends the build by its
+ * error, which the leader meets where it waits or polls.
+ */
+#include "am/vecgraph.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "storage/barrier.h"
+#include "storage/dsm.h"
+#include "storage/shmem.h"
+#include "storage/shm_toc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "am/vecgraph_parallel.h"
+
+/* Keys of the table of contents. */
+#define KEY_SHARED UINT64CONST(1)
+#define KEY_CHUNKS UINT64CONST(2)
+#define KEY_QUERY UINT64CONST(3)
+
+/* Points come in about this many segments, so no more than this part of the memory is allocated in vain. */
+#define POINT_SEGMENTS 32
+#define MAX_SEGMENTS (2 * POINT_SEGMENTS)
+
+/* Fewer points than this are linked before a worker has started. */
+#define LEAST_POINTS 1000
+
+/* How many ids are taken at once: few where each is much work, so that all end together. */
+#define LINK_BATCH 16
+#define LIGHT_BATCH 256
+
+typedef enum Phase
+{
+	PHASE_ENCODE,				/* barrier phases: they count from 0 */
+	PHASE_ENTRIES,
+	PHASE_LINK,
+	PHASE_PRUNE,
+	PHASE_DONE
+} Phase;
+
+/* Where an array lies, for everybody. */
+typedef struct Place
+{
+	int			segment;		/* -1: there is no such array */
+	Size		offset;
+} Place;
+
+typedef struct Shared
+{
+	Barrier		barrier;
+	pg_atomic_uint64 next[PHASE_DONE];	/* first id that nobody has taken, by phase */
+
+	VxSpace		space;
+	uint32		max_degree;
+	float		alpha;
+	uint32		list_size;
+	uint32		count;
+	uint32		chunk_count;
+
+	bool		coded;
+	VxCodeKind	code_kind;
+	uint32		code_bytes;
+	bool		score_codes;
+
+	Place		edges;
+	Place		degrees;
+	Place		versions;
+	Place		deleted;
+	Place		codes;
+	Place		model;
+
+	/* set in PHASE_ENTRIES */
+	VxNodeId	entry_ids[VX_MAX_ENTRIES];
+	uint32		entry_count;
+
+	int			segment_count;
+	dsm_handle	segments[MAX_SEGMENTS];
+} Shared;
+
+struct VecGraphParallel
+{
+	VxMem		mem;
+	MemoryContext context;		/* of what shared memory has no room for */
+	ResourceOwner owner;		/* of the segments: one that could not be made leaves something behind in it */
+	int			workers;
+	Size		segment_bytes;
+	int			segment_count;
+	dsm_segment *segments[MAX_SEGMENTS];
+	char	   *free;			/* in the segment being filled */
+	Size		free_bytes;
+	Size		total;			/* bytes of all segments and of local memory */
+	bool		is_local;		/* not everything is in shared memory: no workers */
+};
+
+/* ---- shared memory ---- */
+
+/* A new segment, or NULL if the system has no room for it. */
+static dsm_segment *
+create_segment(VecGraphParallel *parallel, Size bytes)
+{
+	MemoryContext old_context = CurrentMemoryContext;
+	ResourceOwner old_owner = CurrentResourceOwner;
+	dsm_segment *volatile segment = NULL;
+
+	CurrentResourceOwner = parallel->owner;
+	PG_TRY();
+	{
+		segment = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		CurrentResourceOwner = old_owner;
+		/* /dev/shm is small in many containers; all that failed is one system call, so there is nothing to roll back */
+		if (code != ERRCODE_DISK_FULL && code != ERRCODE_OUT_OF_MEMORY)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(old_context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = old_owner;
+	return segment;
+}
+
+/* Adds a segment; returns its address, or NULL if that was not possible. */
+static char *
+add_segment(VecGraphParallel *parallel, Size bytes)
+{
+	dsm_segment *segment = NULL;
+
+	if (!parallel->is_local && parallel->segment_count < MAX_SEGMENTS)
+		segment = create_segment(parallel, bytes);
+	if (segment == NULL)
+	{
+		if (!parallel->is_local)
+			ereport(DEBUG1,
+					(errmsg_internal("vecgraph build has no shared memory for %zu more bytes, continuing without workers",
+									 bytes)));
+		parallel->is_local = true;
+		return NULL;
+	}
+	parallel->segments[parallel->segment_count++] = segment;
+	parallel->total += bytes;
+	return dsm_segment_address(segment);
+}
+
+/* The place of an address; segment -1 if it is not in shared memory. */
+static Place
+place_of(VecGraphParallel *parallel, const void *p)
+{
+	for (int i = 0; i < parallel->segment_count; i++)
+	{
+		const char *start = dsm_segment_address(parallel->segments[i]);
+
+		if ((const char *) p >= start && (const char *) p < start + dsm_segment_map_length(parallel->segments[i]))
+			return (Place)
+		{
+			i, (const char *) p - start
+		};
+	}
+	return (Place)
+	{
+		-1, 0
+	};
+}
+
+static void *
+allocate(VecGraphParallel *parallel, Size size)
+{
+	char	   *p;
+
+	size = CACHELINEALIGN(size);
+	if (size > parallel->segment_bytes)
+		p = add_segment(parallel, size);
+	else
+	{
+		if (size > parallel->free_bytes)
+		{
+			parallel->free = add_segment(parallel, parallel->segment_bytes);
+			parallel->free_bytes = parallel->free != NULL ? parallel->segment_bytes : 0;
+		}
+		p = parallel->free;
+		if (p != NULL)
+		{
+			parallel->free += size;
+			parallel->free_bytes -= size;
+		}
+	}
+	if (p != NULL)
+		return p;
+	parallel->total += size;
+	return MemoryContextAllocHuge(parallel->context, size);
+}
+
+static void *
+parallel_resize(void *context, void *p, size_t size)
+{
+	VecGraphParallel *parallel = context;
+
+	if (p == NULL)
+		return allocate(parallel, size);
+	/* segments go all at once, in the end */
+	Assert(size == 0);
+	if (place_of(parallel, p).segment < 0)
+		pfree(p);
+	return NULL;
+}
+
+VecGraphParallel *
+vecgraph_parallel_begin(int workers, Size chunk_bytes, Size limit, MemoryContext context)
+{
+	VecGraphParallel *parallel = MemoryContextAllocZero(context, sizeof(VecGraphParallel));
+
+	chunk_bytes = CACHELINEALIGN(chunk_bytes);
+	parallel->mem = (VxMem)
+	{
+		.resize = parallel_resize,.context = parallel
+	};
+	parallel->context = context;
+	parallel->owner = ResourceOwnerCreate(CurrentResourceOwner, "vecgraph build");
+	parallel->workers = workers;
+	parallel->segment_bytes = chunk_bytes * Max(1, limit / POINT_SEGMENTS / chunk_bytes);
+	return parallel;
+}
+
+const VxMem *
+vecgraph_parallel_mem(VecGraphParallel *parallel)
+{
+	return &parallel->mem;
+}
+
+Size
+vecgraph_parallel_bytes(VecGraphParallel *parallel, Size more)
+{
+	if (more == 0 || more <= parallel->free_bytes)
+		return parallel->total;
+	return parallel->total + (parallel->is_local ? more : Max(more, parallel->segment_bytes));
+}
+
+void
+vecgraph_parallel_end(VecGraphParallel *parallel)
+{
+	ResourceOwnerRelease(parallel->owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(parallel->owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(parallel->owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(parallel->owner);
+	pfree(parallel);
+}
+
+/* ---- what every participant does ---- */
+
+static void
+poll_interrupts(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Takes the next batch of ids, first to end - 1; false if there are none left. */
+static bool
+take_batch(Shared *shared, Phase phase, uint32 size, VxNodeId *first, VxNodeId *end)
+{
+	uint64		next = pg_atomic_fetch_add_u64(&shared->next[phase], size);
+
+	if (next >= shared->count)
+		return false;
+	*first = (VxNodeId) next;
+	*end = (VxNodeId) Min(next + size, shared->count);
+	return true;
+}
+
+static void
+wait_for_others(Shared *shared)
+{
+	BarrierArriveAndWait(&shared->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+}
+
+/* The phases from the one that the participant came in. The leader begins and ends the build. */
+static void
+participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuild *build, uint64 seed)
+{
+	VxNodeId	first;
+	VxNodeId	end;
+
+	if (phase == PHASE_ENCODE)
+	{
+		while (shared->coded && take_batch(shared, PHASE_ENCODE, LIGHT_BATCH, &first, &end))
+			vx_memstore_encode(store, first, end);
+		wait_for_others(shared);
+		phase++;
+	}
+	if (phase == PHASE_ENTRIES)
+	{
+		if (is_leader)
+		{
+			vx_build_begin(build, store, shared->list_size, seed);
+			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
+			shared->entry_count = store->entry_count;
+		}
+		wait_for_others(shared);
+		phase++;
+	}
+	if (!is_leader)
+	{
+		memcpy(store->entry_ids, shared->entry_ids, sizeof(shared->entry_ids));
+		store->entry_count = shared->entry_count;
+		vx_build_join(build, store, shared->list_size);
+	}
+	if (phase == PHASE_LINK)
+	{
+		while (take_batch(shared, PHASE_LINK, LINK_BATCH, &first, &end))
+		{
+			vx_build_link(build, first, end);
+			/* the counter is that of all participants */
+			if (is_leader)
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+											 Min(pg_atomic_read_u64(&shared->next[PHASE_LINK]), shared->count));
+		}
+		wait_for_others(shared);
+		phase++;
+	}
+	if (phase == PHASE_PRUNE)
+	{
+		while (take_batch(shared, PHASE_PRUNE, LIGHT_BATCH, &first, &end))
+			vx_build_prune(build, first, end);
+		if (is_leader)
+			wait_for_others(shared);
+	}
+	if (!is_leader)
+		vx_build_leave(build);
+}
+
+/* ---- the leader ---- */
+
+/* Describes the store to the workers. Returns false if a part of it is not in shared memory. */
+static bool
+describe_store(VecGraphParallel *parallel, const VxMemStore *store, const void *model, Shared *shared)
+{
+	memset(shared, 0, sizeof(*shared));
+	shared->space = store->space;
+	shared->max_degree = store->base.max_degree;
+	shared->count = store->count;
+	shared->chunk_count = store->chunk_count;
+	shared->coded = store->codec != NULL;
+	shared->score_codes = store->score_codes;
+	if (shared->coded)
+	{
+		shared->code_kind = store->codec->kind;
+		shared->code_bytes = store->codec->code_bytes;
+	}
+	shared->edges = place_of(parallel, store->edges);
+	shared->degrees = place_of(parallel, store->degrees);
+	shared->versions = place_of(parallel, store->versions);
+	shared->deleted = place_of(parallel, store->deleted);
+	shared->codes = place_of(parallel, store->codes);
+	shared->model = place_of(parallel, model);
+	shared->segment_count = parallel->segment_count;
+	for (int i = 0; i < parallel->segment_count; i++)
+		shared->segments[i] = dsm_segment_handle(parallel->segments[i]);
+	return !parallel->is_local;
+}
+
+/* Puts what the workers need into the context's shared memory. */
+static Shared *
+share(ParallelContext *context, VecGraphParallel *parallel, const VxMemStore *store, const Shared *description)
+{
+	Size		chunks_bytes = mul_size(store->chunk_count, sizeof(Place));
+	Size		query_bytes = debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
+	Shared	   *shared;
+	Place	   *chunks;
+
+	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
+	shm_toc_estimate_chunk(&context->estimator, chunks_bytes);
+	shm_toc_estimate_chunk(&context->estimator, query_bytes);
+	shm_toc_estimate_keys(&context->estimator, 3);
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
+		return NULL;			/* too many segments in the system */
+
+	shared = shm_toc_allocate(context->toc, sizeof(Shared));
+	memcpy(shared, description, sizeof(Shared));
+	BarrierInit(&shared->barrier, 0);
+	for (int phase = 0; phase < PHASE_DONE; phase++)
+		pg_atomic_init_u64(&shared->next[phase], 0);
+	shm_toc_insert(context->toc, KEY_SHARED, shared);
+
+	chunks = shm_toc_allocate(context->toc, chunks_bytes);
+	for (uint32 i = 0; i < store->chunk_count; i++)
+		chunks[i] = place_of(parallel, store->chunks[i]);
+	shm_toc_insert(context->toc, KEY_CHUNKS, chunks);
+
+	if (query_bytes > 0)
+	{
+		char	   *query = shm_toc_allocate(context->toc, query_bytes);
+
+		memcpy(query, debug_query_string, query_bytes);
+		shm_toc_insert(context->toc, KEY_QUERY, query);
+	}
+	return shared;
+}
+
+bool
+vecgraph_parallel_link(VecGraphParallel *parallel, VxMemStore *store, float alpha, uint32 list_size, uint64 seed,
+					   const void *model, Size model_bytes)
+{
+	Shared		description;
+	Shared	   *shared;
+	ParallelContext *context;
+	VxBuild		build;
+	void	   *shared_model = NULL;
+
+	if (store->count < LEAST_POINTS || IsInParallelMode() || !ActiveSnapshotSet())
+		return false;
+	vx_memstore_seal(store);
+	if (model != NULL)
+		shared_model = memcpy(allocate(parallel, model_bytes), model, model_bytes);
+	if (!describe_store(parallel, store, shared_model, &description))
+		return false;
+	description.alpha = alpha;
+	description.list_size = list_size;
+
+	EnterParallelMode();
+	context = CreateParallelContext("vecidx", "vecgraph_parallel_build_main", parallel->workers);
+	shared = share(context, parallel, store, &description);
+	if (shared != NULL)
+	{
+		BarrierAttach(&shared->barrier);
+		LaunchParallelWorkers(context);
+		ereport(DEBUG1,
+				(errmsg_internal("vecgraph build launched %d of %d workers", context->nworkers_launched,
+								 parallel->workers)));
+		participate(shared, store, PHASE_ENCODE, true, &build, seed);
+		WaitForParallelWorkersToFinish(context);
+	}
+	DestroyParallelContext(context);
+	ExitParallelMode();
+	if (shared != NULL)
+		vx_build_attach(&build);
+	return shared != NULL;
+}
+
+/* ---- a worker ---- */
+
+static void *
+address_of(dsm_segment **segments, Place place)
+{
+	return place.segment < 0 ? NULL : (char *) dsm_segment_address(segments[place.segment]) + place.offset;
+}
+
+static void
+attach_segments(Shared *shared, dsm_segment **segments)
+{
+	for (int i = 0; i < shared->segment_count; i++)
+	{
+		segments[i] = dsm_attach(shared->segments[i]);
+		if (segments[i] == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("could not map dynamic shared memory segment")));
+	}
+}
+
+/* The worker's view of the store; codec is the worker's, too. */
+static void
+view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemStore *store, VxMem *mem, VxCodec *codec)
+{
+	vx_memstore_init(store, mem, &shared->space, shared->max_degree, shared->alpha);
+	store->poll = poll_interrupts;
+	store->count = shared->count;
+	store->chunk_count = shared->chunk_count;
+	store->chunks = vx_alloc(mem, shared->chunk_count * sizeof(char *));
+	for (uint32 i = 0; i < shared->chunk_count; i++)
+		store->chunks[i] = address_of(segments, chunks[i]);
+	store->edges = address_of(segments, shared->edges);
+	store->degrees = address_of(segments, shared->degrees);
+	store->versions = address_of(segments, shared->versions);
+	store->deleted = address_of(segments, shared->deleted);
+	store->codes = address_of(segments, shared->codes);
+	if (!shared->coded)
+		return;
+
+	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim, shared->code_bytes);
+	codec->max_norm2 = shared->space.max_norm2;
+	if (shared->code_kind == VX_CODES_PQ)
+		vx_codec_set_codebook(codec, address_of(segments, shared->model));
+	else
+		vx_codec_set_means(codec, mem, address_of(segments, shared->model), NULL);
+	vx_memstore_set_codec(store, codec, shared->score_codes);
+}
+
+/* Where parallel workers of a build start; found by its name. */
+PGDLLEXPORT void vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc);
+
+void
+vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc)
+{
+	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	Place	   *chunks = shm_toc_lookup(toc, KEY_CHUNKS, false);
+	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
+	dsm_segment *segments[MAX_SEGMENTS];
+	VxMemStore	store;
+	VxCodec		codec;
+	VxBuild		build;
+	int			phase;
+
+	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+
+	attach_segments(shared, segments);
+	view_store(shared, segments, chunks, &store, &mem, &codec);
+	phase = BarrierAttach(&shared->barrier);
+	if (phase < PHASE_DONE)
+		participate(shared, &store, phase, false, &build, 0);
+	BarrierArriveAndDetach(&shared->barrier);
+	for (int i = 0; i < shared->segment_count; i++)
+		dsm_detach(segments[i]);
+}

@@ -1,0 +1,253 @@
+# CREATE INDEX with parallel workers: as good and as sound as without, whatever happens to it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(new_node load_set recall complete);
+
+my $node = new_node('parallel', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
+	  . "min_parallel_table_scan_size = 0\nrestart_after_crash = on\n");
+
+# Runs a build that may have so many workers; returns how many it launched (undef: it asked for none), and its messages.
+sub build
+{
+	my ($workers, $sql, $settings) = @_;
+	$settings //= '';
+	my ($result, $out, $err) = $node->psql('postgres', qq{
+		SET max_parallel_maintenance_workers = $workers; $settings
+		SET client_min_messages = debug1;
+		$sql});
+	is($result, 0, $sql) or diag($err);
+	unlike($err, qr/WARNING/, 'without warnings');
+	return ($err =~ /vecgraph build launched (\d) of \d workers/ ? $1 : undef, $err);
+}
+
+# ---- as good as without workers ----
+
+load_set($node, 'l2', 'sift-10k', 'sift-10k');
+$node->safe_psql('postgres', 'ALTER TABLE l2 SET (parallel_workers = 8)');
+my %least = ('codes = none' => 0.98, 'codes = pq' => 0.98, 'codes = pq, pq_subvectors = 32' => 0.95, 'storage = heap' => 0.98);
+for my $options (sort keys %least)
+{
+	my %recall;
+	for my $workers (0, 1, 2)
+	{
+		$node->safe_psql('postgres', 'DROP INDEX IF EXISTS l2_index');
+		my ($launched) = build($workers, "CREATE INDEX l2_index ON l2 USING vecgraph (v vector_l2_ops) WITH ($options)");
+		is($launched, $workers || undef, "$options: $workers workers launched");
+		complete($node, 'l2', 'l2_index', "$options, $workers workers");
+		$recall{$workers} = recall($node, 'l2', '<->');
+		is($node->safe_psql('postgres', "SELECT unreachable FROM vecgraph_info('l2_index')"),
+			0, "$options, $workers workers: every node can be reached");
+	}
+	note "$options: recall with 0, 1, 2 workers @recall{0, 1, 2}";
+	cmp_ok($recall{0}, '>=', $least{$options}, "$options: recall without workers");
+	cmp_ok($recall{$_}, '>=', $recall{0} - 0.01, "$options: recall with $_ workers") for 1, 2;
+}
+$node->safe_psql('postgres', 'DROP INDEX l2_index');
+
+# ---- metrics, kinds of tables and indexes ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(12)) WITH (parallel_workers = 2);
+	SELECT setseed(0.5);
+	INSERT INTO items SELECT i, array(SELECT random() + 0.1 FROM generate_series(1, 12) WHERE i = i)::vector
+	FROM generate_series(1, 4000) i;
+	INSERT INTO items SELECT 4000 + i, v FROM items, generate_series(1, 20) i WHERE id = 7;
+	INSERT INTO items VALUES (5000, NULL)});
+
+# The share of the ten nearest by the table that the index gives.
+sub share
+{
+	my ($table, $operator) = @_;
+	return $node->safe_psql('postgres', qq{
+		SET vecgraph.search_list_size = 100;
+		CREATE TEMP TABLE q AS SELECT id, v FROM items WHERE id % 80 = 0;
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM $table t WHERE v IS NOT NULL ORDER BY v $operator q.v, id LIMIT 10) x;
+		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
+		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM $table t ORDER BY v $operator q.v LIMIT 10) x;
+		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
+}
+
+my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
+for my $metric (sort keys %operators)
+{
+	my ($operator, %share) = ($operators{$metric});
+	for my $workers (0, 2)
+	{
+		my ($launched) = build($workers, "CREATE INDEX items_v ON items USING vecgraph (v vector_${metric}_ops)");
+		is($launched, $workers || undef, "$metric: $workers workers launched");
+		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
+		$share{$workers} = share('items', $operator);
+		$node->safe_psql('postgres', 'DROP INDEX items_v');
+	}
+	note "$metric: share with 0 workers $share{0}, with 2 $share{2}";
+	cmp_ok($share{0}, '>=', 0.95, "$metric: recall without workers");
+	cmp_ok($share{2}, '>=', $share{0} - 0.02, "$metric: recall with workers");
+}
+
+my ($launched) = build(2, 'CREATE INDEX CONCURRENTLY items_v ON items USING vecgraph (v vector_l2_ops)');
+is($launched, 2, 'concurrently: launched');
+complete($node, 'items', 'items_v', 'concurrently');
+($launched) = build(2, 'REINDEX INDEX items_v');
+is($launched, 2, 'reindex: launched');
+complete($node, 'items', 'items_v', 'reindex');
+($launched) = build(2, 'REINDEX INDEX CONCURRENTLY items_v');
+is($launched, 2, 'reindex concurrently: launched');
+complete($node, 'items', 'items_v', 'reindex concurrently');
+($launched) = build(2, 'VACUUM FULL items');
+is($launched, 2, 'vacuum full: launched');
+complete($node, 'items', 'items_v', 'vacuum full');
+
+# too little memory for all rows: those that fit are linked by workers, the rest is inserted
+my ($few, $messages) = build(2, 'REINDEX INDEX items_v', q{SET maintenance_work_mem = '1MB';});
+like($messages, qr/no longer fits into maintenance_work_mem after \d{4} rows/, 'too little memory');
+is($few, 2, 'too little memory: launched');
+complete($node, 'items', 'items_v', 'too little memory');
+build(2, 'TRUNCATE items; INSERT INTO items SELECT id, v FROM moved',
+	'CREATE TEMP TABLE moved AS SELECT * FROM items;');
+complete($node, 'items', 'items_v', 'truncated and filled again');
+$node->safe_psql('postgres', 'DROP INDEX items_v');
+
+($launched) = build(2, 'CREATE INDEX items_part ON items USING vecgraph (v vector_l2_ops) WHERE id <= 3000');
+is($launched, 2, 'partial: launched');
+$node->safe_psql('postgres', "SELECT vecgraph_check('items_part', true); DROP INDEX items_part");
+($launched) = build(2, 'CREATE INDEX items_half ON items USING vecgraph ((subvector(v, 1, 6)::vector(6)) vector_l2_ops)');
+is($launched, 2, 'expression: launched');
+$node->safe_psql('postgres', "SELECT vecgraph_check('items_half', true); DROP INDEX items_half");
+
+$node->safe_psql('postgres', q{
+	CREATE UNLOGGED TABLE unlogged (id int, v vector(12)) WITH (parallel_workers = 2);
+	INSERT INTO unlogged SELECT * FROM items;
+	CREATE TABLE parent (id int, v vector(12)) PARTITION BY RANGE (id);
+	CREATE TABLE low PARTITION OF parent FOR VALUES FROM (0) TO (2000) WITH (parallel_workers = 2);
+	CREATE TABLE high PARTITION OF parent FOR VALUES FROM (2000) TO (9000) WITH (parallel_workers = 2);
+	INSERT INTO parent SELECT * FROM items});
+($launched) = build(2, 'CREATE INDEX unlogged_v ON unlogged USING vecgraph (v vector_l2_ops)');
+is($launched, 2, 'unlogged: launched');
+complete($node, 'unlogged', 'unlogged_v', 'unlogged');
+($launched) = build(2, 'CREATE INDEX parent_v ON parent USING vecgraph (v vector_l2_ops)');
+is($launched, 2, 'partitioned: launched');
+complete($node, 'low', 'low_v_idx', 'partition');
+complete($node, 'high', 'high_v_idx', 'partition');
+($launched) = build(2, "CREATE INDEX temp_v ON temp_items USING vecgraph (v vector_l2_ops); SELECT vecgraph_check('temp_v', true)",
+	'CREATE TEMP TABLE temp_items WITH (parallel_workers = 2) AS SELECT id, v::vector(12) FROM items;');
+is($launched, undef, 'temporary table: no workers');
+($launched) = build(2, 'CREATE INDEX few_v ON few USING vecgraph (v vector_l2_ops)',
+	'CREATE TABLE few WITH (parallel_workers = 2) AS SELECT id, v::vector(12) FROM items LIMIT 100;');
+is($launched, undef, 'few rows: no workers');
+
+# workers that the server does not have
+$node->safe_psql('postgres', 'ALTER SYSTEM SET max_parallel_workers = 1; SELECT pg_reload_conf()');
+$node->poll_query_until('postgres', "SELECT current_setting('max_parallel_workers') = '1'");
+($launched) = build(2, 'CREATE INDEX items_v ON items USING vecgraph (v vector_l2_ops)');
+is($launched, 1, 'one worker of two');
+complete($node, 'items', 'items_v', 'one worker of two');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET max_parallel_workers = 0; SELECT pg_reload_conf()');
+$node->poll_query_until('postgres', "SELECT current_setting('max_parallel_workers') = '0'");
+($launched) = build(2, 'REINDEX INDEX items_v');
+is($launched, 0, 'no worker of two');
+complete($node, 'items', 'items_v', 'no worker of two');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET max_parallel_workers; SELECT pg_reload_conf(); DROP INDEX items_v');
+$node->poll_query_until('postgres', "SELECT current_setting('max_parallel_workers') = '8'");
+
+# ---- broken off ----
+
+# shared memory in files, to see what is left of it
+$node->append_conf('postgresql.conf', "dynamic_shared_memory_type = mmap\n");
+$node->restart;
+$node->safe_psql('postgres', q{
+	CREATE TABLE large (id serial, v vector(64)) WITH (parallel_workers = 2);
+	INSERT INTO large (v) SELECT array(SELECT random() FROM generate_series(1, 64) WHERE i = i)::vector
+	FROM generate_series(1, 20000) i});
+
+# Everything that a failed build might leave.
+sub leftovers
+{
+	my $oid = $node->safe_psql('postgres', "SELECT oid FROM pg_database WHERE datname = 'postgres'");
+	$node->safe_psql('postgres', 'CHECKPOINT');
+	return {
+		files => scalar(grep { !m{/pg_internal|_fsm$|_vm$} } glob($node->data_dir . "/base/$oid/*")),
+		segments => scalar(() = glob($node->data_dir . '/pg_dynshmem/mmap.*')),
+		index => $node->safe_psql('postgres', "SELECT coalesce(to_regclass('large_v')::text, 'none')"),
+		workers =>
+		  $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'") };
+}
+
+# Starts a build and does something when its workers are linking; returns what the client was told.
+sub disturbed
+{
+	my ($sql) = @_;
+	my ($out, $err) = ('', '');
+	my $running = IPC::Run::start(
+		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'),
+			'-c', 'SET max_parallel_maintenance_workers = 2', '-c', 'CREATE INDEX large_v ON large USING vecgraph (v vector_l2_ops)' ],
+		'>', \$out, '2>', \$err);
+	my $linking = $node->poll_query_until('postgres', q{
+		SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%linking%' AND tuples_done BETWEEN 100 AND 15000)
+		   AND (SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker')});
+	ok($linking, 'two workers are linking, and progress is seen');
+	$sql->();
+	$running->finish;
+	return $err;
+}
+
+my $pid_of = q{(SELECT pid FROM pg_stat_progress_create_index)};
+my $before = leftovers();
+like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid_of)") }), qr/canceling statement/, 'cancelled');
+is_deeply(leftovers(), $before, 'cancelled: nothing is left');
+like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid_of)") }),
+	qr/terminating connection/, 'terminated');
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'});
+is_deeply(leftovers(), $before, 'terminated: nothing is left');
+my $one_worker = q{(SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker')};
+like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($one_worker)") }),
+	qr/terminating|lost connection/, 'a worker terminated');
+is_deeply(leftovers(), $before, 'a worker terminated: nothing is left');
+
+# a crash may leave files of the transaction behind, as for every table, but no index and no shared memory
+disturbed(sub { my $pid = $node->safe_psql('postgres', "SELECT $one_worker"); kill 'KILL', $pid; });
+$node->poll_query_until('postgres', 'SELECT true');
+my $crashed = leftovers();
+is($crashed->{index}, 'none', 'a worker killed: no index');
+is($crashed->{segments}, $before->{segments}, 'a worker killed: no shared memory');
+
+# two at once
+my @at_once = map {
+	my $err = '';
+	[ IPC::Run::start([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c',
+				"CREATE INDEX large_$_ ON large USING vecgraph (v vector_l2_ops)" ], '2>', \$err), \$err ]
+} 'a', 'b';
+for my $run (@at_once)
+{
+	ok($run->[0]->finish, 'one of two builds at once') or diag(${ $run->[1] });
+}
+complete($node, 'large', "large_$_", "build $_ of two at once") for 'a', 'b';
+$node->safe_psql('postgres', 'DROP INDEX large_a, large_b');
+
+# ---- a system with little room for shared memory: files, and so segments, of at most 20 MB ----
+
+$node->append_conf('postgresql.conf', "dynamic_shared_memory_type = posix\n");
+$node->stop;
+system_or_bail('sh', '-c', 'ulimit -f 40960; exec "$@"', 'sh', 'pg_ctl', '-w', '-s', '-D', $node->data_dir, '-l', $node->logfile,
+	'-o', '--cluster-name=parallel', 'start');
+$node->_update_pid(1);
+(undef, $messages) = build(2, 'CREATE INDEX large_v ON large USING vecgraph (v vector_l2_ops)', q{SET maintenance_work_mem = '2GB';});
+like($messages, qr/no shared memory for \d+ more bytes, continuing without workers/, 'no room for points: without workers');
+complete($node, 'large', 'large_v', 'no room for points');
+# 668 bytes of edges for each
+$node->safe_psql('postgres', 'DROP INDEX large_v;
+	CREATE TABLE low_dim (id serial, v vector(4)) WITH (parallel_workers = 2);
+	INSERT INTO low_dim (v) SELECT ARRAY[random(), random(), random(), random()]::vector FROM generate_series(1, 33000) i');
+(undef, $messages) = build(2, 'CREATE INDEX low_dim_v ON low_dim USING vecgraph (v vector_l2_ops) WITH (max_degree = 128)');
+like($messages, qr/no shared memory for \d+ more bytes, continuing without workers/, 'no room for edges: without workers');
+complete($node, 'low_dim', 'low_dim_v', 'no room for edges');
+
+$node->stop;
+done_testing();
