@@ -104,7 +104,8 @@ struct VecGraphParallel
 	MemoryContext context;		/* of what shared memory has no room for */
 	ResourceOwner owner;		/* of the segments: one that could not be made leaves something behind in it */
 	int			workers;
-	Size		segment_bytes;
+	Size		chunk_bytes;
+	Size		segment_bytes;	/* of a segment for chunks; other arrays are few, and get segments of their own size */
 	int			segment_count;
 	dsm_segment *segments[MAX_SEGMENTS];
 	char	   *free;			/* in the segment being filled */
@@ -192,22 +193,19 @@ allocate(VecGraphParallel *parallel, Size size)
 	char	   *p;
 
 	size = CACHELINEALIGN(size);
-	if (size > parallel->segment_bytes)
-		p = add_segment(parallel, size);
-	else
+	if (size > parallel->free_bytes && size == parallel->chunk_bytes)
 	{
-		if (size > parallel->free_bytes)
-		{
-			parallel->free = add_segment(parallel, parallel->segment_bytes);
-			parallel->free_bytes = parallel->free != NULL ? parallel->segment_bytes : 0;
-		}
-		p = parallel->free;
-		if (p != NULL)
-		{
-			parallel->free += size;
-			parallel->free_bytes -= size;
-		}
+		parallel->free = add_segment(parallel, parallel->segment_bytes);
+		parallel->free_bytes = parallel->free != NULL ? parallel->segment_bytes : 0;
 	}
+	if (size <= parallel->free_bytes)
+	{
+		p = parallel->free;
+		parallel->free += size;
+		parallel->free_bytes -= size;
+	}
+	else
+		p = add_segment(parallel, size);
 	if (p != NULL)
 		return p;
 	parallel->total += size;
@@ -241,6 +239,7 @@ vecgraph_parallel_begin(int workers, Size chunk_bytes, Size limit, MemoryContext
 	parallel->context = context;
 	parallel->owner = ResourceOwnerCreate(CurrentResourceOwner, "vecgraph build");
 	parallel->workers = workers;
+	parallel->chunk_bytes = chunk_bytes;
 	parallel->segment_bytes = chunk_bytes * Max(1, limit / POINT_SEGMENTS / chunk_bytes);
 	return parallel;
 }
