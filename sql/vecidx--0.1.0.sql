@@ -353,6 +353,35 @@ CREATE FUNCTION vecgraph_info(
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
 
+-- Codebooks: trained once, used by many indexes WITH (codebook = 'name').
+
+CREATE TABLE vecidx_codebook (
+	name text PRIMARY KEY,
+	dimensions int NOT NULL,
+	metric text NOT NULL,
+	subvectors int NOT NULL,
+	sample_size int NOT NULL,
+	error real NOT NULL,
+	hash text NOT NULL,
+	created timestamptz NOT NULL DEFAULT now(),
+	codebook bytea NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('vecidx_codebook', '');
+GRANT SELECT ON vecidx_codebook TO PUBLIC;
+
+COMMENT ON TABLE vecidx_codebook IS 'codebooks of trained codes; error is the share of the vectors'' variance that codes lose';
+
+CREATE FUNCTION vecidx_train_codebook(name text, source regclass, source_column name, subvectors int DEFAULT 0,
+	metric text DEFAULT 'l2', sample_size int DEFAULT 128000) RETURNS real
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecidx_train_codebook(text, regclass, name, int, text, int) IS 'trains a named codebook from a column; returns the share of variance that its codes lose';
+
+CREATE FUNCTION vecidx_drop_codebook(name text) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecidx_drop_codebook(text) IS 'removes a named codebook; indexes made with it keep theirs';
+
 CREATE FUNCTION vecgraph_train(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
 

@@ -40,6 +40,7 @@ typedef struct VecGraphOptions
 	int			storage;		/* VxStorage, 0: automatic */
 	int			codes;			/* VecGraphCodesOption */
 	int			pq_subvectors;	/* 0: as many as dimensions, untrained */
+	int			codebook;		/* offset of a name, 0: none */
 } VecGraphOptions;
 
 typedef enum VecGraphCodesOption
@@ -285,6 +286,27 @@ extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_plan.c: what an index will look like ---- */
+
+/*
+ * Fills the meta page of an empty index and its geometry. subvectors: those of trained codes, 0 for untrained ones. Errors:
+ * no dimensions, or options that do not go together or do not fit a page.
+ */
+extern void vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int dim, uint32 subvectors, VxMeta *meta,
+						  VxGeometry *geometry);
+
+/* ---- vecgraph_codebook.c: named codebooks ---- */
+
+/* Fewer vectors than this do not make a codebook. */
+#define VECGRAPH_TRAINING_ROWS 1000
+
+/* The name in option codebook, or NULL. */
+extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
+
+/* Reads a codebook into context, checked. Errors: there is none of that name, it is for other dimensions or another metric. */
+extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int dim,
+											MemoryContext context);
 
 /* ---- vecgraph_train.c: fitting the mean of codes again ---- */
 

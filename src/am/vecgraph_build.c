@@ -38,9 +38,6 @@
 /* How many pages are logged at once. */
 #define WRITE_BATCH 32
 
-/* Fewer distinct vectors than this do not make a codebook. */
-#define TRAINING_ROWS 1000
-
 /* Codes that lose more than this share of the vectors' variance are worth a warning. */
 #define POOR_CODES 0.5f
 
@@ -121,103 +118,35 @@ vecgraph_buildphasename(int64 phase)
 	}
 }
 
-/* From here on two bits a dimension estimate distances as well as four do on fewer. */
-#define TWO_BITS_FROM_DIM 768
-
-static void
-refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("column cannot have more than %u dimensions for vecgraph index", most),
-			 errdetail("The column has %u dimensions, and a node with %u edges must fit a page.", dim, degree),
-			 errhint("%s", hint)));
-}
-
-/* Chooses storage, codes and max degree, in this order, within what the options say. */
-static void
-plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, bool trained)
-{
-	uint32		wanted = options != NULL && options->max_degree != 0 ? options->max_degree : VECGRAPH_DEFAULT_MAX_DEGREE;
-	uint32		least = options != NULL && options->max_degree != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
-	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
-	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
-	uint32		subvectors = options != NULL && trained ? options->pq_subvectors : 0;
-	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
-	bool		half_fits = vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
-
-	if (subvectors > meta->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
-				 errdetail("The column has %u dimensions.", meta->dim)));
-	if (!fits && storage == VX_STORAGE_FULL)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
-	if (!fits && codes == VECGRAPH_CODES_NONE)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"codes\" to its default.");
-	if (!half_fits && storage == VX_STORAGE_HALF)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least) * 2, least, "Leave option \"storage\" to its default.");
-	if (storage == 0)
-		storage = fits ? VX_STORAGE_FULL : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
-	meta->storage = storage;
-	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
-	meta->edge_capacity = meta->max_degree;
-
-	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (storage == VX_STORAGE_FULL && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
-		meta->code_kind = VX_CODES_NONE;
-	if (subvectors > 0 && subvectors < meta->dim)
-	{
-		if (meta->metric == VX_METRIC_L1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"pq_subvectors\" is not supported for L1 distance")));
-		meta->code_kind = VX_CODES_PQ;
-	}
-	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, subvectors);
-	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
-	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
-}
-
 /*
- * Fills the meta page from the column, the operator class and the options, refusing what cannot work. trained: there will be
- * vectors to train a codebook from, if the options want one.
+ * Plans the index. trained: there will be vectors to train a codebook from, if the options want one. Returns the codebook that
+ * the options name, or NULL.
  */
-static void
-plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained)
+static VxPqCodebook *
+plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, MemoryContext context)
 {
-	const VecGraphOpclass *opclass = vecgraph_opclass(index);
+	VxMetric	metric = vecgraph_opclass(index)->metric;
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-	uint32		body = vecgraph_body_bytes();
-	const char *wrong;
+	const char *name = vecgraph_codebook_option(options);
+	uint32		subvectors = options != NULL && trained ? options->pq_subvectors : 0;
+	VxPqCodebook *codebook = NULL;
 
-	if (dim < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column does not have dimensions"),
-				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
-
-	memset(meta, 0, sizeof(*meta));
-	meta->magic = VX_META_MAGIC;
-	meta->format_version = VX_FORMAT_VERSION;
-	if (!pg_strong_random(&meta->build_id, sizeof(meta->build_id)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate a random build id")));
-	meta->dim = dim;
-	meta->metric = opclass->metric;
-	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
-	meta->alpha = options != NULL ? options->alpha : 0;
-	if (meta->alpha == 0)
-		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
-	plan_node(meta, options, body, trained);
-	meta->body_bytes = body;
-	meta->free_page = VX_NO_BLOCK;
-
-	wrong = vx_meta_check(meta, body, geometry);
-	if (wrong != NULL)
-		elog(ERROR, "invalid vecgraph layout: %s", wrong);
+	/* as many subvectors as dimensions are what untrained codes have */
+	if (dim > 0 && subvectors == (uint32) dim)
+		subvectors = 0;
+	if (name != NULL && dim > 0)
+	{
+		codebook = vecgraph_codebook_load(index, name, metric, dim, context);
+		if (options->pq_subvectors != 0 && (uint32) options->pq_subvectors != codebook->m)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("codebook \"%s\" has %u subvectors, not %d", name, codebook->m, options->pq_subvectors),
+					 errhint("Leave option \"pq_subvectors\" out.")));
+		subvectors = codebook->m;
+	}
+	vecgraph_plan(options, metric, dim, subvectors, meta, geometry);
+	return codebook;
 }
 
 /* ---- loading ---- */
@@ -379,25 +308,29 @@ fit_codec(VecGraphBuild *build)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
+	float		max_norm2;
 	double	   *sum;
 
-	if (build->meta.code_kind == VX_CODES_PQ && n < TRAINING_ROWS)
+	if (build->meta.code_kind == VX_CODES_PQ && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
 	{
 		ereport(NOTICE,
 				(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones",
 						RelationGetRelationName(build->index)),
-				 errdetail("There are %u distinct vectors, and training needs %d.", n, TRAINING_ROWS),
+				 errdetail("There are %u distinct vectors, and training needs %d.", n, VECGRAPH_TRAINING_ROWS),
 				 errhint("REINDEX it when the table has grown.")));
-		plan_node(&build->meta, (VecGraphOptions *) build->index->rd_options, build->meta.body_bytes, false);
-		if (vx_meta_check(&build->meta, build->meta.body_bytes, &build->geometry) != NULL)
-			elog(ERROR, "invalid vecgraph layout");
+		max_norm2 = build->meta.max_norm2;
+		vecgraph_plan((VecGraphOptions *) build->index->rd_options, (VxMetric) build->meta.metric, dim, 0, &build->meta,
+					  &build->geometry);
+		build->meta.max_norm2 = max_norm2;
 	}
 	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
 		return;
 	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
 				  build->meta.code_bytes);
 	build->codec.max_norm2 = build->meta.max_norm2;
-	if (build->meta.code_kind == VX_CODES_PQ)
+	if (build->codebook != NULL)
+		vx_codec_set_codebook(&build->codec, build->codebook);
+	else if (build->meta.code_kind == VX_CODES_PQ)
 		train_codebook(build);
 	else if (build->meta.metric != VX_METRIC_IP)
 	{
@@ -697,8 +630,8 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->heap = heap;
 	build->index = index;
 	build->index_info = index_info;
-	plan_index(index, &build->meta, &build->geometry, true);
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
+	build->codebook = plan_index(index, &build->meta, &build->geometry, true, build->context);
 	build->row_context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
 	build->mem = vecgraph_mem(build->context);
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
@@ -751,8 +684,9 @@ vecgraph_buildempty(Relation index)
 {
 	VxMeta		meta;
 	VxGeometry	geometry;
+	VxPqCodebook *codebook;
 
-	plan_index(index, &meta, &geometry, false);
+	codebook = plan_index(index, &meta, &geometry, false, CurrentMemoryContext);
 	for (BlockNumber block = 0; block < geometry.first_segment; block++)
 	{
 		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
@@ -761,7 +695,7 @@ vecgraph_buildempty(Relation index)
 		if (block == VECGRAPH_META_BLOCK)
 			vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
 		else
-			fill_model_page(&geometry, BufferGetPage(buffer), block, NULL);
+			fill_model_page(&geometry, BufferGetPage(buffer), block, codebook);
 		MarkBufferDirty(buffer);
 		log_newpage_buffer(buffer, true);
 		END_CRIT_SECTION();

@@ -62,6 +62,8 @@ vecgraph_init_options(void)
 	add_int_reloption(option_kind, "pq_subvectors",
 					  "How many subvectors trained codes have, a byte each; 0 makes untrained codes of a few bits per dimension.",
 					  0, 0, 8000, AccessExclusiveLock);
+	add_string_reloption(option_kind, "codebook", "The named codebook that codes are made with.", NULL, NULL,
+						 AccessExclusiveLock);
 
 	DefineCustomIntVariable("vecgraph.search_list_size",
 							"Size of the list of nearest nodes that a search keeps (L).",
@@ -97,6 +99,7 @@ vecgraph_options(Datum reloptions, bool validate)
 		{"alpha", RELOPT_TYPE_REAL, offsetof(VecGraphOptions, alpha)},
 		{"storage", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, storage)},
 		{"codes", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, codes)},
+		{"codebook", RELOPT_TYPE_STRING, offsetof(VecGraphOptions, codebook)},
 		{"pq_subvectors", RELOPT_TYPE_INT, offsetof(VecGraphOptions, pq_subvectors)},
 	};
 	VecGraphOptions *options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind,
@@ -124,10 +127,10 @@ vecgraph_options(Datum reloptions, bool validate)
 				 errmsg("option \"storage\" cannot be %s where option \"codes\" is none",
 						options->storage == VX_STORAGE_HEAP ? "heap" : "half"),
 				 errdetail("A node that does not hold its exact vector is found by its code.")));
-	if (options->pq_subvectors != 0 && options->codes == VECGRAPH_CODES_NONE)
+	if ((options->pq_subvectors != 0 || options->codebook != 0) && options->codes == VECGRAPH_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"pq_subvectors\" needs codes"),
+				 errmsg("option \"%s\" needs codes", options->codebook != 0 ? "codebook" : "pq_subvectors"),
 				 errdetail("Option \"codes\" is none.")));
 	return (bytea *) options;
 }
@@ -140,7 +143,7 @@ vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim
 {
 	if (options != NULL && options->codes != VECGRAPH_CODES_AUTO)
 		return options->codes == VECGRAPH_CODES_PQ;
-	if (options != NULL && options->pq_subvectors > 0)
+	if (options != NULL && (options->pq_subvectors > 0 || options->codebook != 0))
 		return true;
 	return metric != VX_METRIC_L1 && dim >= CODES_FROM_DIM;
 }

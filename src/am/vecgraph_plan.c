@@ -1,0 +1,96 @@
+/*
+ * vecgraph_plan.c: what an index will look like: from dimensions, metric and options to the meta page. Everything that can be
+ * refused is refused here, before a row is read.
+ */
+#include "am/vecgraph.h"
+
+/* From here on two bits a dimension estimate distances as well as four do on fewer. */
+#define TWO_BITS_FROM_DIM 768
+
+static void
+refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("column cannot have more than %u dimensions for vecgraph index", most),
+			 errdetail("The column has %u dimensions, and a node with %u edges must fit a page.", dim, degree),
+			 errhint("%s", hint)));
+}
+
+/* Chooses storage, codes and max degree, in this order, within what the options say. */
+static void
+plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subvectors)
+{
+	uint32		wanted = options != NULL && options->max_degree != 0 ? options->max_degree : VECGRAPH_DEFAULT_MAX_DEGREE;
+	uint32		least = options != NULL && options->max_degree != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
+	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
+	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
+	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
+	bool		half_fits = vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
+
+	if (subvectors > meta->dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
+				 errdetail("The column has %u dimensions.", meta->dim)));
+	if (!fits && storage == VX_STORAGE_FULL)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
+	if (!fits && codes == VECGRAPH_CODES_NONE)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"codes\" to its default.");
+	if (!half_fits && storage == VX_STORAGE_HALF)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, least) * 2, least, "Leave option \"storage\" to its default.");
+	if (storage == 0)
+		storage = fits ? VX_STORAGE_FULL : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
+	meta->storage = storage;
+	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
+	meta->edge_capacity = meta->max_degree;
+
+	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
+	if (storage == VX_STORAGE_FULL && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
+		meta->code_kind = VX_CODES_NONE;
+	if (subvectors > 0)
+	{
+		if (meta->metric == VX_METRIC_L1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("trained codes are not supported for L1 distance")));
+		meta->code_kind = VX_CODES_PQ;
+	}
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, subvectors);
+	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
+	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
+}
+
+void
+vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int dim, uint32 subvectors, VxMeta *meta, VxGeometry *geometry)
+{
+	uint32		body = vecgraph_body_bytes();
+	const char *wrong;
+
+	if (dim < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column does not have dimensions"),
+				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
+
+	memset(meta, 0, sizeof(*meta));
+	meta->magic = VX_META_MAGIC;
+	meta->format_version = VX_FORMAT_VERSION;
+	if (!pg_strong_random(&meta->build_id, sizeof(meta->build_id)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random build id")));
+	meta->dim = dim;
+	meta->metric = metric;
+	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
+	meta->alpha = options != NULL ? options->alpha : 0;
+	if (meta->alpha == 0)
+		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
+	plan_node(meta, options, body, subvectors);
+	meta->body_bytes = body;
+	meta->free_page = VX_NO_BLOCK;
+
+	wrong = vx_meta_check(meta, body, geometry);
+	if (wrong != NULL)
+		elog(ERROR, "invalid vecgraph layout: %s", wrong);
+}
