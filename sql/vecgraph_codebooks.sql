@@ -53,3 +53,18 @@ CREATE INDEX ON p1 USING vecgraph (v vector_cosine_ops) WITH (codebook = 'c');
 DELETE FROM vecidx_codebook;
 DROP TABLE p, u;
 DROP FUNCTION wave;
+-- estimates
+CREATE TABLE est (id int, v vector(32), anydim vector);
+SELECT * FROM vecgraph_build_estimate('est', 'v');
+INSERT INTO est SELECT i, array_agg((i * 7919 + d * d * i) % 9973)::vector FROM generate_series(1, 3000) i, generate_series(1, 32) d GROUP BY i;
+ANALYZE est;
+SELECT row_count, dimensions, memory_bytes BETWEEN 3000 * 300 AND 3000 * 500 AS memory, fits_memory, seconds BETWEEN 0.001 AND 60 AS seconds
+	FROM vecgraph_build_estimate('est', 'v', '{max_degree=32}', 'cosine');
+CREATE INDEX est_v ON est USING vecgraph (v);
+SELECT abs(index_bytes - pg_relation_size('est_v')) <= 8192 AS size FROM vecgraph_build_estimate('est', 'v');
+SELECT index_bytes < pg_relation_size('est_v') AS smaller FROM vecgraph_build_estimate('est', 'v', '{storage=heap}');
+SELECT * FROM vecgraph_build_estimate('est', 'nothing');
+SELECT * FROM vecgraph_build_estimate('est', 'anydim');
+SELECT * FROM vecgraph_build_estimate('est', 'v', '{max_degree=1000}');
+SELECT * FROM vecgraph_build_estimate('est', 'v', '{}', 'l4');
+DROP TABLE est;

@@ -353,6 +353,21 @@ CREATE FUNCTION vecgraph_info(
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
 
+CREATE FUNCTION vecgraph_build_estimate(
+	source regclass,
+	source_column name,
+	options text[] DEFAULT '{}',
+	metric text DEFAULT 'l2',
+	OUT row_count bigint,
+	OUT dimensions int,
+	OUT memory_bytes bigint,
+	OUT fits_memory boolean,
+	OUT index_bytes bigint,
+	OUT seconds double precision)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_build_estimate(regclass, name, text[], text) IS 'memory, size and time of a vecgraph index, estimated from a sample';
+
 -- Codebooks: trained once, used by many indexes WITH (codebook = 'name').
 
 CREATE TABLE vecidx_codebook (

@@ -301,6 +301,15 @@ extern void vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int d
 /* Fewer vectors than this do not make a codebook. */
 #define VECGRAPH_TRAINING_ROWS 1000
 
+/* The metric of a name; l1 only where asked for. Errors: unknown. */
+extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
+
+/*
+ * SQL that reads a column as vectors: all rows, or of a large table a sample of about four times as many as wanted. function: one
+ * of the extension, from which the names of its objects are taken.
+ */
+extern char *vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted);
+
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 

@@ -28,7 +28,7 @@ VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
 #define FETCH_ROWS 1000
 #define TRAINING_SEED 1
 
-static const char *const metric_names[] = {"?", "l2", "ip", "cosine"};
+static const char *const metric_names[] = {"?", "l2", "ip", "cosine", "l1"};
 
 const char *
 vecgraph_codebook_option(const VecGraphOptions *options)
@@ -170,9 +170,8 @@ add_to_sample(Sample *sample, const VecidxVector *vector, int wanted)
 		to[i] = vector->x[i] * scale;
 }
 
-/* What to read: all rows, or of a large table about four times as many as will be kept. */
-static char *
-sample_query(Oid table, const char *column, const char *type, int wanted)
+char *
+vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted)
 {
 	Relation	relation = relation_open(table, AccessShareLock);
 	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
@@ -182,7 +181,7 @@ sample_query(Oid table, const char *column, const char *type, int wanted)
 	StringInfoData query;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s::%s FROM %s", quote_identifier(column), type, name);
+	appendStringInfo(&query, "SELECT %s::%s FROM %s", quote_identifier(column), object_name(function, "vector"), name);
 	if (can_sample && rows > 8.0 * wanted)
 		appendStringInfo(&query, " TABLESAMPLE SYSTEM (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
 	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(column));
@@ -219,16 +218,16 @@ read_sample(Sample *sample, const char *query, int wanted)
 	SPI_cursor_close(cursor);
 }
 
-static VxMetric
-metric_of(const char *name)
+VxMetric
+vecgraph_metric_of(const char *name, bool with_l1)
 {
-	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_COSINE; metric++)
+	for (int metric = VX_METRIC_L2; metric <= (with_l1 ? VX_METRIC_L1 : VX_METRIC_COSINE); metric++)
 		if (pg_strcasecmp(name, metric_names[metric]) == 0)
 			return (VxMetric) metric;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown metric \"%s\"", name),
-			 errhint("Valid metrics are \"l2\", \"ip\" and \"cosine\".")));
+			 errhint("Valid metrics are \"l2\", \"ip\"%s\"cosine\"%s.", with_l1 ? ", " : " and ", with_l1 ? " and \"l1\"" : "")));
 }
 
 static void
@@ -283,7 +282,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 	int			subvectors = PG_GETARG_INT32(3);
 	int			wanted = PG_GETARG_INT32(5);
 	Oid			function = fcinfo->flinfo->fn_oid;
-	Sample		sample = {.context = CurrentMemoryContext,.metric = metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4))),.rng = {TRAINING_SEED}};
+	Sample		sample = {.context = CurrentMemoryContext,.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.rng = {TRAINING_SEED}};
 	VxPqSample	training = {.row = sample_row,.context = &sample,.poll = poll_interrupts};
 	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
 	VxPqCodebook *codebook;
@@ -300,7 +299,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	refuse_existing(function, name);
-	read_sample(&sample, sample_query(table, column, object_name(function, "vector"), wanted), wanted);
+	read_sample(&sample, vecgraph_sample_query(table, column, function, wanted), wanted);
 	if (sample.count < VECGRAPH_TRAINING_ROWS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

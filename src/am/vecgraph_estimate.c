@@ -1,0 +1,171 @@
+/*
+ * vecgraph_estimate.c: what a build will take, before it is begun.
+ *
+ * Memory and size follow from the layout; time from linking a sample of the rows here and now. Linking one more node costs about
+ * one search, and searches grow with the logarithm of the graph.
+ */
+#include "am/vecgraph.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "graph/vx_build.h"
+
+VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
+
+#define SAMPLE_ROWS 2000
+
+/* Bytes a row's heap TIDs, its place in the table of twins and the walks over the finished graph take, in memory. */
+#define OTHER_ROW_BYTES 32
+
+static void
+poll_interrupts(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Rows of a table: what ANALYZE or VACUUM saw, or a count where they have not been. */
+static double
+row_count(Oid table, const char *column)
+{
+	Relation	relation = relation_open(table, AccessShareLock);
+	double		rows = relation->rd_rel->reltuples;
+	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+												  RelationGetRelationName(relation));
+	bool		isnull;
+
+	relation_close(relation, AccessShareLock);
+	if (rows >= 0)
+		return rows;
+	if (SPI_execute(psprintf("SELECT count(%s) FROM %s", quote_identifier(column), name), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not count rows");
+	return (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Loads a sample into a memory store. */
+static void
+load_sample(VxMemStore *store, const char *query)
+{
+	if (SPI_execute(query, true, SAMPLE_ROWS) != SPI_OK_SELECT)
+		elog(ERROR, "could not read a sample");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+		VxPoint    *point;
+
+		if (isnull)
+			continue;
+		point = vecgraph_point_from_datum(&store->space, datum, false, CurrentMemoryContext);
+		if (point == NULL)
+			continue;
+		vx_memstore_add(store, point->x);
+		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
+		pfree(point);
+	}
+}
+
+/* Seconds to link the sample, as the build would. */
+static double
+time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
+{
+	VxCodec		codec;
+	VxBuild		build;
+	instr_time	start;
+	instr_time	end;
+
+	INSTR_TIME_SET_CURRENT(start);
+	if (meta->code_kind == VX_CODES_SCALAR4 || meta->code_kind == VX_CODES_SCALAR2)
+	{
+		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0);
+		codec.max_norm2 = store->space.max_norm2;
+		vx_memstore_set_codec(store, &codec, meta->metric != VX_METRIC_L1);
+		vx_memstore_seal(store);
+		vx_memstore_encode(store, 0, store->count);
+	}
+	vx_build_begin(&build, store, meta->build_list_size, 1);
+	while (vx_build_step(&build))
+		;
+	vx_build_finish(&build);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	return INSTR_TIME_GET_DOUBLE(end);
+}
+
+/*
+ * vecgraph_build_estimate(source regclass, source_column name, options text[], metric text) returns one record: rows, their
+ * dimensions, bytes of memory in which all of them can be linked, whether maintenance_work_mem has that, bytes of the index, and
+ * seconds for one process that has the memory. Errors: as CREATE INDEX with these options, and no rows.
+ */
+Datum
+vecgraph_build_estimate(PG_FUNCTION_ARGS)
+{
+	Oid			table = PG_GETARG_OID(0);
+	char	   *column = NameStr(*PG_GETARG_NAME(1));
+	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
+	VxMetric	metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true);
+	AttrNumber	attribute = get_attnum(table, column);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph estimate", ALLOCSET_DEFAULT_SIZES);
+	VxMem		mem = vecgraph_mem(context);
+	VxMeta		meta;
+	VxGeometry	geometry;
+	VxMemStore	store;
+	TupleDesc	desc;
+	double		rows;
+	double		seconds;
+	double		memory;
+	Oid			type;
+	Oid			collation;
+	int32		typmod;
+	uint32		dim;
+	Datum		values[6];
+	bool		nulls[6] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (attribute == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(table))));
+	get_atttypetypmodcoll(table, attribute, &type, &typmod, &collation);
+	vecgraph_plan(options, metric, typmod, options->pq_subvectors == typmod ? 0 : options->pq_subvectors, &meta, &geometry);
+	dim = meta.dim;
+
+	SPI_connect();
+	rows = row_count(table, column);
+	vx_memstore_init(&store, &mem, &(VxSpace)
+					 {
+						 .metric = metric,.dim = dim
+					 }, meta.max_degree, meta.alpha);
+	store.poll = poll_interrupts;
+	load_sample(&store, vecgraph_sample_query(table, column, fcinfo->flinfo->fn_oid, SAMPLE_ROWS));
+	if (store.count < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there are too few rows to estimate from"),
+				 errhint("ANALYZE the table if it has rows.")));
+	SPI_finish();
+	seconds = time_linking(&store, &meta, &mem);
+
+	rows = Max(rows, store.count);
+	memory = rows * (VX_POINT_BYTES(dim) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
+	seconds *= rows / store.count * log(rows + 1) / log(store.count + 1);
+	values[0] = Int64GetDatum((int64) rows);
+	values[1] = Int32GetDatum((int32) dim);
+	values[2] = Int64GetDatum((int64) memory);
+	values[3] = BoolGetDatum(memory <= maintenance_work_mem * 1024.0);
+	values[4] = Int64GetDatum((int64) vx_blocks_for(&geometry, (uint32) Min(rows, (double) (VX_NO_NODE - 1))) * BLCKSZ);
+	values[5] = Float8GetDatum(seconds);
+	MemoryContextDelete(context);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
