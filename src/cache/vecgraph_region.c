@@ -227,17 +227,31 @@ attach_segment(void)
 	return region;
 }
 
-/* A new segment of the wanted size, or of as much of it as the system gives. NULL if that is hardly anything. */
+/*
+ * A new segment of the wanted size or, where the system does not give that, of at most half of what it does: parallel queries
+ * need dynamic shared memory, too. NULL if that is hardly anything.
+ */
 static VecGraphRegion *
 create_segment(RegionHandle *handle)
 {
+	bool		limited = false;
+
 	for (Size size = region_size(); chunks_in(size) > 0; size /= 2)
 	{
 		dsm_segment *segment = create_unowned(size);
 		VecGraphRegion *region;
 
 		if (segment == NULL)
+		{
+			limited = true;
 			continue;
+		}
+		if (limited)
+		{
+			dsm_detach(segment);
+			limited = false;
+			continue;
+		}
 		region = dsm_segment_address(segment);
 		init_region(region, size, true);
 		dsm_pin_segment(segment);
