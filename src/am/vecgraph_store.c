@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
+#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
@@ -46,12 +47,47 @@ vecgraph_mem(MemoryContext context)
 #define RECENT_BITS 16
 static Buffer recent_buffers[1 << RECENT_BITS];
 
+static inline Buffer *
+recent_buffer(Relation index, BlockNumber block)
+{
+	return &recent_buffers[((uint32) vecidx_file_number_of(index) * 0x85EBCA6Bu + block * 0x9E3779B1u)
+						   >> (32 - RECENT_BITS)];
+}
+
+/*
+ * Only asks the CPU for memory of the buffer pool. Whatever page is there by now, nothing is read from it, so neither pin nor
+ * lock is needed.
+ */
+static void
+page_prefetch(VxStore *base, VxNodeId id)
+{
+	enum
+	{
+		LINE = 64,
+		MOST = 32 * LINE		/* more are not in flight at once; the CPU goes on by itself */
+	};
+	VecGraphStore *store = (VecGraphStore *) base;
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer = *recent_buffer(store->index, vx_id_block(g, id));
+	const char *page;
+	const char *slot;
+
+	if (buffer <= 0)
+		return;
+	page = (const char *) BufferGetBlock(buffer);
+	slot = (const char *) vx_slot(g, vecgraph_page_body((Page) page), vx_id_slot(g, id));
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+	__builtin_prefetch(page);
+	__builtin_prefetch(page + BLCKSZ - sizeof(VxPageSpecial));
+	for (uint32 at = 0; at < Min(g->record_bytes + LINE - 1, MOST); at += LINE)
+		__builtin_prefetch(slot + at);
+}
+
 static Buffer
 read_node_page(VecGraphStore *store, BlockNumber block)
 {
 	Relation	index = store->index;
-	Buffer	   *recent = &recent_buffers[((uint32) vecidx_file_number_of(index) * 0x85EBCA6Bu + block * 0x9E3779B1u)
-										 >> (32 - RECENT_BITS)];
+	Buffer	   *recent = recent_buffer(index, block);
 	bool		hinted = store->strategy == NULL && !RelationUsesLocalBuffers(index);
 
 	if (hinted && BufferIsValid(*recent) && vecidx_read_recent_buffer(index, block, *recent))
@@ -241,8 +277,10 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 	for (uint32_t i = 0; i < n; i++)
 	{
 		Buffer		buffer;
-		VxSlot	   *slot = vecgraph_lock_slot(store, ids[i], BUFFER_LOCK_SHARE, &buffer);
+		VxSlot	   *slot;
 
+		page_prefetch(base, ids[Min(i + 2, n - 1)]);
+		slot = vecgraph_lock_slot(store, ids[i], BUFFER_LOCK_SHARE, &buffer);
 		if (!is_node(slot))
 			score[i] = get_float4_infinity();
 		else if (query->linking)
@@ -379,6 +417,7 @@ page_poll(VxStore *base)
 
 static const VxStoreOps page_ops = {
 	.read_edges = page_read_edges,
+	.prefetch = page_prefetch,
 	.prepare = page_prepare,
 	.score = page_score,
 	.gather = page_gather,

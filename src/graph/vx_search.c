@@ -3,6 +3,7 @@
  */
 #include "graph/vx_search.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Order of candidates: by score, ties by id. */
@@ -10,6 +11,16 @@ static inline bool
 nearer(const VxCandidate *a, const VxCandidate *b)
 {
 	return a->score < b->score || (a->score == b->score && a->id < b->id);
+}
+
+/* Field by field: a candidate put together elsewhere and copied here would stall until its halves have left the store queue. */
+static inline void
+set_candidate(VxCandidate *candidate, float score, VxNodeId id)
+{
+	candidate->score = score;
+	candidate->id = id;
+	candidate->expanded = false;
+	candidate->dead = false;
 }
 
 void
@@ -68,11 +79,10 @@ rest_sift_down(VxSearch *search, uint32_t i)
 	heap[i] = moving;
 }
 
-static void
-rest_add(VxSearch *search, const VxCandidate *candidate)
+/* Keeps a candidate that was not expanded. */
+static inline void
+rest_add(VxSearch *search, float score, VxNodeId id)
 {
-	if (candidate->expanded)
-		return;					/* it is among the found, or dead */
 	if (search->rest_count >= search->rest_limit)
 	{
 		search->forgot = true;
@@ -85,7 +95,7 @@ rest_add(VxSearch *search, const VxCandidate *candidate)
 		search->rest = vx_resize(search->mem, search->rest, (size_t) capacity * sizeof(VxCandidate));
 		search->rest_capacity = capacity;
 	}
-	search->rest[search->rest_count++] = *candidate;
+	set_candidate(&search->rest[search->rest_count++], score, id);
 	if (search->rest_is_heap)
 		rest_sift_up(search, search->rest_count - 1);
 }
@@ -131,10 +141,10 @@ list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 		bool		from_list = old > 0 && nearer(&fresh[n - 1], &list[old - 1]);
 		const VxCandidate *next = from_list ? &list[--old] : &fresh[--n];
 
-		if (at >= search->capacity)
-			rest_add(search, next);
-		else
+		if (at < search->capacity)
 			list[at] = *next;
+		else if (!next->expanded)	/* if it was, it is among the found, or dead */
+			rest_add(search, next->score, next->id);
 		if (!from_list && at < search->cursor)
 			search->cursor = at;
 	}
@@ -148,7 +158,10 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	VxCandidate *fresh = search->fresh;
 	uint32_t	unseen = 0;
 	uint32_t	good = 0;
-	bool		full = search->count == search->capacity;
+	VxCandidate worst = {.score = INFINITY,.id = VX_NO_NODE};
+
+	if (search->count == search->capacity)
+		worst = search->list[search->count - 1];
 
 	vx_idset_reserve(&search->visited, n);
 	for (uint32_t i = 0; i < n; i++)
@@ -164,12 +177,13 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	store->stats.scored += unseen;
 	for (uint32_t i = 0; i < unseen; i++)
 	{
-		VxCandidate candidate = {.score = search->batch_score[i], .id = search->batch[i]};
+		float		score = search->batch_score[i];
+		VxNodeId	id = search->batch[i];
 
-		if (full && !nearer(&candidate, &search->list[search->count - 1]))
-			rest_add(search, &candidate);
+		if (score < worst.score || (score == worst.score && id < worst.id))
+			set_candidate(&fresh[good++], score, id);
 		else
-			fresh[good++] = candidate;
+			rest_add(search, score, id);
 	}
 	sort_candidates(fresh, good);
 	list_merge(search, fresh, good);
@@ -267,6 +281,13 @@ found_take(VxSearch *search)
 	return &search->found[top];
 }
 
+static inline void
+skip_expanded(VxSearch *search)
+{
+	while (search->cursor < search->count && search->list[search->cursor].expanded)
+		search->cursor++;
+}
+
 void
 vx_search_converge(VxSearch *search)
 {
@@ -276,14 +297,17 @@ vx_search_converge(VxSearch *search)
 	{
 		VxCandidate *next;
 
-		while (search->cursor < search->count && search->list[search->cursor].expanded)
-			search->cursor++;
+		skip_expanded(search);
 		if (search->cursor == search->count)
 			return;
 
 		store->ops->poll(store);
 		next = &search->list[search->cursor++];
 		next->expanded = true;
+		/* unless a nearer one turns up among the edges of this, the one behind it is next */
+		skip_expanded(search);
+		if (store->ops->prefetch != NULL && search->cursor < search->count)
+			store->ops->prefetch(store, search->list[search->cursor].id);
 		if (store->ops->read_edges(store, next->id, search->collecting ? search->query : NULL, &search->edges) != VX_OK)
 		{
 			next->dead = true;

@@ -79,6 +79,9 @@ typedef struct VxStoreOps
 	/* OK or GONE. query may be NULL; if not, exact and payload are filled in. */
 	VxStatus	(*read_edges) (VxStore *store, VxNodeId id, const VxQuery *query, VxEdges *out);
 
+	/* May be NULL. The edges of this node will probably be asked for soon: starts to fetch it into the CPU's caches. */
+	void		(*prefetch) (VxStore *store, VxNodeId id);
+
 	/* Makes a query ready for score(): look-up tables and the like. One query is in use at a time. */
 	void		(*prepare) (VxStore *store, const VxQuery *query);
 
