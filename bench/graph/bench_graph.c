@@ -136,7 +136,9 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 	for (uint32_t j = 0; j < dim; j++)
 		mean[j] = (float) (sum[j] / store->count);
 	vx_codec_set_means(codec, &mem, mean, NULL);
-	vx_memstore_encode(store, codec, true);
+	vx_memstore_seal(store);
+	vx_memstore_set_codec(store, codec, true);
+	vx_memstore_encode(store, 0, store->count);
 	vx_free(&mem, sum);
 	vx_free(&mem, mean);
 }

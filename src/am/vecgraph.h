@@ -239,7 +239,7 @@ extern void vecgraph_store_refresh(VecGraphStore *store);
 extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer);
 
 /* Whether a slot holds this very vector; its hash must do where only the heap has the vector. */
-extern bool vecgraph_slot_has_point(VecGraphStore *store, VxSlot *slot, const VxPoint *point);
+extern bool vecgraph_slot_has_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
 /*
  * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it: then it is valid until the next call. Not

@@ -92,7 +92,7 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 	TwinStatus	status = TWIN_DONE;
 
 	*chain = slot->chain;
-	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(store, slot, point))
+	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(&store->geometry, slot, point))
 		status = TWIN_GONE;
 	else if (slot->tid_count == VX_INLINE_TIDS)
 		status = TWIN_CHAIN_FULL;
@@ -148,7 +148,7 @@ prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId 
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	bool		done = slot->state == VX_SLOT_LIVE && slot->chain == seen_chain
-		&& vecgraph_slot_has_point(store, slot, point);
+		&& vecgraph_slot_has_point(&store->geometry, slot, point);
 
 	if (done)
 	{
@@ -222,7 +222,7 @@ is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
 {
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
-	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(store, slot, point);
+	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->geometry, slot, point);
 
 	UnlockReleaseBuffer(buffer);
 	return same;

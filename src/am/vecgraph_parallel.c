@@ -78,6 +78,7 @@ typedef struct Shared
 	uint32		count;
 	uint32		chunk_count;
 
+	bool		only_codes;
 	bool		coded;
 	VxCodeKind	code_kind;
 	uint32		code_bytes;
@@ -304,7 +305,7 @@ participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuil
 
 	if (phase == PHASE_ENCODE)
 	{
-		while (shared->coded && take_batch(shared, PHASE_ENCODE, LIGHT_BATCH, &first, &end))
+		while (shared->coded && !shared->only_codes && take_batch(shared, PHASE_ENCODE, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
 		wait_for_others(shared);
 		phase++;
@@ -361,6 +362,7 @@ describe_store(VecGraphParallel *parallel, const VxMemStore *store, const void *
 	shared->max_degree = store->base.max_degree;
 	shared->count = store->count;
 	shared->chunk_count = store->chunk_count;
+	shared->only_codes = store->only_codes;
 	shared->coded = store->codec != NULL;
 	shared->score_codes = store->score_codes;
 	if (shared->coded)
@@ -487,8 +489,10 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	vx_memstore_init(store, mem, &shared->space, shared->max_degree, shared->alpha);
 	store->poll = poll_interrupts;
 	store->count = shared->count;
+	store->only_codes = shared->only_codes;
 	store->chunk_count = shared->chunk_count;
-	store->chunks = vx_alloc(mem, shared->chunk_count * sizeof(char *));
+	if (shared->chunk_count > 0)
+		store->chunks = vx_alloc(mem, shared->chunk_count * sizeof(char *));
 	for (uint32 i = 0; i < shared->chunk_count; i++)
 		store->chunks[i] = address_of(segments, chunks[i]);
 	store->edges = address_of(segments, shared->edges);

@@ -145,9 +145,8 @@ hash_point(const VxPoint *point, uint32 dim, uint32 hash[2])
 }
 
 bool
-vecgraph_slot_has_point(VecGraphStore *store, VxSlot *slot, const VxPoint *point)
+vecgraph_slot_has_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
-	const VxGeometry *g = &store->geometry;
 	VxAbsentPoint *absent;
 	uint32		hash[2];
 
@@ -312,16 +311,11 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	size_t		bytes = VX_POINT_BYTES(store->decoded ? store->codes->codec.padded : store->space.dim);
 
 	vx_pointset_reserve(set, &store->mem, n);
-	if (set->copies_size < n * bytes)
-	{
-		set->copies = vx_resize(&store->mem, set->copies, n * bytes);
-		set->copies_size = n * bytes;
-	}
+	vx_pointset_reserve_copies(set, &store->mem, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		VxPoint    *copy = (VxPoint *) ((char *) set->copies + i * bytes);
+		VxPoint    *copy = (VxPoint *) set->points[i];
 
-		set->points[i] = copy;
 		if (store->decoded)
 			vx_codec_decode(&store->codes->codec, vecgraph_code(store, ids[i], 0), copy);
 		else if (!copy_point(store, ids[i], copy))

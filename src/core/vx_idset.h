@@ -57,14 +57,22 @@ static inline bool
 vx_idset_add_reserved(VxIdSet *set, uint32_t id)
 {
 	uint32_t	at = vx_idset_slot(set, id);
+	uint32_t	found = set->slots[at];
+	bool		is_new;
 
-	while (set->slots[at] != 0 && set->slots[at] != id + 1)
+	/*
+	 * Nearly always the first slot is empty or its own; which of the two is anybody's guess, so both are asked for in one: the
+	 * product is 0 if a factor is.
+	 */
+	while ((uint64_t) found * (found ^ (id + 1)) != 0)
+	{
 		at = (at + 1) & set->mask;
-	if (set->slots[at] != 0)
-		return false;
+		found = set->slots[at];
+	}
+	is_new = found == 0;
 	set->slots[at] = id + 1;
-	set->count++;
-	return true;
+	set->count += is_new;
+	return is_new;
 }
 
 static inline bool

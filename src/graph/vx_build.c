@@ -15,12 +15,23 @@
 #define ENTRY_NODES 16
 #define ENTRY_SAMPLE 2048
 
-/* The sampled point nearest to the mean of the sample: the medoid, near enough for a place to start from. */
+/* How many points are looked at for entries; decoded copies of them are to take a few megabytes at most. */
 static uint32_t
-nearest_to_mean(VxBuild *build, const VxNodeId *sample, uint32_t n)
+sample_size(const VxMemStore *store)
+{
+	size_t		most = ENTRY_SAMPLE;
+
+	if (store->only_codes)
+		most = VX_MIN(most, VX_MAX(ENTRY_NODES * 4, ((size_t) 8 << 20) / VX_POINT_BYTES(store->codec->padded)));
+	return VX_MIN(store->count, (uint32_t) most);
+}
+
+/* Which of n points is nearest to their mean: the medoid, near enough for a place to start from. */
+static uint32_t
+nearest_to_mean(VxBuild *build, const VxPointSet *sample, uint32_t n)
 {
 	VxMemStore *store = build->store;
-	uint32_t	dim = store->space.dim;
+	uint32_t	dim = store->only_codes ? store->codec->padded : store->space.dim;
 	const VxMem *mem = store->mem;
 	float	   *mean = vx_alloc(mem, dim * sizeof(float));
 	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(dim));
@@ -30,11 +41,11 @@ nearest_to_mean(VxBuild *build, const VxNodeId *sample, uint32_t n)
 	memset(mean, 0, dim * sizeof(float));
 	for (uint32_t i = 0; i < n; i++)
 	{
-		const VxPoint *p = vx_memstore_point(store, sample[i]);
-		/* cosine looks at directions only */
+		const VxPoint *p = sample->points[i];
+		/* cosine looks at directions only; codes are of directions */
 		float		weight = 1 / (float) n;
 
-		if (store->space.metric == VX_METRIC_COSINE && p->norm2 > 0)
+		if (store->space.metric == VX_METRIC_COSINE && !store->only_codes && p->norm2 > 0)
 			weight /= sqrtf(p->norm2);
 		for (uint32_t j = 0; j < dim; j++)
 			mean[j] += p->x[j] * weight;
@@ -42,7 +53,7 @@ nearest_to_mean(VxBuild *build, const VxNodeId *sample, uint32_t n)
 	vx_point_set(point, mean, dim);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		float		score = vx_space_pair(&store->space, point, vx_memstore_point(store, sample[i]));
+		float		score = store->base.ops->pair(&store->base, point, sample->points[i]);
 
 		if (score < best_score)
 		{
@@ -64,9 +75,10 @@ choose_entries(VxBuild *build, VxRng *rng)
 {
 	VxMemStore *store = build->store;
 	const VxMem *mem = store->mem;
-	uint32_t	n = VX_MIN(store->count, ENTRY_SAMPLE);
-	VxNodeId   *sample = vx_alloc(mem, n * sizeof(VxNodeId));
+	uint32_t	n = sample_size(store);
+	VxNodeId   *ids = vx_alloc(mem, n * sizeof(VxNodeId));
 	float	   *nearest = vx_alloc(mem, n * sizeof(float));
+	VxPointSet	sample = {0};
 	uint32_t	pick;
 
 	/* one point from each of n equal stretches */
@@ -75,23 +87,23 @@ choose_entries(VxBuild *build, VxRng *rng)
 		uint32_t	low = (uint32_t) ((uint64_t) store->count * i / n);
 		uint32_t	high = (uint32_t) ((uint64_t) store->count * (i + 1) / n);
 
-		sample[i] = low + vx_rng_below(rng, high - low);
+		ids[i] = low + vx_rng_below(rng, high - low);
 		nearest[i] = INFINITY;
 	}
+	store->base.ops->gather(&store->base, ids, n, &sample);
 
-	pick = nearest_to_mean(build, sample, n);
+	pick = nearest_to_mean(build, &sample, n);
 	for (uint32_t entries = 1;; entries++)
 	{
 		double		total = 0;
 		double		target;
 
-		store->entry_ids[store->entry_count++] = sample[pick];
+		store->entry_ids[store->entry_count++] = ids[pick];
 		if (entries == VX_MIN(ENTRY_NODES, n))
 			break;
 		for (uint32_t i = 0; i < n; i++)
 		{
-			float		score = vx_space_pair(&store->space, vx_memstore_point(store, sample[pick]),
-											  vx_memstore_point(store, sample[i]));
+			float		score = store->base.ops->pair(&store->base, sample.points[pick], sample.points[i]);
 
 			nearest[i] = VX_MIN(nearest[i], VX_MAX(score, 0));
 			if (i == pick)
@@ -112,8 +124,9 @@ choose_entries(VxBuild *build, VxRng *rng)
 		if (!(nearest[pick] > 0))
 			break;
 	}
-	vx_free(mem, sample);
+	vx_free(mem, ids);
 	vx_free(mem, nearest);
+	vx_pointset_free(&sample, mem);
 }
 
 static bool
@@ -129,7 +142,7 @@ static void
 link_point(VxBuild *build, VxNodeId id)
 {
 	VxStore    *base = &build->store->base;
-	VxQuery		query = {.point = vx_memstore_point(build->store, id),.linking = true};
+	VxQuery		query = {.point = vx_memstore_query(build->store, id),.linking = true};
 	VxEdges		before;
 
 	vx_link_choose(&build->linker, base, &query, build->list_size, id);
@@ -214,7 +227,7 @@ attach(VxBuild *build, VxNodeId id, const VxVisited *reached)
 {
 	VxStore    *base = &build->store->base;
 	VxSearch   *search = &build->linker.search;
-	VxQuery		query = {.point = vx_memstore_point(build->store, id),.linking = true};
+	VxQuery		query = {.point = vx_memstore_query(build->store, id),.linking = true};
 	VxEdges		edges;
 
 	vx_search_begin(search, base, &query, build->list_size, 0);

@@ -27,10 +27,8 @@ vx_linker_free(VxLinker *linker)
 	vx_search_free(&linker->search);
 	vx_free(linker->mem, linker->ids);
 	vx_free(linker->mem, linker->candidates);
-	vx_free(linker->mem, (void *) linker->points.points);
-	vx_free(linker->mem, linker->points.copies);
-	vx_free(linker->mem, (void *) linker->node.points);
-	vx_free(linker->mem, linker->node.copies);
+	vx_pointset_free(&linker->points, linker->mem);
+	vx_pointset_free(&linker->node, linker->mem);
 	vx_linker_init(linker, linker->mem);
 }
 

@@ -75,9 +75,29 @@ mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	} while (!unchanged_since(store, id, version));
 	out->version = version / 2;
 	out->live = !store->deleted[id];
+	VX_ASSERT(query == NULL || !store->only_codes);
 	if (query != NULL)
 		out->exact = vx_space_operator(&store->space, query->point, vx_memstore_point(store, id));
 	return VX_OK;
+}
+
+#define CACHE_LINE 64
+
+static inline void
+prefetch_bytes(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += CACHE_LINE)
+		__builtin_prefetch((const char *) from + at);
+}
+
+static void
+mem_prefetch(VxStore *base, VxNodeId id)
+{
+	VxMemStore *store = (VxMemStore *) base;
+
+	prefetch_bytes(store->edges + (size_t) id * base->edge_capacity, base->edge_capacity * sizeof(VxNodeId));
+	__builtin_prefetch(&store->versions[id]);
+	__builtin_prefetch(&store->degrees[id]);
 }
 
 static void
@@ -85,7 +105,9 @@ mem_prepare(VxStore *base, const VxQuery *query)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	if (store->score_codes)
+	if (store->only_codes)
+		vx_codec_prepare_decoded(store->codec, query->point, query->linking, &store->code_query);
+	else if (store->score_codes)
 		vx_codec_prepare(store->codec, query->point, query->linking, &store->code_query);
 }
 
@@ -114,11 +136,10 @@ mem_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, 
 	/* ask for the next points while one is computed: a miss costs more than a distance */
 	for (uint32_t i = 0; i < n; i++)
 	{
-		const char *ahead = (const char *) vx_memstore_point(store, ids[VX_MIN(i + 3, n - 1)]);
+		const VxPoint *ahead = vx_memstore_point(store, ids[VX_MIN(i + 3, n - 1)]);
 		const VxPoint *p = vx_memstore_point(store, ids[i]);
 
-		for (size_t line = 0; line < VX_MIN(bytes, 512); line += 64)
-			__builtin_prefetch(ahead + line);
+		prefetch_bytes(ahead, VX_MIN(bytes, 512));
 		score[i] = query->linking ? vx_space_pair(&store->space, query->point, p)
 			: vx_space_query(&store->space, query->point, p);
 	}
@@ -130,14 +151,24 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	VxMemStore *store = (VxMemStore *) base;
 
 	vx_pointset_reserve(set, store->mem, n);
+	if (store->only_codes)
+		vx_pointset_reserve_copies(set, store->mem, n, VX_POINT_BYTES(store->codec->padded));
 	for (uint32_t i = 0; i < n; i++)
-		set->points[i] = vx_memstore_point(store, ids[i]);
+		if (!store->only_codes)
+		{
+			set->points[i] = vx_memstore_point(store, ids[i]);
+			prefetch_bytes(set->points[i], VX_MIN(store->item_bytes, 512));
+		}
+		else
+			vx_codec_decode(store->codec, vx_memstore_code(store, ids[i]), (VxPoint *) set->points[i]);
 }
 
 static float
 mem_pair(VxStore *base, const void *a, const void *b)
 {
-	return vx_space_pair(&((VxMemStore *) base)->space, a, b);
+	VxMemStore *store = (VxMemStore *) base;
+
+	return store->only_codes ? vx_codec_pair(store->codec, a, b) : vx_space_pair(&store->space, a, b);
 }
 
 static VxStatus
@@ -207,6 +238,7 @@ mem_poll(VxStore *base)
 
 static const VxStoreOps mem_ops = {
 	.read_edges = mem_read_edges,
+	.prefetch = mem_prefetch,
 	.prepare = mem_prepare,
 	.score = mem_score,
 	.gather = mem_gather,
@@ -223,6 +255,15 @@ slack_capacity(uint32_t max_degree)
 	return VX_MIN(max_degree + (max_degree * 3 + 9) / 10, VX_MAX_EDGES);
 }
 
+/* Chunks of up to 256 kB: what is allocated and not yet used counts, too, where memory is short. */
+static void
+set_item_bytes(VxMemStore *store, size_t bytes)
+{
+	store->item_bytes = (uint32_t) bytes;
+	for (store->chunk_shift = 0; bytes << (store->chunk_shift + 1) <= 256 * 1024;)
+		store->chunk_shift++;
+}
+
 void
 vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint32_t max_degree, float alpha)
 {
@@ -234,13 +275,14 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	store->base.alpha = vx_space_alpha(space, alpha);
 	store->space = *space;
 	store->mem = store->arrays = mem;
+	set_item_bytes(store, VX_POINT_BYTES(space->dim));
 }
 
 void
 vx_memstore_free(VxMemStore *store)
 {
 	for (uint32_t i = 0; i < store->chunk_count; i++)
-		vx_free(store->arrays, store->chunks[i]);
+		vx_free(store->only_codes ? store->mem : store->arrays, store->chunks[i]);
 	vx_free(store->mem, store->chunks);
 	vx_free(store->arrays, store->edges);
 	vx_free(store->arrays, store->degrees);
@@ -251,9 +293,9 @@ vx_memstore_free(VxMemStore *store)
 }
 
 size_t
-vx_memstore_chunk_bytes(uint32_t dim)
+vx_memstore_chunk_bytes(const VxMemStore *store)
 {
-	return VX_MEM_CHUNK_POINTS * VX_POINT_BYTES(dim);
+	return (size_t) store->item_bytes << store->chunk_shift;
 }
 
 size_t
@@ -262,21 +304,70 @@ vx_memstore_link_bytes(uint32_t max_degree)
 	return slack_capacity(max_degree) * sizeof(VxNodeId) + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(uint8_t);
 }
 
+/* Room for one more item. Codes only wait in chunks until they are sealed, so their chunks are nobody else's. */
+static void *
+add_item(VxMemStore *store)
+{
+	VX_ASSERT(store->edges == NULL);
+	if (vx_memstore_is_full(store))
+	{
+		store->chunks = vx_resize(store->mem, store->chunks, (store->chunk_count + 1) * sizeof(char *));
+		store->chunks[store->chunk_count] = vx_alloc(store->only_codes ? store->mem : store->arrays,
+													 vx_memstore_chunk_bytes(store));
+		store->chunk_count++;
+	}
+	return (void *) vx_memstore_item(store, store->count++);
+}
+
 VxNodeId
 vx_memstore_add(VxMemStore *store, const float *x)
 {
-	VxNodeId	id = store->count;
+	VX_ASSERT(!store->only_codes);
+	vx_point_set(add_item(store), x, store->space.dim);
+	return store->count - 1;
+}
 
-	VX_ASSERT(store->edges == NULL);
-	if (id / VX_MEM_CHUNK_POINTS == store->chunk_count)
+void
+vx_memstore_use_codes(VxMemStore *store, VxCodec *codec)
+{
+	VX_ASSERT(store->count == 0 && codec->kind != VX_CODES_PQ);
+	store->only_codes = true;
+	store->codec = codec;
+	set_item_bytes(store, codec->code_bytes);
+}
+
+VxNodeId
+vx_memstore_add_code(VxMemStore *store, const uint8_t *code)
+{
+	memcpy(add_item(store), code, store->codec->code_bytes);
+	return store->count - 1;
+}
+
+const VxPoint *
+vx_memstore_query(VxMemStore *store, VxNodeId id)
+{
+	if (!store->only_codes)
+		return vx_memstore_point(store, id);
+	vx_codec_decode(store->codec, vx_memstore_code(store, id), store->decoded);
+	return store->decoded;
+}
+
+/* Brings the codes together, chunk by chunk. */
+static void
+gather_codes(VxMemStore *store)
+{
+	size_t		in_chunk = (size_t) 1 << store->chunk_shift;
+
+	vx_memstore_set_codec(store, store->codec, true);
+	for (uint32_t i = 0; i < store->chunk_count; i++)
 	{
-		store->chunks = vx_resize(store->mem, store->chunks, (store->chunk_count + 1) * sizeof(char *));
-		store->chunks[store->chunk_count] = vx_alloc(store->arrays, vx_memstore_chunk_bytes(store->space.dim));
-		store->chunk_count++;
+		size_t		first = i * in_chunk;
+
+		memcpy(store->codes + first * store->item_bytes, store->chunks[i],
+			   VX_MIN(in_chunk, store->count - first) * store->item_bytes);
+		vx_free(store->mem, store->chunks[i]);
 	}
-	vx_point_set((VxPoint *) vx_memstore_point(store, id), x, store->space.dim);
-	store->count++;
-	return id;
+	store->chunk_count = 0;
 }
 
 void
@@ -286,6 +377,8 @@ vx_memstore_seal(VxMemStore *store)
 
 	if (store->edges != NULL)
 		return;
+	if (store->only_codes)
+		gather_codes(store);
 	store->degrees = vx_alloc(store->arrays, n * sizeof(uint16_t));
 	store->versions = vx_alloc(store->arrays, n * sizeof(uint32_t));
 	store->deleted = vx_alloc(store->arrays, n);
@@ -307,6 +400,8 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 		store->codes = vx_alloc(store->arrays, bytes + VX_CODE_OVERREAD);
 		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 	}
+	if (store->only_codes)
+		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(codec->padded));
 	vx_code_query_init(codec, store->mem, &store->code_query);
 }
 
@@ -327,6 +422,7 @@ vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, Vx
 	view->mem = mem;
 	memset(&view->base.stats, 0, sizeof(view->base.stats));
 	memset(&view->code_query, 0, sizeof(view->code_query));
+	view->decoded = NULL;
 	view->codec = NULL;
 	if (codec != NULL)
 		vx_memstore_set_codec(view, codec, store->score_codes);
@@ -336,5 +432,6 @@ void
 vx_memstore_free_view(VxMemStore *view)
 {
 	vx_code_query_free(&view->code_query, view->mem);
+	vx_free(view->mem, view->decoded);
 	memset(view, 0, sizeof(*view));
 }

@@ -1,7 +1,8 @@
 /*
  * vx_memstore.h: the store in memory, for building an index and for unit tests.
  *
- * Nodes are added as points first (vx_memstore_add) and become visible to searches when linked.
+ * Nodes are added as points first (vx_memstore_add) and become visible to searches when linked. Where memory is short they are
+ * added as codes instead (vx_memstore_use_codes): then everything, queries and pruning included, goes by decoded codes.
  *
  * Ids are array positions, so the arrays may sit anywhere. Several threads or processes may link at once, each with a
  * VxMemStore of its own over the same arrays. Nobody waits for a lock: the version of a node is odd while its edges are
@@ -22,12 +23,16 @@ typedef struct VxMemStore
 	const VxMem *mem;
 	const VxMem *arrays;		/* of what participants share: chunks of points, the arrays [count] below */
 	uint32_t	count;			/* points added */
+	uint32_t	item_bytes;		/* of what was added: a point, or a code */
+	uint32_t	chunk_shift;	/* log2 of the items in a chunk */
 	uint32_t	chunk_count;
-	char	  **chunks;			/* points, VX_MEM_CHUNK_POINTS a piece, so growing never copies them */
+	char	  **chunks;			/* items in pieces, so growing never copies them */
 	VxNodeId   *edges;			/* [count][edge_capacity]; NULL until vx_memstore_seal */
 	uint16_t   *degrees;		/* [count] */
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
 	uint8_t    *deleted;		/* [count] */
+	bool		only_codes;		/* no points: the items are codes, and are in codes once sealed */
+	VxPoint    *decoded;		/* [padded] what vx_memstore_query decoded last; NULL with points */
 	VxCodec    *codec;			/* NULL: no codes */
 	bool		score_codes;	/* searches score codes, else points */
 	uint8_t    *codes;			/* [count] code_bytes each, and VX_CODE_OVERREAD behind */
@@ -37,8 +42,6 @@ typedef struct VxMemStore
 	void		(*poll) (void *context);	/* may be NULL */
 	void	   *poll_context;
 } VxMemStore;
-
-#define VX_MEM_CHUNK_POINTS 1024
 
 /*
  * max_degree R (<= VX_MAX_DEGREE); the working lists get 30 % slack, because pruning at every overflow costs twice the
@@ -50,12 +53,31 @@ void		vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space
 /* Frees what the store allocated: not for a participant's view. */
 void		vx_memstore_free(VxMemStore *store);
 
-/* Bytes of a chunk of points, and of what linking needs for each point besides. */
-size_t		vx_memstore_chunk_bytes(uint32_t dim);
+/* Bytes of a chunk of the store, and of what linking needs for each point besides. */
+size_t		vx_memstore_chunk_bytes(const VxMemStore *store);
 size_t		vx_memstore_link_bytes(uint32_t max_degree);
+
+/* Whether one more item takes one more chunk. */
+static inline bool
+vx_memstore_is_full(const VxMemStore *store)
+{
+	return store->count >> store->chunk_shift == store->chunk_count;
+}
 
 /* Adds an unlinked node with a copy of x [dim]; returns its id. */
 VxNodeId	vx_memstore_add(VxMemStore *store, const float *x);
+
+/*
+ * Makes an empty store one whose nodes are known by their codes only. The codec, not VX_CODES_PQ, must stay valid; for inner
+ * product its max_norm2 must be set before linking.
+ */
+void		vx_memstore_use_codes(VxMemStore *store, VxCodec *codec);
+
+/* Adds an unlinked node of such a store with a copy of code [code_bytes]; returns its id. */
+VxNodeId	vx_memstore_add_code(VxMemStore *store, const uint8_t *code);
+
+/* What linking searches for to place a node. With codes only it is valid until the next call. */
+const VxPoint *vx_memstore_query(VxMemStore *store, VxNodeId id);
 
 /* Allocates what linking needs for the points added so far, unless that was done; no point may be added afterwards. */
 void		vx_memstore_seal(VxMemStore *store);
@@ -82,11 +104,18 @@ vx_memstore_code(const VxMemStore *store, VxNodeId id)
 	return store->codes + (size_t) id * store->codec->code_bytes;
 }
 
+/* What was added, until a store with codes only is sealed: then see vx_memstore_code. */
+static inline const void *
+vx_memstore_item(const VxMemStore *store, VxNodeId id)
+{
+	return store->chunks[id >> store->chunk_shift]
+		+ (size_t) (id & ((UINT32_C(1) << store->chunk_shift) - 1)) * store->item_bytes;
+}
+
 static inline const VxPoint *
 vx_memstore_point(const VxMemStore *store, VxNodeId id)
 {
-	return (const VxPoint *) (store->chunks[id / VX_MEM_CHUNK_POINTS]
-							  + (id % VX_MEM_CHUNK_POINTS) * VX_POINT_BYTES(store->space.dim));
+	return vx_memstore_item(store, id);
 }
 
 #endif							/* VX_MEMSTORE_H */

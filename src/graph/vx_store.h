@@ -130,4 +130,28 @@ vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)
 	set->capacity = n;
 }
 
+/* Makes points of a set with room for n those copies of so many bytes. */
+static inline void
+vx_pointset_reserve_copies(VxPointSet *set, const VxMem *mem, uint32_t n, size_t bytes)
+{
+	if (set->copies_size < n * bytes)
+	{
+		set->copies = vx_resize(mem, set->copies, n * bytes);
+		set->copies_size = n * bytes;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		set->points[i] = (char *) set->copies + i * bytes;
+}
+
+static inline void
+vx_pointset_free(VxPointSet *set, const VxMem *mem)
+{
+	vx_free(mem, (void *) set->points);
+	vx_free(mem, set->copies);
+	set->points = NULL;
+	set->copies = NULL;
+	set->capacity = 0;
+	set->copies_size = 0;
+}
+
 #endif							/* VX_STORE_H */

@@ -1,0 +1,269 @@
+/*
+ * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build.h.
+ *
+ * Identical vectors share a node. The table of twins finds them: by the vectors, or once those are on pages by their codes,
+ * which are equal where vectors are and seldom elsewhere.
+ */
+#include "am/vecgraph_build.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* So many points are loaded whatever the memory: a mean of fewer would be none. */
+#define LEAST_POINTS 128
+
+#define FIRST_TWINS 1024
+
+static void
+init_store(VecGraphBuild *build)
+{
+	vx_memstore_init(&build->store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
+	build->store.poll = vecgraph_build_poll;
+}
+
+/* Shared memory for what the workers will look at, if there are to be workers. */
+static void
+start_parallel(VecGraphBuild *build)
+{
+	if (build->workers <= 0)
+		return;
+	build->parallel = vecgraph_parallel_begin(build->workers, vx_memstore_chunk_bytes(&build->store), build->memory_limit,
+											  build->context);
+	build->store.arrays = vecgraph_parallel_mem(build->parallel);
+}
+
+void
+vecgraph_build_begin_load(VecGraphBuild *build)
+{
+	build->twins_mask = FIRST_TWINS - 1;
+	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(uint32));
+	init_store(build);
+	start_parallel(build);
+}
+
+bool
+vecgraph_build_is_full(VecGraphBuild *build)
+{
+	VxMemStore *store = &build->store;
+	Size		n = (Size) store->count + 1;
+	Size		more = vx_memstore_is_full(store) ? vx_memstore_chunk_bytes(store) : 0;
+	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
+	/* codes that wait in chunks are copied before they are linked */
+	uint32		code_bytes = build->regime == BUILD_CODES ? build->link_codec->code_bytes : build->meta.code_bytes;
+	Size		needed;
+
+	if (build->regime == BUILD_POINTS && build->parallel != NULL)
+		items = vecgraph_parallel_bytes(build->parallel, more);
+	needed = items
+		+ n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes)
+		+ build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids)
+		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
+		/* bitmap and stack of reachability */
+		+ n * 5;
+	return needed > build->memory_limit && n > LEAST_POINTS;
+}
+
+/* ---- twins ---- */
+
+/* The first place to look for a vector; code: its code, where those are kept. */
+static inline uint32
+twins_start(VecGraphBuild *build, const float *x, const uint8 *code)
+{
+	uint32		hash;
+
+	if (build->regime == BUILD_CODES)
+		hash = hash_bytes(code, build->link_codec->code_bytes);
+	else
+		hash = hash_bytes((const unsigned char *) x, build->meta.dim * sizeof(float));
+	return hash & build->twins_mask;
+}
+
+static void
+twins_put(VecGraphBuild *build, VxNodeId id)
+{
+	const void *item = vx_memstore_item(&build->store, id);
+	uint32		at = twins_start(build, ((const VxPoint *) item)->x, item);
+
+	while (build->twins[at] != 0)
+		at = (at + 1) & build->twins_mask;
+	build->twins[at] = id + 1;
+}
+
+/* Makes the table anew, of the given size, with what is loaded. */
+static void
+twins_fill(VecGraphBuild *build, Size size)
+{
+	pfree(build->twins);
+	build->twins = MemoryContextAllocExtended(build->context, size * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	build->twins_mask = size - 1;
+	for (VxNodeId id = 0; id < build->store.count; id++)
+		twins_put(build, id);
+}
+
+/* Whether the vector of a node, that lies on its page, is this one. */
+static bool
+placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
+{
+	const VxGeometry *g = &build->geometry;
+	Buffer		buffer = ReadBuffer(build->index, vx_id_block(g, id));
+	bool		same;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	same = vecgraph_slot_has_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
+	UnlockReleaseBuffer(buffer);
+	return same;
+}
+
+/* The node that has this very vector (and code, where codes are kept), or VX_NO_NODE. */
+static VxNodeId
+twins_find(VecGraphBuild *build, const VxPoint *point)
+{
+	uint32		at = twins_start(build, point->x, build->code);
+
+	for (; build->twins[at] != 0; at = (at + 1) & build->twins_mask)
+	{
+		VxNodeId	id = build->twins[at] - 1;
+		const void *item = vx_memstore_item(&build->store, id);
+
+		if (build->regime == BUILD_CODES
+			? memcmp(item, build->code, build->link_codec->code_bytes) == 0 && placed_point_is(build, id, point)
+			: memcmp(((const VxPoint *) item)->x, point->x, build->meta.dim * sizeof(float)) == 0)
+			return id;
+	}
+	return VX_NO_NODE;
+}
+
+/* ---- rows ---- */
+
+static void
+add_tid(VecGraphBuild *build, VxNodeId id, ItemPointer heap_tid)
+{
+	NodeTids   *node = &build->tids[id];
+	MoreTids   *more;
+
+	if (node->count++ == 0)
+	{
+		vecgraph_tid_set(&node->first, heap_tid);
+		return;
+	}
+	if (build->more_count == build->more_capacity)
+	{
+		build->more_capacity = Max(1024, build->more_capacity * 2);
+		build->more = vx_resize(&build->mem, build->more, build->more_capacity * sizeof(MoreTids));
+	}
+	more = &build->more[build->more_count++];
+	vecgraph_tid_set(&more->tid, heap_tid);
+	more->next = node->more;
+	node->more = build->more_count;
+}
+
+/* Keeps the code of a new node in memory (it is in build->code) and puts everything else on its page. */
+static VxNodeId
+add_code(VecGraphBuild *build, const VxPoint *point)
+{
+	VxNodeId	id = vx_memstore_add_code(&build->store, build->code);
+
+	vecgraph_build_place_point(build, id, point);
+	if (build->meta.code_kind != VX_CODES_NONE && build->link_codec != &build->codec)
+	{
+		vx_codec_encode(&build->codec, point, build->index_code);
+		vecgraph_build_place_code(build, id, build->index_code);
+	}
+	return id;
+}
+
+void
+vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid)
+{
+	VxNodeId	id;
+
+	if (build->regime == BUILD_CODES)
+		vx_codec_encode(build->link_codec, point, build->code);
+	id = twins_find(build, point);
+	if (id == VX_NO_NODE)
+	{
+		if (build->store.count == build->tids_capacity)
+		{
+			build->tids_capacity = Max(1024, build->tids_capacity + build->tids_capacity / 2);
+			build->tids = vx_resize(&build->mem, build->tids, build->tids_capacity * sizeof(NodeTids));
+		}
+		id = build->regime == BUILD_CODES ? add_code(build, point) : vx_memstore_add(&build->store, point->x);
+		memset(&build->tids[id], 0, sizeof(NodeTids));
+		if (build->store.count > build->twins_mask / 2)
+			twins_fill(build, ((Size) build->twins_mask + 1) * 2);	/* puts the new one in, too */
+		else
+			twins_put(build, id);
+		if (build->meta.metric == VX_METRIC_IP)
+			build->meta.max_norm2 = Max(build->meta.max_norm2, point->norm2);
+	}
+	add_tid(build, id, heap_tid);
+}
+
+/* ---- when vectors do not fit ---- */
+
+/* Codes to link by: those of the index, if they have four bits a dimension, else some of their own. */
+static void
+choose_link_codec(VecGraphBuild *build)
+{
+	build->link_codec = &build->codec;
+	if (build->meta.code_kind == VX_CODES_SCALAR4)
+		return;
+	build->link_codec = &build->own_link_codec;
+	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
+	build->link_mean = vecgraph_build_mean(build, build->link_codec);
+	vx_codec_set_means(build->link_codec, &build->mem, build->link_mean, NULL);
+}
+
+bool
+vecgraph_build_switch_to_codes(VecGraphBuild *build)
+{
+	uint32		dim = build->meta.dim;
+	VxMemStore	points = build->store;
+	Size		link_bytes = vx_memstore_link_bytes(build->meta.max_degree);
+	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, dim, 0);
+
+	Assert(build->regime == BUILD_POINTS);
+	if (!vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
+		|| link_bytes + 2 * code_bytes > (link_bytes + VX_POINT_BYTES(dim)) * 3 / 4)
+		return false;
+
+	vecgraph_build_fit(build);
+	choose_link_codec(build);
+	build->code = MemoryContextAlloc(build->context, build->link_codec->code_bytes);
+	build->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));
+	build->switched_after = build->index_tuples;
+	build->regime = BUILD_CODES;
+
+	init_store(build);
+	vx_memstore_use_codes(&build->store, build->link_codec);
+	for (VxNodeId id = 0; id < points.count; id++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		vx_codec_encode(build->link_codec, vx_memstore_point(&points, id), build->code);
+		add_code(build, vx_memstore_point(&points, id));
+	}
+	vx_memstore_free(&points);
+	if (build->parallel != NULL)
+		vecgraph_parallel_end(build->parallel);
+	start_parallel(build);
+	twins_fill(build, (Size) build->twins_mask + 1);
+	return true;
+}
+
+void
+vecgraph_build_free_memory(VecGraphBuild *build)
+{
+	vx_memstore_free(&build->store);
+	if (build->parallel != NULL)
+		vecgraph_parallel_end(build->parallel);
+	build->parallel = NULL;
+	if (build->tids != NULL)
+		pfree(build->tids);
+	if (build->more != NULL)
+		pfree(build->more);
+	pfree(build->twins);
+	build->tids = NULL;
+	build->more = NULL;
+	build->twins = NULL;
+}

@@ -1,0 +1,243 @@
+/*
+ * vecgraph_build_write.c: the pages of a build; see vecgraph_build.h.
+ *
+ * They are written in block order and logged as they are written. Where vectors did not fit into memory, pages with the vectors
+ * are there already and get the rest now. Nobody sees any of them before the build commits.
+ */
+#include "am/vecgraph_build.h"
+
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+
+/* How many pages are logged at once. */
+#define WRITE_BATCH 32
+
+/* Where vecgraph_build_write is: heap TIDs that do not fit their node go to slots behind all nodes. */
+typedef struct ChainWriter
+{
+	VxNodeId	node;			/* whose chain is being written */
+	uint32		more;			/* position + 1 of its next TID to write, 0: go to the next node */
+} ChainWriter;
+
+static uint32
+chain_slots(VecGraphBuild *build, uint32 tid_count)
+{
+	if (tid_count <= VX_INLINE_TIDS)
+		return 0;
+	return (tid_count - VX_INLINE_TIDS + build->geometry.tids_per_slot - 1) / build->geometry.tids_per_slot;
+}
+
+/* Writes the node with its first TIDs; chain is the id of its first slot of others, which the caller counts on. */
+static void
+fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id, VxNodeId chain)
+{
+	NodeTids   *node = &build->tids[id];
+	uint32		more = node->more;
+
+	slot->state = VX_SLOT_LIVE;
+	slot->version = 1;
+	slot->tids[slot->tid_count++] = node->first;
+	for (; more != 0 && slot->tid_count < VX_INLINE_TIDS; more = build->more[more - 1].next)
+		slot->tids[slot->tid_count++] = build->more[more - 1].tid;
+	node->more = more;			/* what is left for the chain */
+	slot->chain = more != 0 ? chain : VX_NO_NODE;
+	slot->degree = build->store.degrees[id];
+	memcpy(slot->edges, build->store.edges + (Size) id * build->store.base.edge_capacity,
+		   slot->degree * sizeof(VxNodeId));
+	if (build->regime == BUILD_POINTS)
+		vecgraph_slot_set_point(&build->geometry, slot, vx_memstore_point(&build->store, id));
+}
+
+/* Writes the next slot of a chain, whose id is given. */
+static void
+fill_chain(VecGraphBuild *build, VxTidSlot *slot, VxNodeId id, ChainWriter *writer)
+{
+	while (writer->more == 0)
+		writer->more = build->tids[++writer->node].more;
+	slot->state = VX_SLOT_TIDS;
+	slot->version = 1;
+	slot->owner = writer->node;
+	while (writer->more != 0 && slot->tid_count < build->geometry.tids_per_slot)
+	{
+		slot->tids[slot->tid_count++] = build->more[writer->more - 1].tid;
+		writer->more = build->more[writer->more - 1].next;
+	}
+	slot->chain = writer->more != 0 ? id + 1 : VX_NO_NODE;
+}
+
+static Buffer
+new_block(Relation index, BlockNumber expected)
+{
+	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+
+	if (BufferGetBlockNumber(buffer) != expected)
+		elog(ERROR, "unexpected block %u in new index \"%s\"", BufferGetBlockNumber(buffer),
+			 RelationGetRelationName(index));
+	return buffer;
+}
+
+void
+vecgraph_build_fill_model_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
+{
+	uint32		number = block - VECGRAPH_META_BLOCK - 1;
+	uint32		used = vecgraph_model_page_used(g, block);
+
+	vecgraph_init_data_page(page, VX_PAGE_MODEL, used);
+	if (model != NULL && number < g->model_pages)
+		memcpy(vecgraph_page_body(page), (const char *) model + (Size) number * g->body_bytes, used);
+}
+
+/* An empty page of any kind. */
+static void
+init_block(VecGraphBuild *build, Page page, BlockNumber block)
+{
+	const VxGeometry *g = &build->geometry;
+
+	if (block == VECGRAPH_META_BLOCK)
+		vecgraph_init_meta_page(page, &build->meta);
+	else if (block < g->first_segment)
+		vecgraph_build_fill_model_page(g, page, block, build->codebook != NULL ? (void *) build->codebook : (void *) build->mean);
+	else if (vx_block_has_codes(g, block))
+		vecgraph_init_data_page(page, VX_PAGE_CODES, vx_code_page_used(g));
+	else
+		vecgraph_init_node_page(page, g);
+}
+
+/* Adds pages until there is this one. They are logged when the index is written. */
+static void
+make_blocks(VecGraphBuild *build, BlockNumber last)
+{
+	for (; build->blocks <= last; build->blocks++)
+	{
+		Buffer		buffer = new_block(build->index, build->blocks);
+
+		init_block(build, BufferGetPage(buffer), build->blocks);
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+static Buffer
+lock_block(VecGraphBuild *build, BlockNumber block)
+{
+	Buffer		buffer = ReadBuffer(build->index, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	return buffer;
+}
+
+void
+vecgraph_build_place_point(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
+{
+	const VxGeometry *g = &build->geometry;
+	BlockNumber block = vx_id_block(g, id);
+	Buffer		buffer;
+
+	make_blocks(build, block);
+	buffer = lock_block(build, block);
+	vecgraph_slot_set_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+vecgraph_build_place_code(VecGraphBuild *build, VxNodeId id, const uint8 *code)
+{
+	const VxGeometry *g = &build->geometry;
+	BlockNumber block = vx_code_block(g, id);
+	Buffer		buffer;
+
+	make_blocks(build, block);
+	buffer = lock_block(build, block);
+	memcpy((uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, id), code, g->code_bytes);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Puts the codes of a page on it, unless they were placed one by one. */
+static void
+fill_code_page(VecGraphBuild *build, Page page, BlockNumber block)
+{
+	const VxGeometry *g = &build->geometry;
+	VxNodeId	first = vx_code_page_first_id(g, block);
+
+	if (build->regime == BUILD_CODES && build->link_codec != &build->codec)
+		return;
+	if (first < build->store.count)
+		memcpy(vecgraph_page_body(page), vx_memstore_code(&build->store, first),
+			   (Size) Min(vx_code_run(g, first), build->store.count - first) * g->code_bytes);
+}
+
+static void
+fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, uint32 ids, VxNodeId *chain, ChainWriter *writer)
+{
+	const VxGeometry *g = &build->geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
+
+	for (uint32 i = 0; i < g->nodes_per_page && first + i < ids; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		VxNodeId	id = first + i;
+
+		if (id < build->store.count)
+		{
+			fill_node(build, slot, id, *chain);
+			*chain += chain_slots(build, build->tids[id].count);
+		}
+		else
+			fill_chain(build, (VxTidSlot *) slot, id, writer);
+		vecgraph_page_special(page)->free_slots--;
+	}
+	if (block == build->meta.free_page)
+		vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
+}
+
+void
+vecgraph_build_write(VecGraphBuild *build)
+{
+	const VxGeometry *g = &build->geometry;
+	Relation	index = build->index;
+	uint32		nodes = build->store.count;
+	uint64		ids = nodes;
+	VxNodeId	chain = nodes;
+	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
+	BlockNumber blocks;
+	BlockNumber logged = 0;
+
+	for (VxNodeId id = 0; id < nodes; id++)
+		ids += chain_slots(build, build->tids[id].count);
+	if (ids >= VX_NO_NODE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(index))));
+	blocks = vx_blocks_for(g, ids);
+	if (ids % g->nodes_per_page != 0)
+		build->meta.free_page = blocks - 1;
+
+	for (BlockNumber block = 0; block < blocks; block++)
+	{
+		Buffer		buffer;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = block < build->blocks ? lock_block(build, block) : new_block(index, block);
+		page = BufferGetPage(buffer);
+		if (block >= build->blocks || block == VECGRAPH_META_BLOCK)
+			init_block(build, page, block);
+		if (block >= g->first_segment && vx_block_has_codes(g, block))
+			fill_code_page(build, page, block);
+		else if (block >= g->first_segment)
+			fill_node_page(build, page, block, ids, &chain, &writer);
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+
+		if (RelationNeedsWAL(index) && !build->log_later && block - logged >= WRITE_BATCH)
+		{
+			log_newpage_range(index, MAIN_FORKNUM, logged, block + 1, true);
+			logged = block + 1;
+		}
+	}
+	if (RelationNeedsWAL(index) && !build->log_later && logged < blocks)
+		log_newpage_range(index, MAIN_FORKNUM, logged, blocks, true);
+}

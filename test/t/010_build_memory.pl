@@ -1,0 +1,146 @@
+# CREATE INDEX in little memory: vectors leave it first, then the graph; the index is as good and as sound as with plenty.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(new_node load_set recall complete);
+
+my $node = new_node('memory', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
+	  . "min_parallel_table_scan_size = 0\n");
+
+# Builds an index; returns where vectors and graph were in the end ('points', 'codes', 'pages'), and the messages.
+sub build
+{
+	my ($memory, $workers, $sql) = @_;
+	my ($result, $out, $err) = $node->psql('postgres', qq{
+		SET maintenance_work_mem = '$memory'; SET max_parallel_maintenance_workers = $workers; SET client_min_messages = debug1;
+		$sql});
+	is($result, 0, $sql) or diag($err);
+	unlike($err, qr/WARNING/, 'without warnings');
+	my @notices = $err =~ /NOTICE:.*(?:vectors|graph) no longer fits? into maintenance_work_mem/g;
+	cmp_ok(scalar(@notices), '<=', 1, 'at most one notice');
+	return ($err =~ /graph no longer fits/ ? 'pages' : $err =~ /vectors no longer fit / ? 'codes' : 'points', $err);
+}
+
+# ---- every kind of index, every regime, with workers and without ----
+
+load_set($node, 'l2', 'sift-10k', 'sift-10k');
+$node->safe_psql('postgres', 'ALTER TABLE l2 SET (parallel_workers = 2)');
+my %regimes = ('codes = none' => 'codes', 'codes = pq' => 'codes', 'codes = pq, pq_subvectors = 32' => 'codes',
+	'codes = pq, pq_subvectors = 64' => 'codes', 'storage = half' => 'codes', 'storage = heap' => 'codes');
+for my $options (sort keys %regimes)
+{
+	my %recall;
+	for my $case ([ '64MB', 0, 'points' ], [ '6MB', 0, 'codes' ], [ '6MB', 2, 'codes' ], [ '2MB', 0, 'pages' ], [ '2MB', 2, 'pages' ])
+	{
+		my ($memory, $workers, $expected) = @$case;
+		my $name = "$options, $memory, $workers workers";
+		$node->safe_psql('postgres', 'DROP INDEX IF EXISTS l2_index');
+		my ($regime, $messages) =
+		  build($memory, $workers, "CREATE INDEX l2_index ON l2 USING vecgraph (v vector_l2_ops) WITH ($options)");
+		is($regime, $expected, "$name: regime");
+		like($messages, qr/launched $workers of/, "$name: workers") if $workers;
+		complete($node, 'l2', 'l2_index', $name);
+		is($node->safe_psql('postgres', "SELECT unreachable FROM vecgraph_info('l2_index')"), 0, "$name: every node can be reached");
+		$recall{"$memory $workers"} = recall($node, 'l2', '<->');
+	}
+	note "$options: recall ", join(', ', map { "$_ $recall{$_}" } sort keys %recall);
+	my $best = delete $recall{'64MB 0'};
+	cmp_ok($recall{$_}, '>=', $best - 0.01, "$options: recall with $_ as with plenty") for sort keys %recall;
+}
+
+# ---- identical vectors share a node, wherever the first of them is ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE twins (id serial PRIMARY KEY, v vector(128)) WITH (parallel_workers = 2);
+	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 2 = 0;
+	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 7 = 0;
+	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 2 = 1;
+	INSERT INTO twins (v) SELECT v FROM l2, generate_series(1, 9) WHERE id % 99 = 0});
+for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 32', 'storage = half', 'storage = heap')
+{
+	for my $case ([ '6MB', 'codes' ], [ '2MB', 'pages' ])
+	{
+		my ($memory, $expected) = @$case;
+		my ($regime) = build($memory, 2, "CREATE INDEX twins_index ON twins USING vecgraph (v vector_l2_ops) WITH ($options)");
+		is($regime, $expected, "twins, $options, $memory: regime");
+		complete($node, 'twins', 'twins_index', "twins, $options, $memory");
+		is($node->safe_psql('postgres', "SELECT nodes FROM vecgraph_info('twins_index'); DROP INDEX twins_index"),
+			$node->safe_psql('postgres', 'SELECT count(DISTINCT v) FROM twins'), "twins, $options, $memory: nodes");
+	}
+}
+$node->safe_psql('postgres', 'DROP TABLE l2 CASCADE; DROP TABLE twins');
+
+# ---- metrics ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(96)) WITH (parallel_workers = 2);
+	SELECT setseed(0.5);
+	INSERT INTO items SELECT i, array(SELECT (random() - 0.3) * (1 + i % 3) FROM generate_series(1, 96) WHERE i = i)::vector
+	FROM generate_series(1, 6000) i});
+
+# The share of the ten nearest by the table that the index gives.
+sub share
+{
+	my ($operator) = @_;
+	return $node->safe_psql('postgres', qq{
+		SET vecgraph.search_list_size = 200;
+		CREATE TEMP TABLE q AS SELECT id, v FROM items WHERE id % 120 = 0;
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM items t ORDER BY v $operator q.v, id LIMIT 10) x;
+		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
+		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM items t ORDER BY v $operator q.v LIMIT 10) x;
+		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
+}
+
+my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
+for my $metric (sort keys %operators)
+{
+	my %share;
+	for my $memory ('64MB', '4MB', '1MB')
+	{
+		my ($regime) = build($memory, 0, "CREATE INDEX items_v ON items USING vecgraph (v vector_${metric}_ops)");
+		my $expected = { '64MB' => 'points', '4MB' => $metric eq 'l1' ? 'pages' : 'codes', '1MB' => 'pages' }->{$memory};
+		is($regime, $expected, "$metric, $memory: regime");
+		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
+		$share{$memory} = share($operators{$metric});
+		$node->safe_psql('postgres', 'DROP INDEX items_v');
+	}
+	note "$metric: share of the ten nearest ", join(', ', map { "$_ $share{$_}" } sort keys %share);
+	cmp_ok($share{$_}, '>=', $share{'64MB'} - 0.03, "$metric: recall with $_") for '4MB', '1MB';
+}
+
+# ---- unlogged, concurrently, again; what comes later ----
+
+$node->safe_psql('postgres', 'CREATE UNLOGGED TABLE fleeting AS SELECT * FROM items');
+my ($regime) = build('4MB', 2, 'CREATE INDEX fleeting_v ON fleeting USING vecgraph (v vector_l2_ops)');
+is($regime, 'codes', 'unlogged: regime');
+complete($node, 'fleeting', 'fleeting_v', 'unlogged');
+($regime) = build('4MB', 2, 'CREATE INDEX CONCURRENTLY items_v ON items USING vecgraph (v vector_l2_ops)');
+is($regime, 'codes', 'concurrently: regime');
+complete($node, 'items', 'items_v', 'concurrently');
+($regime) = build('4MB', 2, 'REINDEX INDEX items_v');
+is($regime, 'codes', 'reindex: regime');
+$node->safe_psql('postgres', q{
+	DELETE FROM items WHERE id % 4 = 0;
+	INSERT INTO items SELECT 10000 + id, v FROM items WHERE id % 4 = 1;
+	VACUUM items});
+complete($node, 'items', 'items_v', 'after changes');
+$node->stop('immediate');
+$node->start;
+complete($node, 'items', 'items_v', 'after a crash');
+
+# a few very long vectors: one alone is larger than what is usually allocated at once
+$node->safe_psql('postgres', q{
+	CREATE TABLE long (id int PRIMARY KEY, v vector(16000));
+	INSERT INTO long SELECT i, array(SELECT sin(i * j) FROM generate_series(1, 16000) j)::vector FROM generate_series(1, 300) i});
+($regime) = build('1MB', 0, 'CREATE INDEX long_v ON long USING vecgraph (v vector_l2_ops)');
+isnt($regime, 'points', 'long vectors: regime');
+complete($node, 'long', 'long_v', 'long vectors');
+
+done_testing();
