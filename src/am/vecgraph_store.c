@@ -308,16 +308,16 @@ static void
 page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
-	size_t		bytes = VX_POINT_BYTES(store->decoded ? store->codes->codec.padded : store->space.dim);
+	size_t		bytes = store->decoded ? vx_codec_opened_bytes(&store->codes->codec) : VX_POINT_BYTES(store->space.dim);
 
 	vx_pointset_reserve(set, &store->mem, n);
 	vx_pointset_reserve_copies(set, &store->mem, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		VxPoint    *copy = (VxPoint *) set->points[i];
+		void	   *copy = (void *) set->points[i];
 
 		if (store->decoded)
-			vx_codec_decode(&store->codes->codec, vecgraph_code(store, ids[i], 0), copy);
+			vx_codec_open(&store->codes->codec, vecgraph_code(store, ids[i], 0), copy);
 		else if (!copy_point(store, ids[i], copy))
 			set->points[i] = NULL;
 	}

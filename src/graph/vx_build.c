@@ -15,20 +15,20 @@
 #define ENTRY_NODES 16
 #define ENTRY_SAMPLE 2048
 
-/* How many points are looked at for entries; decoded copies of them are to take a few megabytes at most. */
+/* How many points are looked at for entries; opened codes of them are to take a few megabytes at most. */
 static uint32_t
 sample_size(const VxMemStore *store)
 {
 	size_t		most = ENTRY_SAMPLE;
 
-	if (store->only_codes)
-		most = VX_MIN(most, VX_MAX(ENTRY_NODES * 4, ((size_t) 8 << 20) / VX_POINT_BYTES(store->codec->padded)));
+	if (store->prune_codes)
+		most = VX_MIN(most, VX_MAX(ENTRY_NODES * 4, ((size_t) 8 << 20) / vx_codec_opened_bytes(store->codec)));
 	return VX_MIN(store->count, (uint32_t) most);
 }
 
-/* Which of n points is nearest to their mean: the medoid, near enough for a place to start from. */
+/* Which of n nodes is nearest to their mean: the medoid, near enough for a place to start from. */
 static uint32_t
-nearest_to_mean(VxBuild *build, const VxPointSet *sample, uint32_t n)
+nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 {
 	VxMemStore *store = build->store;
 	uint32_t	dim = store->only_codes ? store->codec->padded : store->space.dim;
@@ -41,7 +41,7 @@ nearest_to_mean(VxBuild *build, const VxPointSet *sample, uint32_t n)
 	memset(mean, 0, dim * sizeof(float));
 	for (uint32_t i = 0; i < n; i++)
 	{
-		const VxPoint *p = sample->points[i];
+		const VxPoint *p = vx_memstore_query(store, ids[i]);
 		/* cosine looks at directions only; codes are of directions */
 		float		weight = 1 / (float) n;
 
@@ -53,7 +53,9 @@ nearest_to_mean(VxBuild *build, const VxPointSet *sample, uint32_t n)
 	vx_point_set(point, mean, dim);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		float		score = store->base.ops->pair(&store->base, point, sample->points[i]);
+		const VxPoint *p = vx_memstore_query(store, ids[i]);
+		float		score = store->only_codes ? vx_codec_pair_decoded(store->codec, point, p)
+			: vx_space_pair(&store->space, point, p);
 
 		if (score < best_score)
 		{
@@ -92,7 +94,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 	}
 	store->base.ops->gather(&store->base, ids, n, &sample);
 
-	pick = nearest_to_mean(build, &sample, n);
+	pick = nearest_to_mean(build, ids, n);
 	for (uint32_t entries = 1;; entries++)
 	{
 		double		total = 0;

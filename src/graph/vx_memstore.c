@@ -151,16 +151,16 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	VxMemStore *store = (VxMemStore *) base;
 
 	vx_pointset_reserve(set, store->mem, n);
-	if (store->only_codes)
-		vx_pointset_reserve_copies(set, store->mem, n, VX_POINT_BYTES(store->codec->padded));
+	if (store->prune_codes)
+		vx_pointset_reserve_copies(set, store->mem, n, vx_codec_opened_bytes(store->codec));
 	for (uint32_t i = 0; i < n; i++)
-		if (!store->only_codes)
+		if (!store->prune_codes)
 		{
 			set->points[i] = vx_memstore_point(store, ids[i]);
 			prefetch_bytes(set->points[i], VX_MIN(store->item_bytes, 512));
 		}
 		else
-			vx_codec_decode(store->codec, vx_memstore_code(store, ids[i]), (VxPoint *) set->points[i]);
+			vx_codec_open(store->codec, vx_memstore_code(store, ids[i]), (void *) set->points[i]);
 }
 
 static float
@@ -168,7 +168,7 @@ mem_pair(VxStore *base, const void *a, const void *b)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	return store->only_codes ? vx_codec_pair(store->codec, a, b) : vx_space_pair(&store->space, a, b);
+	return store->prune_codes ? vx_codec_pair(store->codec, a, b) : vx_space_pair(&store->space, a, b);
 }
 
 static VxStatus
@@ -395,6 +395,8 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 
 	store->codec = codec;
 	store->score_codes = score_codes;
+	store->prune_codes = store->only_codes
+		|| (score_codes && codec->kind == VX_CODES_SCALAR4 && codec->metric != VX_METRIC_IP);
 	if (store->codes == NULL)
 	{
 		store->codes = vx_alloc(store->arrays, bytes + VX_CODE_OVERREAD);

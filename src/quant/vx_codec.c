@@ -517,19 +517,98 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	return error;
 }
 
-float
-vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
+/* The pair score of two vectors by their squared lengths and inner product. */
+static inline float
+pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product)
 {
-	float		value = a->norm2 + b->norm2 - 2 * vx_kernels->inner_product(a->x, b->x, codec->padded);
+	float		value = norm2_a + norm2_b - 2 * product;
 
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	value = value > 0 ? value : 0;	/* NaN too */
 	if (codec->metric == VX_METRIC_IP)
 	{
-		float		added = codec->max_norm2 > a->norm2 ? sqrtf(codec->max_norm2 - a->norm2) : 0;
+		float		added = codec->max_norm2 > norm2_a ? sqrtf(codec->max_norm2 - norm2_a) : 0;
 
-		value += added_term(codec, added, b->norm2);
+		value += added_term(codec, added, norm2_b);
 	}
 	return orderable(value);
+}
+
+float
+vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
+{
+	return pair_score(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->padded));
+}
+
+/* ---- codes compared with codes ---- */
+
+/* An opened four-bit code: its levels, and the same as a query has them, doubled to be whole numbers around zero. */
+typedef struct OpenedLevels
+{
+	float		norm2;
+	float		factor;
+	int32_t		sum;			/* of planes */
+	uint8_t		levels[];		/* [stride], then int8_t planes [2][stride] */
+} OpenedLevels;
+
+static inline bool
+opens_to_levels(const VxCodec *codec)
+{
+	return codec->kind == VX_CODES_SCALAR4 && !codec->mixed;
+}
+
+size_t
+vx_codec_opened_bytes(const VxCodec *codec)
+{
+	return opens_to_levels(codec) ? sizeof(OpenedLevels) + 3 * (size_t) codec->stride : VX_POINT_BYTES(codec->padded);
+}
+
+static void
+open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
+{
+	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+	uint32_t	bytes = codec->level_bytes;
+	int8_t	   *low = (int8_t *) opened->levels + codec->stride;
+	int8_t	   *high = low + codec->stride;
+	float		header[2];
+	int32_t		sum = 0;
+
+	memcpy(header, code, sizeof(header));
+	opened->norm2 = fabsf(header[0]);
+	opened->factor = header[1];
+	memcpy(opened->levels, levels, bytes);
+	for (uint32_t i = 0; i < bytes; i++)
+	{
+		low[i] = (int8_t) (2 * (levels[i] & 15) - 15);
+		high[i] = (int8_t) (2 * (levels[i] >> 4) - 15);
+		sum += low[i] + high[i];
+	}
+	memset(low + bytes, 0, codec->stride - bytes);
+	memset(high + bytes, 0, codec->stride - bytes);
+	opened->sum = sum;
+}
+
+void
+vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened)
+{
+	if (opens_to_levels(codec))
+		open_levels(codec, code, opened);
+	else
+		vx_codec_decode(codec, code, opened);
+}
+
+float
+vx_codec_pair(const VxCodec *codec, const void *a, const void *b)
+{
+	const OpenedLevels *x = a;
+	const OpenedLevels *y = b;
+	const uint8_t *levels = y->levels;
+	int32_t		dot;
+
+	if (!opens_to_levels(codec))
+		return vx_codec_pair_decoded(codec, a, b);
+	vx_code_kernels->dot4(&levels, 1, (const int8_t *) x->levels + codec->stride, codec->stride, codec->level_bytes, &dot);
+	/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
+	return pair_score(codec, x->norm2, y->norm2, x->factor * y->factor * 0.25f * (float) (2 * dot - 15 * x->sum));
 }

@@ -138,10 +138,13 @@ void		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
 						   float *score);
 
 /*
- * What a code stands for, as vx_codec_pair wants it: point->x [padded] in the codec's own coordinates, point->norm2 its squared
- * length. Codes of different parity are brought to the mean of parity 0.
+ * What a code stands for: point->x [padded] in the codec's own coordinates, point->norm2 its squared length. Codes of different
+ * parity are brought to the mean of parity 0.
  */
 void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
+
+/* Estimated pair score of two decoded codes. */
+float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
 
 /*
  * How far a vector is from what a code stands for, as a squared distance; *norm2, if not NULL, receives the squared distance
@@ -149,7 +152,13 @@ void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
  */
 float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
 
-/* Estimated pair score of two decoded codes. */
-float		vx_codec_pair(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
+/*
+ * For comparing many codes with each other: opened [vx_codec_opened_bytes, aligned as floats] takes what vx_codec_pair wants to
+ * know of a code. The result is that of vx_codec_pair_decoded, but for rounding; four-bit codes get there by integers. Neither may
+ * a codec change, nor parities begin or cease to be mixed, between opening and comparing.
+ */
+size_t		vx_codec_opened_bytes(const VxCodec *codec);
+void		vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened);
+float		vx_codec_pair(const VxCodec *codec, const void *a, const void *b);
 
 #endif							/* VX_CODEC_H */

@@ -230,7 +230,7 @@ test_decoded_pairs(void **state)
 			vx_codec_decode(&codec, code, decoded[k]);
 		}
 		exact = (double) vx_space_pair(&space, point[0], point[1]);
-		error += fabs((double) vx_codec_pair(&codec, decoded[0], decoded[1]) - exact) / exact;
+		error += fabs((double) vx_codec_pair_decoded(&codec, decoded[0], decoded[1]) - exact) / exact;
 		free(point[0]);
 		free(point[1]);
 	}
@@ -239,6 +239,62 @@ test_decoded_pairs(void **state)
 	free(decoded[1]);
 	free(code);
 	free_codec(&codec, &query);
+}
+
+/* Opened codes are compared as decoded ones are, by all kernels and over awkward sizes. */
+static void
+test_opened_pairs(void **state)
+{
+	static const uint32_t dims[] = {1, 3, 17, 64, 96, 128, 200, 384, 1000};
+	VxRng		rng = {17};
+	int			compared = 0;
+
+	(void) state;
+	for (int kernels = 0; (vx_code_kernels = vx_code_kernels_available(kernels)) != NULL; kernels++)
+		for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+			for (int metric = VX_METRIC_L2; metric <= VX_METRIC_COSINE; metric++)
+				for (int d = 0; d < 9; d++)
+				{
+					uint32_t	dim = dims[d];
+					VxCodec		codec;
+					VxCodeQuery query;
+					VxPoint    *decoded[2];
+					void	   *opened[2];
+					uint8_t    *code;
+
+					vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
+					codec.max_norm2 = (float) dim;
+					vx_code_query_init(&codec, &unit_mem, &query);
+					code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+					for (int k = 0; k < 2; k++)
+					{
+						VxPoint    *point = random_point(dim, &rng, 1);
+
+						decoded[k] = malloc(VX_POINT_BYTES(codec.padded));
+						opened[k] = malloc(vx_codec_opened_bytes(&codec));
+						vx_codec_encode(&codec, point, code);
+						vx_codec_decode(&codec, code, decoded[k]);
+						vx_codec_open(&codec, code, opened[k]);
+						free(point);
+					}
+					for (int k = 0; k < 4; k++)
+					{
+						double		expected = (double) vx_codec_pair_decoded(&codec, decoded[k / 2], decoded[k % 2]);
+						double		scale = (double) (decoded[0]->norm2 + decoded[1]->norm2) + codec.max_norm2;
+
+						assert_true(fabs((double) vx_codec_pair(&codec, opened[k / 2], opened[k % 2]) - expected) <= 1e-5 * scale);
+						compared++;
+					}
+					for (int k = 0; k < 2; k++)
+					{
+						free(decoded[k]);
+						free(opened[k]);
+					}
+					free(code);
+					free_codec(&codec, &query);
+				}
+	assert_true(compared >= 4 * 2 * 3 * 9);
+	vx_code_kernels_select();
 }
 
 /* Odd vectors make codes, and odd bytes make numbers; nothing is NaN. */
@@ -257,6 +313,7 @@ test_odd_input(void **state)
 				VxCodeQuery query;
 				VxPoint    *point = malloc(VX_POINT_BYTES(dim));
 				VxPoint    *decoded;
+				void	   *opened;
 				float		x[40];
 				uint8_t    *code;
 				const uint8_t *codes[1];
@@ -267,6 +324,7 @@ test_odd_input(void **state)
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
 				decoded = malloc(VX_POINT_BYTES(codec.padded));
+				opened = malloc(vx_codec_opened_bytes(&codec));
 				codes[0] = code;
 				for (int round = 0; round < 50; round++)
 				{
@@ -282,10 +340,13 @@ test_odd_input(void **state)
 					vx_codec_score(&codec, &query, codes, 1, &score);
 					assert_true(!isnan(score));
 					vx_codec_decode(&codec, code, decoded);
-					assert_true(!isnan(vx_codec_pair(&codec, decoded, decoded)));
+					assert_true(!isnan(vx_codec_pair_decoded(&codec, decoded, decoded)));
+					vx_codec_open(&codec, code, opened);
+					assert_true(!isnan(vx_codec_pair(&codec, opened, opened)));
 				}
 				free(point);
 				free(decoded);
+				free(opened);
 				free(code);
 				free_codec(&codec, &query);
 			}
@@ -299,6 +360,7 @@ main(void)
 		cmocka_unit_test(test_kernels_agree),
 		cmocka_unit_test(test_estimates),
 		cmocka_unit_test(test_decoded_pairs),
+		cmocka_unit_test(test_opened_pairs),
 		cmocka_unit_test(test_odd_input),
 	};
 

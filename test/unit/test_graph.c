@@ -14,6 +14,7 @@ typedef struct Graph
 	VxMemStore	store;
 	VxBuild		build;
 	uint32_t	dim;
+	float		offset;			/* added to all elements */
 } Graph;
 
 /* n points, clustered so that it is not all the same everywhere. */
@@ -31,7 +32,7 @@ make_points(Graph *graph, VxMetric metric, uint32_t n, uint32_t dim, uint32_t de
 		VxRng		centre = {seed * 1000 + vx_rng_below(&rng, 20)};
 
 		for (uint32_t j = 0; j < dim; j++)
-			x[j] = (float) (vx_rng_unit(&centre) * 4 + vx_rng_unit(&rng) + vx_rng_unit(&rng));
+			x[j] = (float) (vx_rng_unit(&centre) * 4 + vx_rng_unit(&rng) + vx_rng_unit(&rng)) + graph->offset;
 		vx_memstore_add(&graph->store, x);
 		graph->store.space.max_norm2 = VX_MAX(graph->store.space.max_norm2, vx_memstore_point(&graph->store, i)->norm2);
 	}
@@ -129,7 +130,7 @@ test_build(void **state)
 	(void) state;
 	for (int i = 0; i < 4; i++)
 	{
-		Graph		graph;
+		Graph		graph = {0};
 		double		found;
 
 		make_graph(&graph, cases[i].metric, 3000, 12, 24, 11);
@@ -148,7 +149,7 @@ test_small(void **state)
 	(void) state;
 	for (uint32_t n = 0; n <= 40; n++)
 	{
-		Graph		graph;
+		Graph		graph = {0};
 
 		make_graph(&graph, VX_METRIC_L2, n, 1, 4, 3);
 		check_invariants(&graph.store);
@@ -160,7 +161,7 @@ test_small(void **state)
 static void
 test_deterministic(void **state)
 {
-	Graph		a, b;
+	Graph		a = {0}, b = {0};
 
 	(void) state;
 	make_graph(&a, VX_METRIC_L2, 500, 8, 16, 9);
@@ -289,7 +290,7 @@ build_by_threads(Graph *graph)
 static double
 threads_recall(VxMetric metric, bool coded, bool alone)
 {
-	Graph		graph;
+	Graph		graph = {0};
 	VxCodec		codec;
 	double		found;
 
@@ -318,6 +319,59 @@ threads_recall(VxMetric metric, bool coded, bool alone)
 	if (coded)
 		free_codec(&codec);
 	return found;
+}
+
+/*
+ * A graph linked by codes alone is nearly as good as one linked by the points. (Codes for inner product are not centred, so the
+ * points are, as embeddings for it mostly are.)
+ */
+static void
+test_only_codes(void **state)
+{
+	(void) state;
+	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_COSINE; metric++)
+	{
+		Graph		points = {.offset = metric == VX_METRIC_IP ? -3 : 0};
+		Graph		codes = {.dim = 24};
+		VxCodec		codec;
+		double		by_points;
+		double		by_codes;
+
+		make_graph(&points, (VxMetric) metric, 4000, 24, 24, 61);
+		by_points = recall(&points, 10, 80, 5);
+
+		make_codec(&codec, &points);
+		vx_memstore_init(&codes.store, &unit_mem, &points.store.space, 24, 1.2f);
+		vx_memstore_use_codes(&codes.store, &codec);
+		for (VxNodeId id = 0; id < points.store.count; id++)
+		{
+			uint8_t    *code = malloc(codec.code_bytes);
+
+			vx_codec_encode(&codec, vx_memstore_point(&points.store, id), code);
+			assert_int_equal(vx_memstore_add_code(&codes.store, code), id);
+			assert_memory_equal(vx_memstore_item(&codes.store, id), code, codec.code_bytes);
+			free(code);
+		}
+		vx_build_begin(&codes.build, &codes.store, 60, 1);
+		while (vx_build_step(&codes.build))
+			;
+		assert_int_equal(vx_build_finish(&codes.build), 0);
+		check_invariants(&codes.store);
+
+		/* searched by the points */
+		memcpy(points.store.degrees, codes.store.degrees, points.store.count * sizeof(uint16_t));
+		memcpy(points.store.edges, codes.store.edges,
+			   (size_t) points.store.count * points.store.base.edge_capacity * sizeof(VxNodeId));
+		memcpy(points.store.entry_ids, codes.store.entry_ids, sizeof(points.store.entry_ids));
+		points.store.entry_count = codes.store.entry_count;
+		by_codes = recall(&points, 10, 80, 5);
+		print_message("metric %d: recall %.3f by points, %.3f by codes\n", metric, by_points, by_codes);
+		assert_true(by_points >= 0.9);
+		assert_true(by_codes >= by_points - 0.02);
+		vx_memstore_free(&codes.store);
+		vx_memstore_free(&points.store);
+		free_codec(&codec);
+	}
 }
 
 /* Threads that link at once make as sound and as good a graph as one does. */
@@ -376,7 +430,7 @@ rewrite_edges(void *context)
 static void
 test_torn_reads(void **state)
 {
-	Graph		graph;
+	Graph		graph = {0};
 	pthread_t	threads[THREADS];
 
 	(void) state;
@@ -412,7 +466,7 @@ add_edges(void *context)
 static void
 test_added_edges(void **state)
 {
-	Graph		graph;
+	Graph		graph = {0};
 	pthread_t	threads[THREADS];
 
 	(void) state;
@@ -447,7 +501,7 @@ static void
 test_streaming(void **state)
 {
 	static const uint32_t list_sizes[] = {1, 2, 3, 10, 64, 2000};
-	Graph		graph;
+	Graph		graph = {0};
 
 	(void) state;
 	make_graph(&graph, VX_METRIC_L2, 1000, 6, 16, 21);
@@ -496,7 +550,7 @@ is_deleted(void *context, VxNodeId id)
 static void
 test_repair(void **state)
 {
-	Graph		graph;
+	Graph		graph = {0};
 	VxLinker	linker;
 	VxRng		rng = {77};
 	double		before, after;
@@ -580,7 +634,7 @@ conflicting_replace(VxStore *store, VxNodeId id, uint32_t seen, const VxNodeId *
 static void
 test_conflicts(void **state)
 {
-	Graph		graph;
+	Graph		graph = {0};
 	VxLinker	linker;
 	VxStoreOps	ops;
 	VxStore    *base = &graph.store.base;
@@ -629,6 +683,7 @@ main(void)
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_torn_reads),
 		cmocka_unit_test(test_added_edges),
+		cmocka_unit_test(test_only_codes),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_repair),
