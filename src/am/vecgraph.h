@@ -168,7 +168,7 @@ typedef struct VecGraphStore
 	VxMem		mem;
 	uint32		id_bound;		/* ids below this exist; grows with the relation */
 	VecGraphCodes *codes;		/* NULL: scores come from inline vectors */
-	bool		decoded;		/* gather() and pair() speak of decoded codes, not of vectors */
+	bool		decoded;		/* gather() and pairs() speak of decoded codes, not of vectors */
 	bool		query_decoded;	/* the next query's point is a decoded code */
 	VxCodeQuery code_query;
 	bool		query_ready;	/* code_query has its memory */

@@ -323,14 +323,18 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	}
 }
 
-static float
-page_pair(VxStore *base, const void *a, const void *b)
+static void
+page_pairs(VxStore *base, const void *one, const void *const *others, uint32_t n, float *distance)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
 	if (store->decoded)
-		return vx_codec_pair(&store->codes->codec, a, b);
-	return vx_space_pair(&store->space, a, b);
+	{
+		vx_codec_pairs(&store->codes->codec, one, others, n, distance);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		distance[i] = vx_space_pair(&store->space, one, others[i]);
 }
 
 static VxStatus
@@ -415,7 +419,7 @@ static const VxStoreOps page_ops = {
 	.prepare = page_prepare,
 	.score = page_score,
 	.gather = page_gather,
-	.pair = page_pair,
+	.pairs = page_pairs,
 	.add_edge = page_add_edge,
 	.replace_edges = page_replace_edges,
 	.entries = page_entries,

@@ -80,6 +80,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 	uint32_t	n = sample_size(store);
 	VxNodeId   *ids = vx_alloc(mem, n * sizeof(VxNodeId));
 	float	   *nearest = vx_alloc(mem, n * sizeof(float));
+	float	   *score = vx_alloc(mem, n * sizeof(float));
 	VxPointSet	sample = {0};
 	uint32_t	pick;
 
@@ -103,11 +104,10 @@ choose_entries(VxBuild *build, VxRng *rng)
 		store->entry_ids[store->entry_count++] = ids[pick];
 		if (entries == VX_MIN(ENTRY_NODES, n))
 			break;
+		store->base.ops->pairs(&store->base, sample.points[pick], sample.points, n, score);
 		for (uint32_t i = 0; i < n; i++)
 		{
-			float		score = store->base.ops->pair(&store->base, sample.points[pick], sample.points[i]);
-
-			nearest[i] = VX_MIN(nearest[i], VX_MAX(score, 0));
+			nearest[i] = VX_MIN(nearest[i], VX_MAX(score[i], 0));
 			if (i == pick)
 				nearest[i] = 0;
 			if (isfinite(nearest[i]))
@@ -128,6 +128,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 	}
 	vx_free(mem, ids);
 	vx_free(mem, nearest);
+	vx_free(mem, score);
 	vx_pointset_free(&sample, mem);
 }
 

@@ -19,13 +19,16 @@ vx_linker_init(VxLinker *linker, const VxMem *mem)
 	memset(linker, 0, sizeof(*linker));
 	linker->mem = mem;
 	vx_search_init(&linker->search, mem);
+	vx_pruner_init(&linker->pruner, mem);
 }
 
 void
 vx_linker_free(VxLinker *linker)
 {
 	vx_search_free(&linker->search);
+	vx_pruner_free(&linker->pruner);
 	vx_free(linker->mem, linker->ids);
+	vx_free(linker->mem, linker->distance);
 	vx_free(linker->mem, linker->candidates);
 	vx_pointset_free(&linker->points, linker->mem);
 	vx_pointset_free(&linker->node, linker->mem);
@@ -39,6 +42,7 @@ reserve(VxLinker *linker, uint32_t n)
 		return;
 	linker->ids = vx_resize(linker->mem, linker->ids, n * sizeof(VxNodeId));
 	linker->candidates = vx_resize(linker->mem, linker->candidates, n * sizeof(VxPruneCandidate));
+	linker->distance = vx_resize(linker->mem, linker->distance, n * sizeof(float));
 	linker->capacity = n;
 }
 
@@ -67,7 +71,7 @@ vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t 
 				.score = linker->candidates[i].score,.id = linker->ids[i],.point = linker->points.points[i]
 			};
 	linker->edges.live = true;
-	linker->edges.count = vx_prune(store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
+	linker->edges.count = vx_prune(&linker->pruner, store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
 }
 
 /*
@@ -86,14 +90,19 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 	store->ops->gather(store, linker->ids, n, &linker->points);
 	for (uint32_t i = 0; i < n; i++)
 		if (linker->points.points[i] != NULL)
-			linker->candidates[usable++] = (VxPruneCandidate)
-			{
-				.score = store->ops->pair(store, node, linker->points.points[i]),
-				.id = linker->ids[i],.point = linker->points.points[i]
-			};
+		{
+			linker->ids[usable] = linker->ids[i];
+			linker->points.points[usable++] = linker->points.points[i];
+		}
+	store->ops->pairs(store, node, linker->points.points, usable, linker->distance);
+	for (uint32_t i = 0; i < usable; i++)
+		linker->candidates[i] = (VxPruneCandidate)
+		{
+			.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
+		};
 	store->stats.compared += usable;
 	vx_prune_sort(linker->candidates, usable);
-	return vx_prune(store, linker->candidates, usable, max, out);
+	return vx_prune(&linker->pruner, store, linker->candidates, usable, max, out);
 }
 
 static bool

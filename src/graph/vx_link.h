@@ -24,6 +24,8 @@ typedef struct VxLinker
 	uint32_t	usable;			/* after vx_link_choose: live candidates, nearest first */
 	VxPointSet	points;
 	VxPointSet	node;
+	VxPruner	pruner;
+	float	   *distance;		/* [capacity] */
 } VxLinker;
 
 void		vx_linker_init(VxLinker *linker, const VxMem *mem);

@@ -163,12 +163,18 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 			vx_codec_open(store->codec, vx_memstore_code(store, ids[i]), (void *) set->points[i]);
 }
 
-static float
-mem_pair(VxStore *base, const void *a, const void *b)
+static void
+mem_pairs(VxStore *base, const void *one, const void *const *others, uint32_t n, float *distance)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	return store->prune_codes ? vx_codec_pair(store->codec, a, b) : vx_space_pair(&store->space, a, b);
+	if (store->prune_codes)
+	{
+		vx_codec_pairs(store->codec, one, others, n, distance);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		distance[i] = vx_space_pair(&store->space, one, others[i]);
 }
 
 static VxStatus
@@ -242,7 +248,7 @@ static const VxStoreOps mem_ops = {
 	.prepare = mem_prepare,
 	.score = mem_score,
 	.gather = mem_gather,
-	.pair = mem_pair,
+	.pairs = mem_pairs,
 	.add_edge = mem_add_edge,
 	.replace_edges = mem_replace_edges,
 	.entries = mem_entries,

@@ -4,6 +4,7 @@
 #include "graph/vx_prune.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int
 compare_candidates(const void *left, const void *right)
@@ -22,27 +23,62 @@ vx_prune_sort(VxPruneCandidate *candidates, uint32_t n)
 	qsort(candidates, n, sizeof(VxPruneCandidate), compare_candidates);
 }
 
-uint32_t
-vx_prune(VxStore *store, const VxPruneCandidate *candidates, uint32_t n, uint32_t max_out, VxNodeId *out)
+void
+vx_pruner_init(VxPruner *pruner, const VxMem *mem)
 {
-	const void *chosen[VX_MAX_EDGES];
+	memset(pruner, 0, sizeof(*pruner));
+	pruner->mem = mem;
+}
+
+void
+vx_pruner_free(VxPruner *pruner)
+{
+	vx_free(pruner->mem, pruner->left);
+	vx_free(pruner->mem, (void *) pruner->points);
+	vx_free(pruner->mem, pruner->distance);
+	vx_pruner_init(pruner, pruner->mem);
+}
+
+static void
+reserve(VxPruner *pruner, uint32_t n)
+{
+	if (n <= pruner->capacity)
+		return;
+	pruner->left = vx_resize(pruner->mem, pruner->left, n * sizeof(*pruner->left));
+	pruner->points = vx_resize(pruner->mem, (void *) pruner->points, n * sizeof(*pruner->points));
+	pruner->distance = vx_resize(pruner->mem, pruner->distance, n * sizeof(*pruner->distance));
+	pruner->capacity = n;
+}
+
+uint32_t
+vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, uint32_t n, uint32_t max_out, VxNodeId *out)
+{
 	uint32_t	count = 0;
 
 	VX_ASSERT(max_out <= VX_MAX_EDGES);
-	for (uint32_t i = 0; i < n && count < max_out; i++)
+	reserve(pruner, n);
+	for (uint32_t i = 0; i < n; i++)
+		pruner->left[i] = i;
+	while (n > 0 && count < max_out)
 	{
-		const VxPruneCandidate *c = &candidates[i];
-		bool		covered = false;
+		const VxPruneCandidate *chosen = &candidates[pruner->left[0]];
+		uint32_t	kept = 0;
 
-		for (uint32_t j = 0; j < count && !covered; j++)
+		out[count++] = chosen->id;
+		if (count == max_out)
+			break;
+		for (uint32_t i = 1; i < n; i++)
+			pruner->points[i] = candidates[pruner->left[i]].point;
+		store->ops->pairs(store, chosen->point, pruner->points + 1, n - 1, pruner->distance + 1);
+		store->stats.compared += n - 1;
+		for (uint32_t i = 1; i < n; i++)
 		{
-			store->stats.compared++;
-			covered = store->alpha * store->ops->pair(store, chosen[j], c->point) <= c->score;
+			uint32_t	candidate = pruner->left[i];
+
+			pruner->left[kept] = candidate;
+			kept += !(store->alpha * pruner->distance[i] <= candidates[candidate].score);
 		}
-		if (covered)
-			continue;
-		chosen[count] = c->point;
-		out[count++] = c->id;
+		n = kept;
 	}
 	return count;
 }

@@ -1,8 +1,8 @@
 /*
  * vx_prune.h: which of many candidates become a node's edges.
  *
- * Source: Subramanya et al. 2019, "DiskANN", algorithm 2 (RobustPrune), evaluated candidate by candidate: a candidate is
- * dropped when an edge already chosen is alpha times nearer to it than the node is. Differs: alpha is on the scale of the
+ * Source: Subramanya et al. 2019, "DiskANN", algorithm 2 (RobustPrune): each edge that is chosen drops those candidates to which
+ * it is alpha times nearer than the node is. Differs: alpha is on the scale of the
  * store's pair scores (squared distances for L2), and a list is never filled up with dropped candidates.
  */
 #ifndef VX_PRUNE_H
@@ -12,10 +12,23 @@
 
 typedef struct VxPruneCandidate
 {
-	float		score;			/* distance from the node, by pair() */
+	float		score;			/* distance from the node, by pairs() */
 	VxNodeId	id;
 	const void *point;			/* as gathered */
 } VxPruneCandidate;
+
+/* Scratch memory for pruning. */
+typedef struct VxPruner
+{
+	const VxMem *mem;
+	uint32_t	capacity;
+	uint32_t   *left;			/* [capacity] candidates that are neither chosen nor dropped */
+	const void **points;		/* [capacity] */
+	float	   *distance;		/* [capacity] */
+} VxPruner;
+
+void		vx_pruner_init(VxPruner *pruner, const VxMem *mem);
+void		vx_pruner_free(VxPruner *pruner);
 
 /* Sorts candidates nearest first, ties by id. */
 void		vx_prune_sort(VxPruneCandidate *candidates, uint32_t n);
@@ -24,6 +37,7 @@ void		vx_prune_sort(VxPruneCandidate *candidates, uint32_t n);
  * Chooses at most max_out (<= VX_MAX_EDGES) of n sorted candidates, all with different ids and none the node itself.
  * out [max_out], nearest first. Returns how many; at least one if n > 0.
  */
-uint32_t	vx_prune(VxStore *store, const VxPruneCandidate *candidates, uint32_t n, uint32_t max_out, VxNodeId *out);
+uint32_t	vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, uint32_t n, uint32_t max_out,
+					 VxNodeId *out);
 
 #endif							/* VX_PRUNE_H */

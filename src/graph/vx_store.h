@@ -51,7 +51,7 @@ typedef struct VxEdges
 typedef struct VxQuery
 {
 	const void *point;			/* as the store was given it */
-	bool		linking;		/* score as linking does (pair), not as the operator does (query): see vx_space.h */
+	bool		linking;		/* score as linking does (pairs), not as the operator does (query): see vx_space.h */
 } VxQuery;
 
 /* Representations of several nodes for pruning, aligned with the ids that were asked for. */
@@ -91,11 +91,11 @@ typedef struct VxStoreOps
 	 */
 	void		(*score) (VxStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score);
 
-	/* Makes the representations of n nodes available for pair(); what is gone may be NULL. */
+	/* Makes the representations of n nodes available for pairs(); what is gone may be NULL. */
 	void		(*gather) (VxStore *store, const VxNodeId *ids, uint32_t n, VxPointSet *set);
 
-	/* Distance between two representations, for linking. */
-	float		(*pair) (VxStore *store, const void *a, const void *b);
+	/* Distances between one representation and n others, for linking. distance [n]. */
+	void		(*pairs) (VxStore *store, const void *one, const void *const *others, uint32_t n, float *distance);
 
 	/* Adds the edge id -> target if there is room. OK, FULL, EXISTS, GONE (also for deleted nodes). */
 	VxStatus	(*add_edge) (VxStore *store, VxNodeId id, VxNodeId target);
@@ -117,7 +117,7 @@ struct VxStore
 	uint32_t	max_degree;		/* R: most edges a new node is given */
 	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
 	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
-	float		alpha;			/* pruning slack, on the scale of pair() */
+	float		alpha;			/* pruning slack, on the scale of pairs() */
 	VxStats		stats;
 };
 

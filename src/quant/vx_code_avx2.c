@@ -30,6 +30,15 @@ v_sum(__m256i v)
 	return _mm_cvtsi128_si32(s);
 }
 
+static inline void
+v_sum4(__m256i a, __m256i b, __m256i c, __m256i d, int32_t *out)
+{
+	__m256i		halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+
+	_mm_storeu_si128((__m128i *) (void *) out,
+					 _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1)));
+}
+
 #include "quant/vx_code_template.h"
 
 #endif

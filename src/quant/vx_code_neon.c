@@ -36,6 +36,15 @@ v_sum(VEC v)
 	return vaddvq_s32(vreinterpretq_s32_u8(v));
 }
 
+static inline void
+v_sum4(VEC a, VEC b, VEC c, VEC d, int32_t *out)
+{
+	int32x4_t	ab = vpaddq_s32(vreinterpretq_s32_u8(a), vreinterpretq_s32_u8(b));
+	int32x4_t	cd = vpaddq_s32(vreinterpretq_s32_u8(c), vreinterpretq_s32_u8(d));
+
+	vst1q_s32(out, vpaddq_s32(ab, cd));
+}
+
 #include "quant/vx_code_template.h"
 
 #endif

@@ -598,17 +598,38 @@ vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened)
 		vx_codec_decode(codec, code, opened);
 }
 
-float
-vx_codec_pair(const VxCodec *codec, const void *a, const void *b)
+void
+vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score)
 {
-	const OpenedLevels *x = a;
-	const OpenedLevels *y = b;
-	const uint8_t *levels = y->levels;
-	int32_t		dot;
+	enum
+	{
+		BATCH = 128
+	};
+	const OpenedLevels *x = one;
+	const uint8_t *levels[BATCH];
+	int32_t		dot[BATCH];
 
 	if (!opens_to_levels(codec))
-		return vx_codec_pair_decoded(codec, a, b);
-	vx_code_kernels->dot4(&levels, 1, (const int8_t *) x->levels + codec->stride, codec->stride, codec->level_bytes, &dot);
-	/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
-	return pair_score(codec, x->norm2, y->norm2, x->factor * y->factor * 0.25f * (float) (2 * dot - 15 * x->sum));
+	{
+		for (uint32_t i = 0; i < n; i++)
+			score[i] = vx_codec_pair_decoded(codec, one, others[i]);
+		return;
+	}
+	for (uint32_t from = 0; from < n; from += BATCH)
+	{
+		uint32_t	count = VX_MIN(n - from, BATCH);
+
+		for (uint32_t i = 0; i < count; i++)
+			levels[i] = ((const OpenedLevels *) others[from + i])->levels;
+		vx_code_kernels->dot4(levels, count, (const int8_t *) x->levels + codec->stride, codec->stride, codec->level_bytes,
+							  dot);
+		for (uint32_t i = 0; i < count; i++)
+		{
+			const OpenedLevels *y = others[from + i];
+
+			/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
+			score[from + i] = pair_score(codec, x->norm2, y->norm2,
+										 x->factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum));
+		}
+	}
 }

@@ -153,12 +153,12 @@ float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoi
 float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
 
 /*
- * For comparing many codes with each other: opened [vx_codec_opened_bytes, aligned as floats] takes what vx_codec_pair wants to
- * know of a code. The result is that of vx_codec_pair_decoded, but for rounding; four-bit codes get there by integers. Neither may
+ * For comparing many codes with each other: opened [vx_codec_opened_bytes, aligned as floats] takes what vx_codec_pairs wants to
+ * know of a code, which compares one with n others. The result is that of vx_codec_pair_decoded, but for rounding; four-bit codes get there by integers. Neither may
  * a codec change, nor parities begin or cease to be mixed, between opening and comparing.
  */
 size_t		vx_codec_opened_bytes(const VxCodec *codec);
 void		vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened);
-float		vx_codec_pair(const VxCodec *codec, const void *a, const void *b);
+void		vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
 
 #endif							/* VX_CODEC_H */

@@ -282,7 +282,15 @@ test_opened_pairs(void **state)
 						double		expected = (double) vx_codec_pair_decoded(&codec, decoded[k / 2], decoded[k % 2]);
 						double		scale = (double) (decoded[0]->norm2 + decoded[1]->norm2) + codec.max_norm2;
 
-						assert_true(fabs((double) vx_codec_pair(&codec, opened[k / 2], opened[k % 2]) - expected) <= 1e-5 * scale);
+						const void *others[300];
+						float		scores[300];
+
+						/* more than are compared at once */
+						for (int i = 0; i < 300; i++)
+							others[i] = opened[i == 299 ? k % 2 : i % 2];
+						vx_codec_pairs(&codec, opened[k / 2], others, 300, scores);
+						assert_true(fabs((double) scores[299] - expected) <= 1e-5 * scale);
+						assert_true(scores[k % 2] == scores[299]);
 						compared++;
 					}
 					for (int k = 0; k < 2; k++)
@@ -342,7 +350,8 @@ test_odd_input(void **state)
 					vx_codec_decode(&codec, code, decoded);
 					assert_true(!isnan(vx_codec_pair_decoded(&codec, decoded, decoded)));
 					vx_codec_open(&codec, code, opened);
-					assert_true(!isnan(vx_codec_pair(&codec, opened, opened)));
+					vx_codec_pairs(&codec, opened, (const void *const *) &opened, 1, &score);
+					assert_true(!isnan(score));
 				}
 				free(point);
 				free(decoded);

@@ -592,6 +592,7 @@ test_prune(void **state)
 {
 	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 1};
 	VxMemStore	store;
+	VxPruner	pruner;
 	VxPruneCandidate candidates[4];
 	VxNodeId	out[4];
 	static const float places[] = {0, 1, 2, 3, -1};
@@ -606,12 +607,14 @@ test_prune(void **state)
 			.score = places[id] * places[id],.id = id,.point = vx_memstore_point(&store, id)
 		};
 	vx_prune_sort(candidates, 4);
+	vx_pruner_init(&pruner, &unit_mem);
 	/* from 0: 1 and -1 stay, 2 and 3 lie behind 1 */
-	assert_int_equal(vx_prune(&store.base, candidates, 4, 4, out), 2);
+	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 4, 4, out), 2);
 	assert_int_equal(out[0], 1);
 	assert_int_equal(out[1], 4);
-	assert_int_equal(vx_prune(&store.base, candidates, 4, 1, out), 1);
-	assert_int_equal(vx_prune(&store.base, candidates, 0, 4, out), 0);
+	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 4, 1, out), 1);
+	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 0, 4, out), 0);
+	vx_pruner_free(&pruner);
 	vx_memstore_free(&store);
 }
 
