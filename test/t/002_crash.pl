@@ -16,8 +16,8 @@ srand($seed);
 note "VECIDX_SEED=$seed";
 
 my $node = new_node('crash', conf => "autovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 30s\n");
-my $random = 'array(SELECT random() FROM generate_series(1, 16) WHERE i = i)::vector';
-$node->safe_psql('postgres', "CREATE TABLE items (id bigserial PRIMARY KEY, v vector(16));
+my $random = 'array(SELECT random() FROM generate_series(1, 64) WHERE i = i)::vector';
+$node->safe_psql('postgres', "CREATE TABLE items (id bigserial PRIMARY KEY, v vector(64));
 	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3000) i");
 
 # Starts statements in the background, each an own session repeating it, and kills the server at a random moment.
@@ -68,9 +68,12 @@ my $insert = "DO \$\$ BEGIN FOR k IN 1..100000 LOOP
 	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3) i; COMMIT; END LOOP; END \$\$";
 
 my @kinds = ('codes = none', 'codes = pq', 'storage = heap, codes = pq');
+# room for all, for codes, for neither
+my @memory = ('64MB', '2MB', '1MB');
 for my $round (1 .. $rounds)
 {
-	my $create = "CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kinds[$round % 3])";
+	my $create = "SET maintenance_work_mem = '$memory[($round + int($round / 3)) % 3]';
+		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kinds[$round % 3])";
 	note $create;
 	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_v');
 	killed_while(1500, $create);
