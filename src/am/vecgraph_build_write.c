@@ -121,8 +121,10 @@ make_blocks(VecGraphBuild *build, BlockNumber last)
 static Buffer
 lock_block(VecGraphBuild *build, BlockNumber block)
 {
-	Buffer		buffer = ReadBuffer(build->index, block);
+	Buffer		buffer;
 
+	make_blocks(build, block);
+	buffer = ReadBuffer(build->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	return buffer;
 }
@@ -131,11 +133,8 @@ void
 vecgraph_build_place_point(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 {
 	const VxGeometry *g = &build->geometry;
-	BlockNumber block = vx_id_block(g, id);
-	Buffer		buffer;
+	Buffer		buffer = lock_block(build, vx_id_block(g, id));
 
-	make_blocks(build, block);
-	buffer = lock_block(build, block);
 	vecgraph_slot_set_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
@@ -145,11 +144,8 @@ void
 vecgraph_build_place_code(VecGraphBuild *build, VxNodeId id, const uint8 *code)
 {
 	const VxGeometry *g = &build->geometry;
-	BlockNumber block = vx_code_block(g, id);
-	Buffer		buffer;
+	Buffer		buffer = lock_block(build, vx_code_block(g, id));
 
-	make_blocks(build, block);
-	buffer = lock_block(build, block);
 	memcpy((uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, id), code, g->code_bytes);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use VecidxData qw(read_rows copy_binary data_set);
-our @EXPORT_OK = qw(new_node load_file load_set recall complete root);
+our @EXPORT_OK = qw(new_node load_file load_set recall complete root share);
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
@@ -76,6 +76,22 @@ sub recall
 		$off
 		SELECT round(sum((SELECT count(*) FROM ${name}_truth t WHERE t.q = q.id AND t.id = ANY (r.ids))) / (10.0 * count(*)), 4)
 		FROM ${name}_query q, LATERAL (SELECT array_agg(id) AS ids FROM ($inner) s) r});
+}
+
+# The share of the ten nearest rows by the table that the index gives, with rows of the table as queries.
+sub share
+{
+	my ($node, $table, $operator, $list_size) = @_;
+	return $node->safe_psql('postgres', qq{
+		SET vecgraph.search_list_size = $list_size;
+		CREATE TEMP TABLE q AS SELECT id, v FROM $table WHERE id % 80 = 0 AND v IS NOT NULL;
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM $table t WHERE v IS NOT NULL ORDER BY v $operator q.v, id LIMIT 10) x;
+		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
+		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
+			(SELECT id FROM $table t ORDER BY v $operator q.v LIMIT 10) x;
+		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
 }
 
 # Whether the index is sound and returns every row of the table, as the table itself does.

@@ -51,8 +51,22 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, storage = heap')
 	same("$options: rebuilt in little memory");
 }
 
+# vectors leave the memory of the build, and pages are made before they are logged
+$query = 'SELECT id FROM items ORDER BY v <-> (SELECT v FROM items WHERE id = 7) LIMIT 20';
+my $long = $random =~ s/4\)/96)/r;
+$primary->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id serial, v vector(96));
+	INSERT INTO items (v) SELECT $long FROM generate_series(1, 5000) i");
+for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 24', 'storage = heap')
+{
+	my ($result, $out, $notices) = $primary->psql('postgres', "SET maintenance_work_mem = '3MB';
+		DROP INDEX IF EXISTS items_v; CREATE INDEX items_v ON items USING vecgraph (v) WITH ($options)");
+	like($notices, qr/vectors no longer fit into maintenance_work_mem/, "$options: linked by codes");
+	same("$options: linked by codes");
+}
+
 $primary->stop;
 $standby->promote;
+$random = $long;
 $standby->safe_psql('postgres', "INSERT INTO items (v) SELECT $random FROM generate_series(1, 100) i");
 complete($standby, 'items', 'items_v', 'promoted');
 $standby->stop;

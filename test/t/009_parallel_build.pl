@@ -6,7 +6,7 @@ use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node load_set recall complete);
+use VecidxTest qw(new_node load_set recall complete share);
 
 my $node = new_node('parallel', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
 	  . "min_parallel_table_scan_size = 0\nrestart_after_crash = on\n");
@@ -59,22 +59,6 @@ $node->safe_psql('postgres', q{
 	INSERT INTO items SELECT 4000 + i, v FROM items, generate_series(1, 20) i WHERE id = 7;
 	INSERT INTO items VALUES (5000, NULL)});
 
-# The share of the ten nearest by the table that the index gives.
-sub share
-{
-	my ($table, $operator) = @_;
-	return $node->safe_psql('postgres', qq{
-		SET vecgraph.search_list_size = 100;
-		CREATE TEMP TABLE q AS SELECT id, v FROM items WHERE id % 80 = 0;
-		SET enable_indexscan = off;
-		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM $table t WHERE v IS NOT NULL ORDER BY v $operator q.v, id LIMIT 10) x;
-		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
-		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM $table t ORDER BY v $operator q.v LIMIT 10) x;
-		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
-}
-
 my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
 for my $metric (sort keys %operators)
 {
@@ -84,7 +68,7 @@ for my $metric (sort keys %operators)
 		my ($launched) = build($workers, "CREATE INDEX items_v ON items USING vecgraph (v vector_${metric}_ops)");
 		is($launched, $workers || undef, "$metric: $workers workers launched");
 		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
-		$share{$workers} = share('items', $operator);
+		$share{$workers} = share($node, 'items', $operator, 100);
 		$node->safe_psql('postgres', 'DROP INDEX items_v');
 	}
 	note "$metric: share with 0 workers $share{0}, with 2 $share{2}";

@@ -6,7 +6,7 @@ use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node load_set recall complete);
+use VecidxTest qw(new_node load_set recall complete share);
 
 my $node = new_node('memory', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
 	  . "min_parallel_table_scan_size = 0\n");
@@ -82,22 +82,6 @@ $node->safe_psql('postgres', q{
 	INSERT INTO items SELECT i, array(SELECT (random() - 0.3) * (1 + i % 3) FROM generate_series(1, 96) WHERE i = i)::vector
 	FROM generate_series(1, 6000) i});
 
-# The share of the ten nearest by the table that the index gives.
-sub share
-{
-	my ($operator) = @_;
-	return $node->safe_psql('postgres', qq{
-		SET vecgraph.search_list_size = 200;
-		CREATE TEMP TABLE q AS SELECT id, v FROM items WHERE id % 120 = 0;
-		SET enable_indexscan = off;
-		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM items t ORDER BY v $operator q.v, id LIMIT 10) x;
-		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
-		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM items t ORDER BY v $operator q.v LIMIT 10) x;
-		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
-}
-
 my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
 for my $metric (sort keys %operators)
 {
@@ -108,7 +92,7 @@ for my $metric (sort keys %operators)
 		my $expected = { '64MB' => 'points', '4MB' => $metric eq 'l1' ? 'pages' : 'codes', '1MB' => 'pages' }->{$memory};
 		is($regime, $expected, "$metric, $memory: regime");
 		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
-		$share{$memory} = share($operators{$metric});
+		$share{$memory} = share($node, 'items', $operators{$metric}, 200);
 		$node->safe_psql('postgres', 'DROP INDEX items_v');
 	}
 	note "$metric: share of the ten nearest ", join(', ', map { "$_ $share{$_}" } sort keys %share);
