@@ -362,8 +362,9 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 	if (build.regime == BUILD_CODES)
 		ereport(NOTICE,
 				(errmsg("vectors no longer fit into maintenance_work_mem after %.0f rows", build.switched_after),
-				 errdetail("The graph of index \"%s\" is linked by their codes.", RelationGetRelationName(index)),
-				 errhint("Increase maintenance_work_mem to speed up builds.")));
+				 errdetail("The graph of index \"%s\" is linked by their codes, which are a little less exact.",
+						   RelationGetRelationName(index)),
+				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
 	if (build.regime != BUILD_PAGES)
 		link_and_write(&build);
 	else if (RelationNeedsWAL(index))

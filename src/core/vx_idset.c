@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define FIRST_BITS 12
+/* Room for what a search with a list of some 60 looks at. */
+#define FIRST_BITS 13
 /* A table larger than this is given back when the set is cleared. */
 #define KEEP_BITS 16
 

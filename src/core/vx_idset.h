@@ -44,11 +44,11 @@ vx_idset_has(const VxIdSet *set, uint32_t id)
 	return false;
 }
 
-/* Makes room for n more members. At most a quarter of the table is used, so nearly every look-up ends at its first slot. */
+/* Makes room for n more members. At most three eighths of the table are used, so most look-ups end at their first slot. */
 static inline void
 vx_idset_reserve(VxIdSet *set, uint32_t n)
 {
-	while (set->slots == NULL || set->count + n > set->mask / 4)
+	while (set->slots == NULL || set->count + n > set->mask / 8 * 3)
 		vx_idset_grow(set);
 }
 

@@ -17,6 +17,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "core/vx_text.h"
 #include "type/vecidx_vector.h"
 
 VECIDX_SQL_FUNCTION(vecidx_vector_in);
@@ -103,6 +104,11 @@ parse_element(const char *text, const char **p)
 	char	   *end;
 	float		value;
 
+	if (vx_text_float(*p, p, &value))
+	{
+		*p = skip_space(*p);
+		return value;
+	}
 	if (**p == '\0')
 		malformed(text, NULL);
 	errno = 0;
