@@ -78,13 +78,13 @@ sub recall
 		FROM ${name}_query q, LATERAL (SELECT array_agg(id) AS ids FROM ($inner) s) r});
 }
 
-# The share of the ten nearest rows by the table that the index gives, with rows of the table as queries.
+# The share of the ten nearest rows by the table that the index gives, with every so many-th row of the table as a query.
 sub share
 {
-	my ($node, $table, $operator, $list_size) = @_;
+	my ($node, $table, $operator, $list_size, $every) = @_;
 	return $node->safe_psql('postgres', qq{
 		SET vecgraph.search_list_size = $list_size;
-		CREATE TEMP TABLE q AS SELECT id, v FROM $table WHERE id % 80 = 0 AND v IS NOT NULL;
+		CREATE TEMP TABLE q AS SELECT id, v FROM $table WHERE id % $every = 0 AND v IS NOT NULL;
 		SET enable_indexscan = off;
 		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
 			(SELECT id FROM $table t WHERE v IS NOT NULL ORDER BY v $operator q.v, id LIMIT 10) x;

@@ -68,7 +68,7 @@ for my $metric (sort keys %operators)
 		my ($launched) = build($workers, "CREATE INDEX items_v ON items USING vecgraph (v vector_${metric}_ops)");
 		is($launched, $workers || undef, "$metric: $workers workers launched");
 		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
-		$share{$workers} = share($node, 'items', $operator, 100);
+		$share{$workers} = share($node, 'items', $operator, 100, 80);
 		$node->safe_psql('postgres', 'DROP INDEX items_v');
 	}
 	note "$metric: share with 0 workers $share{0}, with 2 $share{2}";

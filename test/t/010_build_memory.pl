@@ -74,7 +74,7 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 32',
 }
 $node->safe_psql('postgres', 'DROP TABLE l2 CASCADE; DROP TABLE twins');
 
-# ---- metrics ----
+# ---- metrics (queries from the denser third of the rows: the others have next to no near neighbours) ----
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE items (id int PRIMARY KEY, v vector(96)) WITH (parallel_workers = 2);
@@ -92,7 +92,7 @@ for my $metric (sort keys %operators)
 		my $expected = { '64MB' => 'points', '4MB' => $metric eq 'l1' ? 'pages' : 'codes', '1MB' => 'pages' }->{$memory};
 		is($regime, $expected, "$metric, $memory: regime");
 		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
-		$share{$memory} = share($node, 'items', $operators{$metric}, 200);
+		$share{$memory} = share($node, 'items', $operators{$metric}, 200, 120);
 		$node->safe_psql('postgres', 'DROP INDEX items_v');
 	}
 	note "$metric: share of the ten nearest ", join(', ', map { "$_ $share{$_}" } sort keys %share);
