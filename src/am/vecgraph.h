@@ -229,6 +229,9 @@ StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "
 extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
 
 extern VxMem vecgraph_mem(MemoryContext context);
+
+/* Interrupts, for algorithms that poll. context is not used. */
+extern void vecgraph_poll(void *context);
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
 extern void vecgraph_store_refresh(VecGraphStore *store);
 

@@ -26,6 +26,13 @@
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
+/* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
+#define PHASE_LOADING 2
+#define PHASE_LINKING 3
+#define PHASE_WRITING 4
+#define PHASE_INSERTING 5
+#define PHASE_TRAINING 6
+
 /* Codes that lose more than this share of the vectors' variance are worth a warning. */
 #define POOR_CODES 0.5f
 
@@ -87,12 +94,6 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, Mem
 
 /* ---- codes ---- */
 
-void
-vecgraph_build_poll(void *context)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* A loaded point for training. Under cosine directions are trained. */
 static const float *
 training_row(void *context, uint32 i)
@@ -113,7 +114,7 @@ training_row(void *context, uint32 i)
 static void
 train_codebook(VecGraphBuild *build)
 {
-	VxPqSample	sample = {.n = build->store.count,.row = training_row,.context = build,.poll = vecgraph_build_poll};
+	VxPqSample	sample = {.n = build->store.count,.row = training_row,.context = build,.poll = vecgraph_poll};
 	float		lost;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_TRAINING);
@@ -131,8 +132,8 @@ train_codebook(VecGraphBuild *build)
 				 errhint("Use more subvectors, or leave option \"pq_subvectors\" to its default.")));
 }
 
-float *
-vecgraph_build_mean(VecGraphBuild *build, const VxCodec *codec)
+void
+vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
@@ -140,7 +141,7 @@ vecgraph_build_mean(VecGraphBuild *build, const VxCodec *codec)
 	float	   *mean;
 
 	if (build->meta.metric == VX_METRIC_IP)
-		return NULL;
+		return;
 	sum = MemoryContextAllocZero(build->context, dim * sizeof(double));
 	mean = MemoryContextAlloc(build->context, dim * sizeof(float));
 	for (VxNodeId id = 0; id < n; id++)
@@ -151,8 +152,9 @@ vecgraph_build_mean(VecGraphBuild *build, const VxCodec *codec)
 		if (isinf(mean[i]))
 			mean[i] = 0;
 	}
+	vx_codec_set_means(codec, &build->mem, mean, NULL);
 	pfree(sum);
-	return mean;
+	pfree(mean);
 }
 
 void
@@ -187,9 +189,8 @@ vecgraph_build_fit(VecGraphBuild *build)
 		train_codebook(build);
 	else
 	{
-		build->mean = vecgraph_build_mean(build, &build->codec);
-		vx_codec_set_means(&build->codec, &build->mem, build->mean, NULL);
-		if (build->mean != NULL)
+		vecgraph_build_fit_mean(build, &build->codec);
+		if (build->codec.mean[0] != NULL)
 			build->meta.code_flags = VX_CODES_MEAN(0);
 	}
 	build->meta.fitted_nodes = n;
@@ -241,8 +242,7 @@ link_graph(VecGraphBuild *build)
 	codec = prepare_codec(build);
 	if (codec != NULL)
 	{
-		model = codec->kind == VX_CODES_PQ ? (const void *) build->codebook
-			: codec == &build->codec ? (const void *) build->mean : (const void *) build->link_mean;
+		model = codec->kind == VX_CODES_PQ ? (const void *) codec->codebook : (const void *) codec->mean[0];
 		model_bytes = vx_code_model_bytes(codec->kind, build->meta.dim);
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);
@@ -331,9 +331,7 @@ static void
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
 	memset(build, 0, sizeof(*build));
-	build->heap = heap;
 	build->index = index;
-	build->index_info = index_info;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
 	build->codebook = plan_index(index, &build->meta, &build->geometry, true, build->context);
 	build->row_context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);

@@ -9,14 +9,7 @@
 
 #include "am/vecgraph_parallel.h"
 
-/* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
-#define PHASE_LOADING 2
-#define PHASE_LINKING 3
-#define PHASE_WRITING 4
-#define PHASE_INSERTING 5
-#define PHASE_TRAINING 6
-
-/* Where vectors are while the graph is linked. Each needs less memory than the one before, and takes longer. */
+/* Where vectors are while the graph is linked. Each needs less memory than the one before. */
 typedef enum BuildRegime
 {
 	BUILD_POINTS,				/* in memory */
@@ -40,9 +33,7 @@ typedef struct NodeTids
 
 typedef struct VecGraphBuild
 {
-	Relation	heap;
 	Relation	index;
-	struct IndexInfo *index_info;
 	VxMeta		meta;
 	VxGeometry	geometry;
 	MemoryContext context;		/* of everything below */
@@ -68,7 +59,6 @@ typedef struct VecGraphBuild
 	/* codes, once there is something to fit them to */
 	bool		fitted;
 	VxCodec		codec;			/* of the index */
-	float	   *mean;			/* [dim], NULL for zero */
 	VxPqCodebook *codebook;		/* NULL for untrained codes */
 	float	   *training_vector;	/* [dim] */
 
@@ -76,7 +66,6 @@ typedef struct VecGraphBuild
 	double		switched_after;	/* rows */
 	VxCodec		own_link_codec;
 	VxCodec    *link_codec;		/* of the codes that the graph is linked by: the index's or, where those are too coarse, own */
-	float	   *link_mean;		/* [dim] of own_link_codec, NULL for zero */
 	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */
 	uint8	   *index_code;		/* [meta.code_bytes] the same where the index has other codes */
 	BlockNumber blocks;			/* pages made so far */
@@ -89,14 +78,11 @@ typedef struct VecGraphBuild
 
 /* ---- vecgraph_build.c ---- */
 
-/* Interrupts, for the algorithms. */
-extern void vecgraph_build_poll(void *context);
-
 /* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
 extern void vecgraph_build_fit(VecGraphBuild *build);
 
-/* The mean [dim] of what is loaded, as the codec wants it, in the build's context. */
-extern float *vecgraph_build_mean(VecGraphBuild *build, const VxCodec *codec);
+/* Gives a codec the mean of the loaded points, if it is for a metric that has one. */
+extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
 
 /* ---- vecgraph_build_load.c ---- */
 

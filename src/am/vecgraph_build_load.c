@@ -19,7 +19,7 @@ static void
 init_store(VecGraphBuild *build)
 {
 	vx_memstore_init(&build->store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
-	build->store.poll = vecgraph_build_poll;
+	build->store.poll = vecgraph_poll;
 }
 
 /* Shared memory for what the workers will look at, if there are to be workers. */
@@ -110,6 +110,7 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 	bool		same;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecgraph_check_node_page(build->index, buffer, g);
 	same = vecgraph_slot_has_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
 	UnlockReleaseBuffer(buffer);
 	return same;
@@ -211,8 +212,7 @@ choose_link_codec(VecGraphBuild *build)
 		return;
 	build->link_codec = &build->own_link_codec;
 	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
-	build->link_mean = vecgraph_build_mean(build, build->link_codec);
-	vx_codec_set_means(build->link_codec, &build->mem, build->link_mean, NULL);
+	vecgraph_build_fit_mean(build, build->link_codec);
 }
 
 bool

@@ -97,7 +97,8 @@ init_block(VecGraphBuild *build, Page page, BlockNumber block)
 	if (block == VECGRAPH_META_BLOCK)
 		vecgraph_init_meta_page(page, &build->meta);
 	else if (block < g->first_segment)
-		vecgraph_build_fill_model_page(g, page, block, build->codebook != NULL ? (void *) build->codebook : (void *) build->mean);
+		vecgraph_build_fill_model_page(g, page, block, build->codebook != NULL ? (const void *) build->codebook
+									   : (const void *) build->codec.mean[0]);
 	else if (vx_block_has_codes(g, block))
 		vecgraph_init_data_page(page, VX_PAGE_CODES, vx_code_page_used(g));
 	else
@@ -118,14 +119,20 @@ make_blocks(VecGraphBuild *build, BlockNumber last)
 	}
 }
 
+/* A page that was made before, or is now; it may have been written and read again since. */
 static Buffer
 lock_block(VecGraphBuild *build, BlockNumber block)
 {
+	const VxGeometry *g = &build->geometry;
 	Buffer		buffer;
 
 	make_blocks(build, block);
 	buffer = ReadBuffer(build->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (block >= g->first_segment && vx_block_has_codes(g, block))
+		vecgraph_check_code_page(build->index, buffer, g);
+	else if (block >= g->first_segment)
+		vecgraph_check_node_page(build->index, buffer, g);
 	return buffer;
 }
 

@@ -112,12 +112,6 @@ sample_row(void *context, uint32 i)
 	return sample->rows + (Size) i * sample->dim;
 }
 
-static void
-poll_interrupts(void *context)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* The first vector says how many dimensions there are, and how many vectors fit the memory. */
 static void
 begin_sample(Sample *sample, int dim, int wanted)
@@ -283,7 +277,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 	int			wanted = PG_GETARG_INT32(5);
 	Oid			function = fcinfo->flinfo->fn_oid;
 	Sample		sample = {.context = CurrentMemoryContext,.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.rng = {TRAINING_SEED}};
-	VxPqSample	training = {.row = sample_row,.context = &sample,.poll = poll_interrupts};
+	VxPqSample	training = {.row = sample_row,.context = &sample,.poll = vecgraph_poll};
 	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
 	VxPqCodebook *codebook;
 	float		lost;

@@ -28,12 +28,6 @@ VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
 /* Bytes a row's heap TIDs, its place in the table of twins and the walks over the finished graph take, in memory. */
 #define OTHER_ROW_BYTES 32
 
-static void
-poll_interrupts(void *context)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Rows of a table: what ANALYZE or VACUUM saw, or a count where they have not been. */
 static double
 row_count(Oid table, const char *column)
@@ -147,7 +141,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 					 {
 						 .metric = metric,.dim = dim
 					 }, meta.max_degree, meta.alpha);
-	store.poll = poll_interrupts;
+	store.poll = vecgraph_poll;
 	load_sample(&store, vecgraph_sample_query(table, column, fcinfo->flinfo->fn_oid, SAMPLE_ROWS));
 	if (store.count < 2)
 		ereport(ERROR,

@@ -271,12 +271,6 @@ vecgraph_parallel_end(VecGraphParallel *parallel)
 
 /* ---- what every participant does ---- */
 
-static void
-poll_interrupts(void *context)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Takes the next batch of ids, first to end - 1; false if there are none left. */
 static bool
 take_batch(Shared *shared, Phase phase, uint32 size, VxNodeId *first, VxNodeId *end)
@@ -487,7 +481,7 @@ static void
 view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemStore *store, VxMem *mem, VxCodec *codec)
 {
 	vx_memstore_init(store, mem, &shared->space, shared->max_degree, shared->alpha);
-	store->poll = poll_interrupts;
+	store->poll = vecgraph_poll;
 	store->count = shared->count;
 	store->only_codes = shared->only_codes;
 	store->chunk_count = shared->chunk_count;

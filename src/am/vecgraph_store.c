@@ -40,6 +40,12 @@ vecgraph_mem(MemoryContext context)
 	};
 }
 
+void
+vecgraph_poll(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 /*
  * Where pages were last seen in the buffer pool, by a hash of file and block: looking there first saves the buffer table's
  * look-up, which costs more than all else about a page in memory. The buffer itself says whether it still holds the page.
@@ -61,11 +67,6 @@ recent_buffer(Relation index, BlockNumber block)
 static void
 page_prefetch(VxStore *base, VxNodeId id)
 {
-	enum
-	{
-		LINE = 64,
-		MOST = 32 * LINE		/* more are not in flight at once; the CPU goes on by itself */
-	};
 	VecGraphStore *store = (VecGraphStore *) base;
 	const VxGeometry *g = &store->geometry;
 	Buffer		buffer = *recent_buffer(store->index, vx_id_block(g, id));
@@ -76,11 +77,11 @@ page_prefetch(VxStore *base, VxNodeId id)
 		return;
 	page = (const char *) BufferGetBlock(buffer);
 	slot = (const char *) vx_slot(g, vecgraph_page_body((Page) page), vx_id_slot(g, id));
-	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	__builtin_prefetch(page);
-	__builtin_prefetch(page + BLCKSZ - sizeof(VxPageSpecial));
-	for (uint32 at = 0; at < Min(g->record_bytes + LINE - 1, MOST); at += LINE)
-		__builtin_prefetch(slot + at);
+	vx_prefetch(GetBufferDescriptor(buffer - 1), 1);
+	vx_prefetch(page, 1);
+	vx_prefetch(vecgraph_page_special((Page) page), 1);
+	/* more is not in flight at once; the processor goes on by itself */
+	vx_prefetch(slot, Min(g->record_bytes, 32 * VX_CACHE_LINE));
 }
 
 static Buffer

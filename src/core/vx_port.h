@@ -18,4 +18,14 @@
 #define VX_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define VX_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+#define VX_CACHE_LINE 64
+
+/* Asks for memory before it is needed. The address need not be valid. */
+static inline void
+vx_prefetch(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes + VX_CACHE_LINE - 1; at += VX_CACHE_LINE)
+		__builtin_prefetch((const char *) from + at);
+}
+
 #endif							/* VX_PORT_H */

@@ -81,23 +81,17 @@ mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	return VX_OK;
 }
 
-#define CACHE_LINE 64
-
-static inline void
-prefetch_bytes(const void *from, size_t bytes)
-{
-	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch((const char *) from + at);
-}
+/* Of a point so much is asked for; the processor goes on by itself. */
+#define PREFETCH_BYTES 512
 
 static void
 mem_prefetch(VxStore *base, VxNodeId id)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	prefetch_bytes(store->edges + (size_t) id * base->edge_capacity, base->edge_capacity * sizeof(VxNodeId));
-	__builtin_prefetch(&store->versions[id]);
-	__builtin_prefetch(&store->degrees[id]);
+	vx_prefetch(store->edges + (size_t) id * base->edge_capacity, base->edge_capacity * sizeof(VxNodeId));
+	vx_prefetch(&store->versions[id], 1);
+	vx_prefetch(&store->degrees[id], 1);
 }
 
 static void
@@ -126,7 +120,6 @@ static void
 mem_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
 	VxMemStore *store = (VxMemStore *) base;
-	size_t		bytes = VX_POINT_BYTES(store->space.dim);
 
 	if (store->score_codes)
 	{
@@ -139,7 +132,7 @@ mem_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, 
 		const VxPoint *ahead = vx_memstore_point(store, ids[VX_MIN(i + 3, n - 1)]);
 		const VxPoint *p = vx_memstore_point(store, ids[i]);
 
-		prefetch_bytes(ahead, VX_MIN(bytes, 512));
+		vx_prefetch(ahead, VX_MIN(store->item_bytes, PREFETCH_BYTES));
 		score[i] = query->linking ? vx_space_pair(&store->space, query->point, p)
 			: vx_space_query(&store->space, query->point, p);
 	}
@@ -157,7 +150,7 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 		if (!store->prune_codes)
 		{
 			set->points[i] = vx_memstore_point(store, ids[i]);
-			prefetch_bytes(set->points[i], VX_MIN(store->item_bytes, 512));
+			vx_prefetch(set->points[i], VX_MIN(store->item_bytes, PREFETCH_BYTES));
 		}
 		else
 			vx_codec_open(store->codec, vx_memstore_code(store, ids[i]), (void *) set->points[i]);

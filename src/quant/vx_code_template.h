@@ -13,14 +13,11 @@
  * Every line of every code is prefetched before the first is scored: a batch of misses costs little more than one.
  */
 
-#define VX_CACHE_LINE 64
-
 static inline void
 prefetch(const uint8_t *const *codes, uint32_t n, uint32_t bytes)
 {
 	for (uint32_t c = 0; c < n; c++)
-		for (uint32_t i = 0; i < bytes + VX_CACHE_LINE - 1; i += VX_CACHE_LINE)
-			__builtin_prefetch(codes[c] + i);
+		vx_prefetch(codes[c], bytes);
 }
 
 static void

@@ -394,8 +394,7 @@ static void
 score_pq(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
 {
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t byte = 0; byte < codec->subvectors; byte += 64)
-			__builtin_prefetch(codes[i] + byte);
+		vx_prefetch(codes[i], codec->subvectors);
 	vx_pq_score(&query->table, codes, n, score);
 	if (codec->metric == VX_METRIC_IP && query->linking)
 		for (uint32_t i = 0; i < n; i++)
@@ -423,7 +422,7 @@ score_levels(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 
 		for (uint32_t i = 0; i < count; i++)
 		{
-			__builtin_prefetch(codes[from + i]);
+			vx_prefetch(codes[from + i], 1);
 			levels[i] = codes[from + i] + VX_CODE_HEADER_BYTES;
 		}
 		dot_kernel(levels, count, planes->planes, codec->stride, codec->level_bytes, dot);
