@@ -161,7 +161,7 @@ DO $$
 DECLARE
 	n int;
 BEGIN
-	FOREACH n IN ARRAY ARRAY[1, 2, 3, 8, 15, 16, 17, 63, 100, 129, 768, 1536, 2013, 2014, 4000, 8159, 16000] LOOP
+	FOREACH n IN ARRAY ARRAY[1, 2, 3, 8, 15, 16, 17, 63, 100, 129, 768, 1536, 2015, 2016, 4000, 8159, 16000] LOOP
 		EXECUTE format('CREATE TABLE d (id int, v vector(%s))', n);
 		EXECUTE format('INSERT INTO d SELECT i, (SELECT array_agg(((i * 7919 + x * x) %% 1000)::real) FROM generate_series(1, %s) x)::vector FROM generate_series(1, 20) i', n);
 		CREATE INDEX d_v ON d USING vecgraph (v);

@@ -26,6 +26,8 @@
 /* ---- vecgraph_options.c: index options and settings ---- */
 
 #define VECGRAPH_DEFAULT_MAX_DEGREE 64
+/* The automatic max degree goes down to this where more nodes fit a page for it: it costs searches little. */
+#define VECGRAPH_PACKED_MAX_DEGREE 48
 #define VECGRAPH_MIN_MAX_DEGREE 4
 #define VECGRAPH_DEFAULT_LIST_SIZE 80
 #define VECGRAPH_DEFAULT_ALPHA 1.2

@@ -41,7 +41,6 @@ fill_node(VecGraphStore *store, VxSlot *slot, void *context)
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
 	slot->dead_tids = 0;
-	slot->reserved = 0;
 	slot->tid_count = 1;
 	memset(slot->tids, 0, sizeof(slot->tids));
 	vecgraph_tid_set(&slot->tids[0], node->heap_tid);

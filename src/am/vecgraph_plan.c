@@ -21,8 +21,9 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 static void
 plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subvectors)
 {
-	uint32		wanted = options != NULL && options->max_degree != 0 ? options->max_degree : VECGRAPH_DEFAULT_MAX_DEGREE;
-	uint32		least = options != NULL && options->max_degree != 0 ? wanted : VECGRAPH_DEFAULT_MAX_DEGREE / 4;
+	bool		automatic = options == NULL || options->max_degree == 0;
+	uint32		wanted = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE : options->max_degree;
+	uint32		least = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE / 4 : wanted;
 	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
 	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
@@ -43,6 +44,8 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subv
 		storage = fits ? VX_STORAGE_FULL : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
 	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
+	if (automatic && meta->max_degree > VECGRAPH_PACKED_MAX_DEGREE)
+		meta->max_degree = vx_packing_degree(body, storage, meta->dim, VECGRAPH_PACKED_MAX_DEGREE, meta->max_degree);
 	meta->edge_capacity = meta->max_degree;
 
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;

@@ -37,6 +37,12 @@ vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t
 }
 
 uint32_t
+vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t least, uint32_t most)
+{
+	return vx_fitting_degree(body_bytes / (body_bytes / vx_record_bytes(storage, dim, least)), storage, dim, most, least);
+}
+
+uint32_t
 vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
 {
 	return (body_bytes - vx_record_bytes(VX_STORAGE_FULL, 0, degree)) / (uint32_t) sizeof(float);

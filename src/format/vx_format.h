@@ -30,8 +30,9 @@
  * Format versions:
  *   1  meta page, segments without code pages, full float32 vectors in the node
  *   2  code pages, means, codebooks, storage heap and half
+ *   3  three inline heap TIDs instead of four
  */
-#define VX_FORMAT_VERSION 2
+#define VX_FORMAT_VERSION 3
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101
@@ -116,7 +117,7 @@ typedef struct VxHeapTid
 	uint16_t	offset;
 } VxHeapTid;
 
-#define VX_INLINE_TIDS 4
+#define VX_INLINE_TIDS 3
 
 /* First bytes of every slot. A node's edges follow, then its point (see VxStorage). */
 typedef struct VxSlot
@@ -127,7 +128,6 @@ typedef struct VxSlot
 	uint32_t	version;		/* grows with every change of edges or state, also over reuse of the slot */
 	uint32_t	chain;			/* newest slot with more TIDs of this node, or VX_NO_NODE */
 	uint16_t	dead_tids;		/* bit i: inline TID i is known to be dead to everyone (a hint) */
-	uint16_t	reserved;		/* zero */
 	VxHeapTid	tids[VX_INLINE_TIDS];
 	VxNodeId	edges[];		/* [edge_capacity], nearest first but for late additions */
 } VxSlot;
@@ -146,7 +146,7 @@ typedef struct VxTidSlot
 
 _Static_assert(sizeof(VxPageSpecial) == 8, "special space");
 _Static_assert(sizeof(VxHeapTid) == 6, "heap TID");
-_Static_assert(offsetof(VxSlot, tids) == 16 && offsetof(VxSlot, edges) == 40, "slot header");
+_Static_assert(offsetof(VxSlot, tids) == 14 && offsetof(VxSlot, edges) == 32, "slot header");
 _Static_assert(offsetof(VxTidSlot, tids) == 16, "TID slot header");
 _Static_assert(offsetof(VxTidSlot, version) == offsetof(VxSlot, version), "version is common to all slots");
 _Static_assert(offsetof(VxTidSlot, chain) == offsetof(VxSlot, chain), "chain is common to all slots");
@@ -194,6 +194,9 @@ vx_model_page_used(uint32_t model_bytes, uint32_t model_pages, uint32_t body_byt
 
 /* The largest max degree <= wanted with which a node fits a page body, or 0 if not even least fits. */
 uint32_t	vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least);
+
+/* The largest max degree from least to most with which as many nodes fit a page body as with least, at least one. */
+uint32_t	vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t least, uint32_t most);
 
 /* The largest dim whose full vector fits a page body with this degree. */
 uint32_t	vx_fitting_dim(uint32_t body_bytes, uint32_t degree);

@@ -132,6 +132,15 @@ test_fitting(void **state)
 		assert_true(vx_record_bytes(VX_STORAGE_FULL, dim, degree) <= BODY);
 		assert_true(degree == 64 || vx_record_bytes(VX_STORAGE_FULL, dim, degree + 1) > BODY);
 		assert_true(vx_fitting_dim(BODY, degree) >= dim);
+		if (degree >= 48)
+		{
+			uint32_t	packed = vx_packing_degree(BODY, VX_STORAGE_FULL, dim, 48, degree);
+			uint32_t	nodes = BODY / vx_record_bytes(VX_STORAGE_FULL, dim, 48);
+
+			assert_true(packed >= 48 && packed <= degree);
+			assert_int_equal(BODY / vx_record_bytes(VX_STORAGE_FULL, dim, packed), nodes);
+			assert_true(packed == degree || BODY / vx_record_bytes(VX_STORAGE_FULL, dim, packed + 1) < nodes);
+		}
 	}
 	assert_true(vx_fitting_degree(BODY, VX_STORAGE_FULL, 2000, 64, 16) > 0);
 	assert_int_equal(vx_fitting_degree(BODY, VX_STORAGE_FULL, 16000, 64, 16), 0);
