@@ -132,29 +132,6 @@ SELECT bool_and(d >= before) FROM (SELECT d, lag(d, 1, 0) OVER () AS before FROM
 	(SELECT subvector(v, 1, 25)::vector(25) <-> wave(3, 25) AS d FROM g WHERE id > 100 ORDER BY subvector(v, 1, 25)::vector(25) <-> wave(3, 25) LIMIT 10) s) t;
 DROP TABLE g;
 
--- codes are fitted again, by request and by VACUUM, and rows can be added meanwhile
-CREATE TABLE t (id int, v vector(30)) WITH (autovacuum_enabled = off);
-CREATE INDEX t_v ON t USING vecgraph (v);
-INSERT INTO t SELECT i, (wave(i, 30) + array_fill(10, ARRAY[30])::vector) FROM generate_series(1, 800) i;
-SELECT code_error < 0.2 AS accurate, fitted_nodes FROM vecgraph_info('t_v');
-SELECT vecgraph_train('t_v');
-SELECT vecgraph_check('t_v', true);
-SELECT code_error < 0.2 AS accurate, fitted_nodes FROM vecgraph_info('t_v');
-INSERT INTO t SELECT 1000 + i, (wave(i, 30) + array_fill(20, ARRAY[30])::vector) FROM generate_series(1, 1000) i;
-VACUUM t;
-SELECT vecgraph_check('t_v', true);
-SELECT * FROM compare('t', '<->', 30, 10);
-SELECT vecgraph_train('t_v');
-CREATE INDEX t_ip ON t USING vecgraph (v vector_ip_ops);
-SELECT vecgraph_train('t_ip');
-CREATE INDEX t_pq ON t USING vecgraph (v) WITH (pq_subvectors = 10);
-SELECT vecgraph_train('t_pq');
-CREATE INDEX t_heap ON t USING vecgraph (v) WITH (storage = heap);
-SELECT vecgraph_train('t_heap');
-CREATE INDEX t_none ON t USING vecgraph (v) WITH (codes = none);
-SELECT vecgraph_train('t_none');
-DROP TABLE t;
-
 -- every dimension
 CREATE TABLE dims (n int, storage text, codes text, found int);
 DO $$

@@ -276,7 +276,7 @@ bench_codebook(Vectors *base, Vectors *query, const Vectors *truth, uint32_t m)
 		places[i] = codes + (size_t) i * m;
 	}
 	encode_ns = now_ns() - start;
-	vx_pq_table_init(&table, &mem, codebook);
+	vx_pq_table_init(&table, &mem, codebook->dim, codebook->m);
 	for (uint32_t q = 0; q < query->n; q++)
 	{
 		start = now_ns();

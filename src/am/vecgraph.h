@@ -136,18 +136,24 @@ typedef struct VecGraphCodes
 {
 	Oid			index_oid;		/* hash key */
 	uint64		key;			/* what the files of the index are: VecGraphCacheView.key */
-	uint32		epoch;			/* of the means in the codec */
+	uint32		epoch;			/* of the models in the codec */
 	uint32		flags;
 	MemoryContext context;
 	VxCodec		codec;
-	VxPqCodebook *codebook;		/* NULL for untrained codes */
+	VxPqCodebook *codebooks[2];	/* by parity, NULL where there is none */
 	VecGraphCacheView view;
 } VecGraphCodes;
 
 struct VecGraphStore;
 
-/* The codes of the store's index, with the means that its meta page speaks of; NULL if it has no codes. */
+/* The codes of the store's index, with the models that its meta page speaks of; NULL if it has no codes. */
 extern VecGraphCodes *vecgraph_codes_open(struct VecGraphStore *store);
+
+/*
+ * For who has met codes of an epoch that a query is not ready for: learns of newer models, if there are any. Returns whether the
+ * query is to be prepared again.
+ */
+extern bool vecgraph_codes_follow(struct VecGraphStore *store, const VxCodeQuery *query);
 
 /*
  * Where the code of a node can be read (VX_CODE_OVERREAD bytes behind it, too): in the cache, or in the store's copy number
@@ -252,6 +258,9 @@ extern bool vecgraph_slot_has_point(const VxGeometry *geometry, VxSlot *slot, co
  */
 extern const VxPoint *vecgraph_slot_point(VecGraphStore *store, VxSlot *slot);
 
+/* Copies the vector of a node, as vecgraph_slot_point has it; false if it is gone. No lock on entry. */
+extern bool vecgraph_copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy);
+
 /* Writes a point to a slot, as the storage of the index wants it. */
 extern void vecgraph_slot_set_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
@@ -306,6 +315,13 @@ extern void vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int d
 /* Fewer vectors than this do not make a codebook. */
 #define VECGRAPH_TRAINING_ROWS 1000
 
+/* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */
+extern uint32 vecgraph_training_capacity(int dim, uint32 wanted);
+
+/* Raises the error for a capacity, or a number of vectors, below VECGRAPH_TRAINING_ROWS. */
+extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
+extern void vecgraph_check_training_rows(uint32 count);
+
 /* The metric of a name; l1 only where asked for. Errors: unknown. */
 extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
 
@@ -322,28 +338,51 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int dim,
 											MemoryContext context);
 
-/* ---- vecgraph_train.c: fitting the mean of codes again ---- */
-
-/* Whether an index has codes whose mean can be fitted without building it again. */
-extern bool vecgraph_can_fit(const VxMeta *meta);
+/* ---- vecgraph_train.c: fitting codes again ---- */
 
 /*
- * Fits the mean to the vectors that the index holds now and makes its codes anew; returns how many vectors. The caller holds
- * ShareUpdateExclusiveLock on the table. Searches and inserts go on.
+ * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
+ * codebook), and all codes anew; returns how many. 0: there is nothing to fit. The caller holds ShareUpdateExclusiveLock on
+ * the table. Searches and inserts go on. Errors: too few vectors or too little memory to train a codebook; those of
+ * vecgraph_codebook_load.
  */
-extern uint32 vecgraph_fit(VecGraphStore *store);
+extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap);
 
-/* ---- vecgraph_rerank.c: exact distances from heap rows ---- */
+/* Whether an index with so many heap TIDs has grown, or its vectors have drifted, so much that VACUUM is to fit its codes again. */
+extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);
 
-typedef struct VecGraphRerank VecGraphRerank;
+/*
+ * For inserts, without any lock of theirs: fits the untrained codes of an index that began empty when it has its first rows, unless
+ * someone else is at it.
+ */
+extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
 
-extern VecGraphRerank *vecgraph_rerank_begin(IndexScanDesc scan, MemoryContext context);
+/* A mean squared distance as the meta page has it. */
+extern float vecgraph_finite_error(double error);
 
-/* The distance of the row at a heap TID; false if the scan's snapshot does not see it. */
-extern bool vecgraph_rerank_distance(VecGraphRerank *rerank, const VxSpace *space, const VxPoint *query, ItemPointer tid,
-									 double *distance);
-extern void vecgraph_rerank_release(VecGraphRerank *rerank);
-extern void vecgraph_rerank_end(VecGraphRerank *rerank);
+/* ---- vecgraph_heap.c: vectors of heap rows ---- */
+
+typedef struct VecGraphHeap VecGraphHeap;
+
+/* Reads the rows that a snapshot sees. Everything is in context but pins, which vecgraph_heap_release gives back. */
+extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
+
+/*
+ * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if no row
+ * is seen. No lock on entry.
+ */
+extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
+								const VxPoint **point);
+extern void vecgraph_heap_release(VecGraphHeap *rows);
+extern void vecgraph_heap_end(VecGraphHeap *rows);
+
+/*
+ * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
+ * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at first,
+ * saves asking each time.
+ */
+extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
+									ItemPointer tid);
 
 /* ---- vecgraph_inspect.c ---- */
 

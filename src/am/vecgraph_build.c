@@ -33,6 +33,9 @@
 #define PHASE_INSERTING 5
 #define PHASE_TRAINING 6
 
+/* From so many points it is measured how much codes lose. */
+#define ERROR_POINTS 1000
+
 /* Codes that lose more than this share of the vectors' variance are worth a warning. */
 #define POOR_CODES 0.5f
 
@@ -115,19 +118,19 @@ static void
 train_codebook(VecGraphBuild *build)
 {
 	VxPqSample	sample = {.n = build->store.count,.row = training_row,.context = build,.poll = vecgraph_poll};
+	uint32		subvectors = vx_code_subvectors(build->meta.code_bytes);
 	float		lost;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_TRAINING);
 	build->training_vector = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
 	build->codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
-	vx_pq_train(&build->mem, build->meta.dim, build->meta.code_bytes, &sample, BUILD_SEED, build->codebook);
-	vx_codec_set_codebook(&build->codec, build->codebook);
+	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, BUILD_SEED, build->codebook);
+	vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
 
 	lost = build->codebook->variance > 0 ? build->codebook->error / build->codebook->variance : 0;
 	if (lost > POOR_CODES)
 		ereport(NOTICE,
-				(errmsg("codes of %u subvectors lose %.0f%% of what tells the vectors apart", build->meta.code_bytes,
-						100.0 * lost),
+				(errmsg("codes of %u subvectors lose %.0f%% of what tells the vectors apart", subvectors, 100.0 * lost),
 				 errdetail("Searches need longer lists to reach the same recall."),
 				 errhint("Use more subvectors, or leave option \"pq_subvectors\" to its default.")));
 }
@@ -157,6 +160,25 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 	pfree(mean);
 }
 
+/* Mean squared distance of loaded points from what their codes stand for. */
+static float
+measure_error(VecGraphBuild *build)
+{
+	uint32		n = Min(build->store.count, ERROR_POINTS);
+	uint8	   *code = palloc(build->codec.code_bytes);
+	double		sum = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		const VxPoint *point = vx_memstore_point(&build->store, (uint64) i * build->store.count / n);
+
+		vx_codec_encode(&build->codec, point, code);
+		sum += (double) vx_codec_error(&build->codec, point, code, NULL);
+	}
+	pfree(code);
+	return vecgraph_finite_error(sum / n);
+}
+
 void
 vecgraph_build_fit(VecGraphBuild *build)
 {
@@ -182,18 +204,20 @@ vecgraph_build_fit(VecGraphBuild *build)
 	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
 		return;
 	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
-				  build->meta.code_bytes);
+				  vx_code_subvectors(build->meta.code_bytes));
 	if (build->codebook != NULL)
-		vx_codec_set_codebook(&build->codec, build->codebook);
+		vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
 	else if (build->meta.code_kind == VX_CODES_PQ)
 		train_codebook(build);
 	else
 	{
 		vecgraph_build_fit_mean(build, &build->codec);
 		if (build->codec.mean[0] != NULL)
-			build->meta.code_flags = VX_CODES_MEAN(0);
+			build->meta.code_flags = VX_CODES_MODEL(0);
 	}
 	build->meta.fitted_nodes = n;
+	build->meta.fitted_slots = n;
+	build->meta.fitted_error = measure_error(build);
 }
 
 /* ---- linking ---- */
@@ -242,7 +266,7 @@ link_graph(VecGraphBuild *build)
 	codec = prepare_codec(build);
 	if (codec != NULL)
 	{
-		model = codec->kind == VX_CODES_PQ ? (const void *) codec->codebook : (const void *) codec->mean[0];
+		model = codec->kind == VX_CODES_PQ ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
 		model_bytes = vx_code_model_bytes(codec->kind, build->meta.dim);
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);

@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "core/vx_rng.h"
+#include "quant/vx_sample.h"
 #include "type/vecidx_vector.h"
 
 VECIDX_SQL_FUNCTION(vecidx_train_codebook);
@@ -92,59 +92,65 @@ vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int di
 
 /* ---- training ---- */
 
-typedef struct Sample
+uint32
+vecgraph_training_capacity(int dim, uint32 wanted)
 {
-	MemoryContext context;
-	VxMetric	metric;
-	int			dim;
-	uint32		capacity;		/* vectors that are kept */
-	uint32		count;
-	uint64		seen;
-	float	   *rows;			/* [capacity][dim] */
-	VxRng		rng;
-} Sample;
-
-static const float *
-sample_row(void *context, uint32 i)
-{
-	Sample	   *sample = context;
-
-	return sample->rows + (Size) i * sample->dim;
+	/* training copies a subvector of each vector */
+	return Min((Size) maintenance_work_mem * 1024 / (2 * dim * sizeof(float)), wanted);
 }
 
-/* The first vector says how many dimensions there are, and how many vectors fit the memory. */
-static void
-begin_sample(Sample *sample, int dim, int wanted)
+void
+vecgraph_check_training_capacity(int dim, uint32 capacity)
 {
-	Size		row_bytes = (Size) dim * sizeof(float);
-	/* training copies a subvector of each vector */
-	Size		fit = (Size) maintenance_work_mem * 1024 / (2 * row_bytes);
-
-	if (fit < VECGRAPH_TRAINING_ROWS)
+	if (capacity < VECGRAPH_TRAINING_ROWS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("maintenance_work_mem is too small to train codes of %d dimensions", dim),
-				 errhint("It must be at least %zu kB.", 2 * row_bytes * VECGRAPH_TRAINING_ROWS / 1024 + 1)));
-	sample->dim = dim;
-	sample->capacity = Min((Size) wanted, fit);
-	sample->rows = MemoryContextAllocHuge(sample->context, sample->capacity * row_bytes);
+				 errhint("It must be at least %zu kB.", 2 * dim * sizeof(float) * VECGRAPH_TRAINING_ROWS / 1024 + 1)));
 }
 
-/* Keeps each vector seen with the same probability. Source: Vitter 1985, "Random sampling with a reservoir", algorithm R. */
-static void
-add_to_sample(Sample *sample, const VecidxVector *vector, int wanted)
+void
+vecgraph_check_training_rows(uint32 count)
 {
-	uint64		place;
-	float	   *to;
-	float		scale = 1;
+	if (count < VECGRAPH_TRAINING_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("too few rows to train codes"),
+				 errdetail("There are %u vectors, and training needs %d.", count, VECGRAPH_TRAINING_ROWS)));
+}
 
-	if (sample->rows == NULL)
-		begin_sample(sample, vector->dim, wanted);
-	if (vector->dim != sample->dim)
+/* What is read of a column. */
+typedef struct ColumnSample
+{
+	VxMem		mem;
+	VxMetric	metric;
+	uint32		wanted;			/* vectors, if memory has room for them */
+	VxSample	sample;
+} ColumnSample;
+
+/* The first vector says how many dimensions there are, and how many vectors fit the memory. */
+static void
+begin_sample(ColumnSample *column, int dim)
+{
+	uint32		capacity = vecgraph_training_capacity(dim, column->wanted);
+
+	vecgraph_check_training_capacity(dim, capacity);
+	vx_sample_init(&column->sample, &column->mem, dim, capacity, TRAINING_SEED);
+}
+
+static void
+add_to_sample(ColumnSample *column, const VecidxVector *vector)
+{
+	float		scale = 1;
+	float	   *to;
+
+	if (column->sample.rows == NULL)
+		begin_sample(column, vector->dim);
+	if (vector->dim != (int) column->sample.dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected %d dimensions, not %d", sample->dim, vector->dim)));
-	if (sample->metric == VX_METRIC_COSINE)
+				 errmsg("expected %u dimensions, not %d", column->sample.dim, vector->dim)));
+	if (column->metric == VX_METRIC_COSINE)
 	{
 		float		norm2 = vx_kernels->norm_squared(vector->x, vector->dim);
 
@@ -152,15 +158,8 @@ add_to_sample(Sample *sample, const VecidxVector *vector, int wanted)
 			return;
 		scale = 1 / sqrtf(norm2);
 	}
-	place = sample->seen++;
-	if (place >= sample->capacity)
-		place = vx_rng_next(&sample->rng) % sample->seen;
-	else
-		sample->count++;
-	if (place >= sample->capacity)
-		return;
-	to = sample->rows + place * sample->dim;
-	for (int i = 0; i < sample->dim; i++)
+	to = vx_sample_add(&column->sample);
+	for (int i = 0; to != NULL && i < vector->dim; i++)
 		to[i] = vector->x[i] * scale;
 }
 
@@ -184,7 +183,7 @@ vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted)
 }
 
 static void
-read_sample(Sample *sample, const char *query, int wanted)
+read_sample(ColumnSample *column, const char *query)
 {
 	Portal		cursor = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
 
@@ -203,7 +202,7 @@ read_sample(Sample *sample, const char *query, int wanted)
 			if (isnull)
 				continue;
 			vector = DatumGetVecidxVector(datum);
-			add_to_sample(sample, vector, wanted);
+			add_to_sample(column, vector);
 			if ((void *) vector != DatumGetPointer(datum))
 				pfree(vector);
 		}
@@ -225,7 +224,7 @@ vecgraph_metric_of(const char *name, bool with_l1)
 }
 
 static void
-insert_codebook(Oid function, const char *name, const Sample *sample, VxPqCodebook *codebook)
+insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *codebook)
 {
 	char	   *query = psprintf("INSERT INTO %s (name, dimensions, metric, subvectors, sample_size, error, hash, codebook)"
 								 " VALUES ($1, $2, $3, $4, $5, $6, md5($7), $7)", object_name(function, "vecidx_codebook"));
@@ -236,10 +235,10 @@ insert_codebook(Oid function, const char *name, const Sample *sample, VxPqCodebo
 	SET_VARSIZE(block, VARHDRSZ + codebook->bytes);
 	memcpy(VARDATA(block), codebook, codebook->bytes);
 	values[0] = CStringGetTextDatum(name);
-	values[1] = Int32GetDatum(sample->dim);
-	values[2] = CStringGetTextDatum(metric_names[sample->metric]);
+	values[1] = Int32GetDatum(codebook->dim);
+	values[2] = CStringGetTextDatum(metric_names[metric]);
 	values[3] = Int32GetDatum(codebook->m);
-	values[4] = Int32GetDatum(sample->count);
+	values[4] = Int32GetDatum(codebook->sample_count);
 	values[5] = Float4GetDatum(codebook->variance > 0 ? codebook->error / codebook->variance : 0);
 	values[6] = PointerGetDatum(block);
 	if (SPI_execute_with_args(query, 7, types, values, NULL, false, 0) != SPI_OK_INSERT)
@@ -272,13 +271,13 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid			table = PG_GETARG_OID(1);
-	char	   *column = NameStr(*PG_GETARG_NAME(2));
+	char	   *column_name = NameStr(*PG_GETARG_NAME(2));
 	int			subvectors = PG_GETARG_INT32(3);
 	int			wanted = PG_GETARG_INT32(5);
 	Oid			function = fcinfo->flinfo->fn_oid;
-	Sample		sample = {.context = CurrentMemoryContext,.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.rng = {TRAINING_SEED}};
-	VxPqSample	training = {.row = sample_row,.context = &sample,.poll = vecgraph_poll};
-	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
+	ColumnSample column = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.wanted = wanted};
+	VxSample   *sample = &column.sample;
+	VxPqSample	training = {.row = vx_sample_row,.context = sample,.poll = vecgraph_poll};
 	VxPqCodebook *codebook;
 	float		lost;
 
@@ -293,24 +292,21 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	refuse_existing(function, name);
-	read_sample(&sample, vecgraph_sample_query(table, column, function, wanted), wanted);
-	if (sample.count < VECGRAPH_TRAINING_ROWS)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("too few rows to train codes"),
-				 errdetail("There are %u vectors, and training needs %d.", sample.count, VECGRAPH_TRAINING_ROWS)));
+	column.mem = vecgraph_mem(CurrentMemoryContext);
+	read_sample(&column, vecgraph_sample_query(table, column_name, function, wanted));
+	vecgraph_check_training_rows(sample->count);
 	if (subvectors == 0)
-		subvectors = Max(1, sample.dim / 4);
-	if (subvectors < 1 || subvectors > Min(sample.dim, 8000))
+		subvectors = Max(1, sample->dim / 4);
+	if (subvectors < 1 || subvectors > Min((int) sample->dim, 8000))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of subvectors must be between 1 and %d", Min(sample.dim, 8000)),
-				 errdetail("The vectors have %d dimensions.", sample.dim)));
+				 errmsg("number of subvectors must be between 1 and %d", Min((int) sample->dim, 8000)),
+				 errdetail("The vectors have %u dimensions.", sample->dim)));
 
-	codebook = vx_alloc(&mem, vx_pq_codebook_bytes(sample.dim));
-	training.n = sample.count;
-	vx_pq_train(&mem, sample.dim, subvectors, &training, TRAINING_SEED, codebook);
-	insert_codebook(function, name, &sample, codebook);
+	codebook = vx_alloc(&column.mem, vx_pq_codebook_bytes(sample->dim));
+	training.n = sample->count;
+	vx_pq_train(&column.mem, sample->dim, subvectors, &training, TRAINING_SEED, codebook);
+	insert_codebook(function, name, column.metric, codebook);
 	lost = codebook->variance > 0 ? codebook->error / codebook->variance : 0;
 	SPI_finish();
 	PG_RETURN_FLOAT4(lost);

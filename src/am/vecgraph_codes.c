@@ -1,11 +1,11 @@
 /*
  * vecgraph_codes.c: the codes of an index, as one backend sees them.
  *
- * What does not change from one search to the next (the rotation, the means, where the cache has which codes) is kept for
+ * What does not change from one search to the next (the rotation, the models, where the cache has which codes) is kept for
  * as long as the backend lives, one entry per index that it has searched, so that a search starts at once.
  *
- * The two means, or the codebook, have pages of their own behind the meta page. A new mean is written to the pages of the other parity before
- * the meta page says so (code_epoch), and the pages of a mean are not written again while codes of it may be left.
+ * The two models (vx_codec.h) have pages of their own behind the meta page. A new one is written to the pages of the other
+ * parity before the meta page says so (code_epoch), and those of a model are not written again while codes of it may be left.
  */
 #include "am/vecgraph.h"
 
@@ -32,73 +32,121 @@ files_key(Relation index, uint64 build_id)
 	return hash_bytes_extended((const unsigned char *) &what, sizeof(what), 0);
 }
 
-/* Reads one copy of what the codes are made from into out [model_bytes]. */
+/* Reads the model of a parity into out [model_bytes]. */
 static void
-read_model(VecGraphStore *store, uint32 copy, char *out)
+read_model(VecGraphStore *store, int parity, void *out)
 {
 	const VxGeometry *g = &store->geometry;
 
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
-		BlockNumber block = VECGRAPH_META_BLOCK + 1 + copy * g->model_pages + i;
+		BlockNumber block = VECGRAPH_META_BLOCK + 1 + parity * g->model_pages + i;
 		Buffer		buffer = ReadBuffer(store->index, block);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		vecgraph_check_model_page(store->index, buffer, g);
-		memcpy(out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
+		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
 			   vecgraph_model_page_used(g, block));
 		UnlockReleaseBuffer(buffer);
 	}
 }
 
-static void
-read_mean(VecGraphStore *store, int parity, float *out)
+/* What is wrong with a model that was read, or NULL. */
+static const char *
+check_model(VecGraphStore *store, const void *model)
 {
-	const VxGeometry *g = &store->geometry;
-
-	read_model(store, parity, (char *) out);
-	for (uint32 i = 0; i < g->dim; i++)
-		if (isnan(out[i]) || isinf(out[i]))
-			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + parity * g->model_pages, -1,
-							   "the mean of the vectors is not finite");
-}
-
-static void
-read_codebook(VecGraphStore *store, VecGraphCodes *codes)
-{
+	const VxPqCodebook *codebook = model;
+	const float *mean = model;
 	const char *wrong;
 
-	codes->codebook = MemoryContextAllocHuge(codes->context, store->geometry.model_bytes);
-	read_model(store, 0, (char *) codes->codebook);
-	wrong = vx_pq_check(codes->codebook, store->geometry.model_bytes);
-	if (wrong == NULL && (codes->codebook->dim != store->meta.dim || codes->codebook->m != store->meta.code_bytes))
+	if (store->meta.code_kind != VX_CODES_PQ)
+	{
+		for (uint32 i = 0; i < store->geometry.dim; i++)
+			if (!isfinite(mean[i]))
+				return "the mean of the vectors is not finite";
+		return NULL;
+	}
+	wrong = vx_pq_check(model, store->geometry.model_bytes);
+	if (wrong == NULL && (codebook->dim != store->meta.dim || codebook->m != vx_code_subvectors(store->meta.code_bytes)))
 		wrong = "the codebook is not that of the index";
-	if (wrong != NULL)
-		vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1, -1, wrong);
-	vx_codec_set_codebook(&codes->codec, codes->codebook);
+	return wrong;
+}
+
+/*
+ * Reads the models that the meta page speaks of into models [2], NULL where there is none. Returns the parity of a damaged one
+ * and *wrong, else -1.
+ */
+static int
+read_models(VecGraphStore *store, MemoryContext context, void **models, const char **wrong)
+{
+	models[0] = models[1] = NULL;
+	for (int parity = 0; parity < 2; parity++)
+	{
+		if ((store->meta.code_flags & VX_CODES_MODEL(parity)) == 0)
+			continue;
+		models[parity] = MemoryContextAllocHuge(context, store->geometry.model_bytes);
+		read_model(store, parity, models[parity]);
+		*wrong = check_model(store, models[parity]);
+		if (*wrong != NULL)
+			return parity;
+	}
+	return -1;
 }
 
 static void
-read_means(VecGraphStore *store, VecGraphCodes *codes)
+free_models(void **models)
+{
+	for (int parity = 0; parity < 2; parity++)
+		if (models[parity] != NULL)
+			pfree(models[parity]);
+}
+
+/* Looks at the meta page for newer models, and at nothing else there; false if the store knows of them. */
+static bool
+find_models(VecGraphStore *store)
+{
+	VxMeta		meta;
+	VxGeometry	geometry;
+	bool		changed;
+
+	vecgraph_read_meta(store->index, &meta, &geometry);
+	changed = meta.code_epoch != store->meta.code_epoch || meta.code_flags != store->meta.code_flags;
+	store->meta.code_epoch = meta.code_epoch;
+	store->meta.code_flags = meta.code_flags;
+	return changed;
+}
+
+/* Gives the codec the models that the store knows of, or newer ones. */
+static void
+load_models(VecGraphStore *store, VecGraphCodes *codes)
 {
 	VxMem		mem = vecgraph_mem(codes->context);
-	uint32		flags = store->meta.code_flags;
-	float	   *means[2] = {NULL, NULL};
+	void	   *models[2];
+	const char *wrong;
+	int			damaged;
 
-	for (int parity = 0; parity < 2; parity++)
-		if (flags & VX_CODES_MEAN(parity))
-		{
-			means[parity] = palloc(store->geometry.dim * sizeof(float));
-			read_mean(store, parity, means[parity]);
-		}
-	vx_codec_set_means(&codes->codec, &mem, means[0], means[1]);
-	codes->codec.parity = store->meta.code_epoch & 1;
-	codes->codec.mixed = (flags & VX_CODES_MIXED) != 0;
+	while ((damaged = read_models(store, codes->context, models, &wrong)) >= 0)
+	{
+		/* the next model but one may be being written where this one was */
+		free_models(models);
+		if (!find_models(store))
+			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + damaged * store->geometry.model_pages, -1, wrong);
+	}
 	codes->epoch = store->meta.code_epoch;
-	codes->flags = flags;
-	for (int parity = 0; parity < 2; parity++)
-		if (means[parity] != NULL)
-			pfree(means[parity]);
+	codes->flags = store->meta.code_flags;
+	codes->codec.epoch = codes->epoch;
+	codes->codec.mixed = (codes->flags & VX_CODES_MIXED) != 0;
+	if (store->meta.code_kind != VX_CODES_PQ)
+	{
+		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
+		free_models(models);
+		return;
+	}
+	if (models[codes->epoch & 1] == NULL || (codes->codec.mixed && models[1 - (codes->epoch & 1)] == NULL))
+		vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "trained codes without a codebook");
+	free_models((void **) codes->codebooks);
+	memcpy(codes->codebooks, models, sizeof(models));
+	vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
 }
 
 VecGraphCodes *
@@ -130,22 +178,27 @@ vecgraph_codes_open(VecGraphStore *store)
 			MemoryContextDelete(codes->context);
 		codes->context = NULL;
 		codes->key = 0;			/* until it is complete */
-		codes->codebook = NULL;
+		memset(codes->codebooks, 0, sizeof(codes->codebooks));
 		codes->context = AllocSetContextCreate(TopMemoryContext, "vecgraph codes", ALLOCSET_SMALL_SIZES);
 		mem = vecgraph_mem(codes->context);
 		vx_codec_init(&codes->codec, &mem, (VxCodeKind) store->meta.code_kind, (VxMetric) store->meta.metric,
-					  store->meta.dim, store->meta.code_bytes);
+					  store->meta.dim, vx_code_subvectors(store->meta.code_bytes));
 		vecgraph_cache_open(&codes->view, codes->context, oid, key, store->meta.code_bytes);
-		if (store->meta.code_kind == VX_CODES_PQ)
-			read_codebook(store, codes);
-		else
-			read_means(store, codes);
+		load_models(store, codes);
 		codes->key = key;
 	}
-	else if (codes->codebook == NULL && (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags))
-		read_means(store, codes);
+	else if (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags)
+		load_models(store, codes);
 	codes->codec.max_norm2 = store->meta.max_norm2;
 	return codes;
+}
+
+bool
+vecgraph_codes_follow(VecGraphStore *store, const VxCodeQuery *query)
+{
+	find_models(store);
+	vecgraph_codes_open(store);
+	return store->codes->codec.epoch != query->epoch || store->codes->codec.mixed != query->mixed;
 }
 
 void

@@ -290,6 +290,25 @@ raise_max_norm(VecGraphStore *store, float norm2)
 		store->codes->codec.max_norm2 = store->space.max_norm2;
 }
 
+/* The vector of a node, allocated, NULL if it is gone; what its code stands for where only the heap has the vector. */
+static VxPoint *
+node_point(VecGraphStore *store, VxNodeId id)
+{
+	VxPoint    *point;
+
+	if (store->geometry.storage == VX_STORAGE_HEAP)
+	{
+		point = vx_alloc(&store->mem, VX_POINT_BYTES(store->codes->codec.padded));
+		vx_codec_decode(&store->codes->codec, vecgraph_code(store, id, 0), point);
+		return point;
+	}
+	point = vx_alloc(&store->mem, VX_POINT_BYTES(store->space.dim));
+	if (vecgraph_copy_point(store, id, point))
+		return point;
+	vx_free(&store->mem, point);
+	return NULL;
+}
+
 void
 vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 {
@@ -297,23 +316,17 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 	{
 		VxQuery		query = {.linking = true};
 		VxEdges		before;
-		Size		bytes;
 		VxPoint    *point;
 
 		CHECK_FOR_INTERRUPTS();
 		vecgraph_store_refresh(store);
 		if (store->base.ops->read_edges(&store->base, id, NULL, &before) != VX_OK || !before.live)
 			return;
-		store->base.ops->gather(&store->base, &id, 1, &linker->node);
-		if (linker->node.points[0] == NULL)
+		point = node_point(store, id);
+		if (point == NULL)
 			return;
-		/* the linker uses linker->node again */
-		bytes = VX_POINT_BYTES(store->decoded ? store->codes->codec.padded : store->space.dim);
-		point = vx_alloc(&store->mem, bytes);
-		memcpy(point, linker->node.points[0], bytes);
 		query.point = point;
-
-		store->query_decoded = store->decoded;
+		store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
 		vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, id);
 		store->query_decoded = false;
 		vx_free(&store->mem, point);
@@ -392,6 +405,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 		LockPage(index, VECGRAPH_META_BLOCK, ShareLock);
 		vecgraph_insert_point(&state->store, &state->linker, point, heap_tid);
 		UnlockPage(index, VECGRAPH_META_BLOCK, ShareLock);
+		vecgraph_fit_early(&state->store, heap);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(state->row_context);

@@ -21,6 +21,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -104,6 +105,31 @@ open_index(Oid oid, LOCKMODE mode)
 	return index;
 }
 
+/* What is to be restored when functions of a table's indexes have been called. */
+typedef struct OwnerRights
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} OwnerRights;
+
+/* From here on functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
+static void
+begin_owner_rights(Relation heap, OwnerRights *rights)
+{
+	GetUserIdAndSecContext(&rights->user, &rights->context);
+	SetUserIdAndSecContext(heap->rd_rel->relowner, rights->context | SECURITY_RESTRICTED_OPERATION);
+	rights->guc_level = NewGUCNestLevel();
+	vecidx_restrict_search_path();
+}
+
+static void
+end_owner_rights(OwnerRights *rights)
+{
+	AtEOXact_GUC(false, rights->guc_level);
+	SetUserIdAndSecContext(rights->user, rights->context);
+}
+
 static void
 begin_check(VecGraphCheck *check, Relation index)
 {
@@ -175,7 +201,6 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 {
 	VxCodec    *codec = &check->store.codes->codec;
 	const VxPoint *point = vecgraph_slot_point(&check->store, slot);
-	int			parity = codec->parity;
 	float		norm2;
 	float		stored;
 	float		made;
@@ -183,9 +208,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 
 	vecgraph_read_codes(&check->store, id, 1, check->codes);
 	stored = vx_codec_error(codec, point, check->codes, &norm2);
-	codec->parity = vx_code_parity(check->codes);
-	vx_codec_encode(codec, point, check->made_code);
-	codec->parity = parity;
+	vx_codec_encode_as(codec, vx_codec_parity_of(codec, check->codes), point, check->made_code);
 	made = vx_codec_error(codec, point, check->made_code, NULL);
 	/* written so that NaN is wrong; vectors too long for floats have no sensible codes */
 	near = stored <= 1.1f * made + 1e-3f * norm2;
@@ -412,8 +435,14 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	if (check.counts[VX_SLOT_LIVE] > 0 && check.store.meta.entry_count == 0)
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "an index with nodes has no entry node");
 	unreachable = count_unreachable(&check);
-	if (heap_all_indexed && heap != NULL)
+	if (heap_all_indexed)
+	{
+		OwnerRights rights;
+
+		begin_owner_rights(heap, &rights);
 		check_heap(&check, heap, snapshot);
+		end_owner_rights(&rights);
+	}
 	if (unreachable > 0)
 		ereport(WARNING,
 				(errmsg("%llu of %llu nodes of index \"%s\" cannot be reached by a search",
@@ -442,8 +471,8 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	VecGraphCheck check;
 	TupleDesc	desc;
 	double		scatter;
-	Datum		values[22];
-	bool		nulls[22] = {0};
+	Datum		values[23];
+	bool		nulls[23] = {0};
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -481,6 +510,9 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	nulls[n] = !(scatter > 0);
 	values[n++] = Float8GetDatum(scatter > 0 ? sqrt(check.code_error / scatter) : 0);
 	values[n++] = Int64GetDatum(check.store.meta.fitted_nodes);
+	nulls[n] = check.coded == 0 || !(check.store.meta.fitted_error > 0);
+	values[n] = Float8GetDatum(nulls[n] ? 0 : check.code_error / check.coded / (double) check.store.meta.fitted_error);
+	n++;
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
@@ -520,9 +552,11 @@ vecgraph_prewarm(PG_FUNCTION_ARGS)
 }
 
 /*
- * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, without blocking
- * reads or writes, and returns how many those are. VACUUM does it by itself when an index has grown to twice its size. Errors:
- * no codes, or codes that only REINDEX can fit (trained ones, and those of indexes that do not hold their vectors).
+ * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, or to its named
+ * codebook as that is now, without blocking reads or writes, and returns how many vectors those are; 0 if its codes are made from
+ * nothing (inner product without training). VACUUM does it by itself when an index has grown to twice its size or its vectors
+ * have drifted, but for named codebooks. Errors: no codes; too few vectors or too little memory to train a codebook; the named
+ * codebook does not exist or is not like that of the index.
  */
 Datum
 vecgraph_train(PG_FUNCTION_ARGS)
@@ -532,27 +566,21 @@ vecgraph_train(PG_FUNCTION_ARGS)
 	Relation	heap;
 	Relation	index;
 	VecGraphStore store;
-	uint32		fitted = 0;
+	OwnerRights rights;
+	uint32		fitted;
 
 	PreventCommandDuringRecovery("vecgraph_train()");
 	heap = OidIsValid(heap_oid) ? table_open(heap_oid, ShareUpdateExclusiveLock) : NULL;
 	index = open_index(index_oid, RowExclusiveLock);
+	begin_owner_rights(heap, &rights);
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
 	if (store.codes == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
-	if (vecgraph_can_fit(&store.meta))
-		fitted = vecgraph_fit(&store);
-	else if (store.meta.metric != VX_METRIC_IP || store.meta.code_kind == VX_CODES_PQ)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("codes of index \"%s\" cannot be fitted in place", RelationGetRelationName(index)),
-				 errdetail(store.meta.code_kind == VX_CODES_PQ ? "They are made from a trained codebook."
-						   : "The index does not hold the vectors."),
-				 errhint("Use REINDEX.")));
+	fitted = vecgraph_fit(&store, heap);
+	end_owner_rights(&rights);
 	relation_close(index, RowExclusiveLock);
-	if (heap != NULL)
-		table_close(heap, ShareUpdateExclusiveLock);
+	table_close(heap, ShareUpdateExclusiveLock);
 	PG_RETURN_INT64(fitted);
 }

@@ -497,10 +497,11 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	if (!shared->coded)
 		return;
 
-	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim, shared->code_bytes);
+	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim,
+				  vx_code_subvectors(shared->code_bytes));
 	codec->max_norm2 = shared->space.max_norm2;
 	if (shared->code_kind == VX_CODES_PQ)
-		vx_codec_set_codebook(codec, address_of(segments, shared->model));
+		vx_codec_set_codebooks(codec, address_of(segments, shared->model), NULL);
 	else
 		vx_codec_set_means(codec, mem, address_of(segments, shared->model), NULL);
 	vx_memstore_set_codec(store, codec, shared->score_codes);

@@ -54,7 +54,7 @@ typedef struct VecGraphScan
 	MemoryContext query_context;	/* of one query, reset by rescan */
 	ScanPhase	phase;
 	bool		search_done;	/* reranking: the search has given all it has */
-	VecGraphRerank *rerank;		/* NULL unless distances come from the heap */
+	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
 	VxIdSet		handed_out;		/* node ids */
 	int64		tuples;			/* handed out in this scan */
 	double		last_distance;
@@ -157,8 +157,8 @@ vecgraph_endscan(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
 
-	if (state->rerank != NULL)
-		vecgraph_rerank_end(state->rerank);
+	if (state->rows != NULL)
+		vecgraph_heap_end(state->rows);
 	if (state->store.codes != NULL)
 		vecgraph_cache_flush(&state->store.codes->view);
 	MemoryContextDelete(state->context);
@@ -195,8 +195,8 @@ start_search(IndexScanDesc scan)
 	}
 	state->query.point = vecgraph_point_from_datum(&state->store.space, scan->orderByData->sk_argument, true,
 												   state->query_context);
-	if (state->store.geometry.storage != VX_STORAGE_FULL && state->rerank == NULL)
-		state->rerank = vecgraph_rerank_begin(scan, state->context);
+	if (state->store.geometry.storage != VX_STORAGE_FULL && state->rows == NULL)
+		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
 	vx_search_begin(&state->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
 					Min(memory / sizeof(VxCandidate), UINT32_MAX));
 	state->phase = PHASE_SEARCH;
@@ -230,65 +230,19 @@ add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPaylo
 }
 
 /*
- * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
- * scan. Table access methods other than heap may number their rows as they like.
- */
-static void
-check_heap_tid(VecGraphScan *state, VxNodeId node, ItemPointer tid)
-{
-	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
-	Relation	heap = state->heap;
-
-	if (block < state->heap_blocks || heap == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
-		return;
-	state->heap_blocks = RelationGetNumberOfBlocks(heap);
-	if (block >= state->heap_blocks)
-		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, node),
-						   (int) vx_id_slot(&state->store.geometry, node), "a heap TID beyond the end of the table");
-}
-
-/*
  * The exact distance of a node that does not hold its vector, from the first of its rows that the snapshot sees. False if
  * it sees none: then the node has nothing to hand out.
  */
 static bool
 distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *payload, double *distance)
 {
-	const VxSpace *space = &state->store.space;
-	ItemPointerData tid;
-	VxNodeId	chain = payload->chain;
+	const VxPoint *point;
 
-	for (int i = 0; i < payload->tid_count; i++)
-	{
-		vecgraph_tid_get(&payload->tids[i], &tid);
-		check_heap_tid(state, node, &tid);
-		if (vecgraph_rerank_distance(state->rerank, space, state->query.point, &tid, distance))
-			return true;
-	}
-	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= state->store.id_bound; steps++)
-	{
-		Buffer		buffer;
-		VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store, chain, BUFFER_LOCK_SHARE, &buffer);
-		int			count = slot->state == VX_SLOT_TIDS ? slot->tid_count : 0;
-		VxHeapTid  *tids = palloc(Max(count, 1) * sizeof(VxHeapTid));
-		bool		found = false;
-
-		memcpy(tids, slot->tids, count * sizeof(VxHeapTid));
-		/* a chain that VACUUM has cut gives no distance here, but its rows still come out */
-		chain = slot->state == VX_SLOT_TIDS ? slot->chain : VX_NO_NODE;
-		UnlockReleaseBuffer(buffer);
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < count && !found; i++)
-		{
-			vecgraph_tid_get(&tids[i], &tid);
-			check_heap_tid(state, node, &tid);
-			found = vecgraph_rerank_distance(state->rerank, space, state->query.point, &tid, distance);
-		}
-		pfree(tids);
-		if (found)
-			return true;
-	}
-	return false;
+	if (!vecgraph_heap_point(state->rows, &state->store, node, payload, &point))
+		return false;
+	/* a row whose indexed value is NULL cannot be one that is indexed here; the executor sees to it */
+	*distance = point == NULL ? 0 : vx_space_operator(&state->store.space, state->query.point, point);
+	return true;
 }
 
 static inline bool
@@ -312,7 +266,7 @@ ready_window(void)
 static bool
 ready_from_search(VecGraphScan *state)
 {
-	int			wanted = state->rerank != NULL ? ready_window() : 1;
+	int			wanted = state->rows != NULL ? ready_window() : 1;
 
 	while (state->ready_count - state->ready_next < wanted)
 	{
@@ -326,14 +280,14 @@ ready_from_search(VecGraphScan *state)
 		/* a slot that was freed and used again meanwhile may come twice */
 		if (!vx_idset_add(&state->handed_out, found->id))
 			continue;
-		if (state->rerank != NULL
+		if (state->rows != NULL
 			&& !distance_from_heap(state, found->id, (const VecGraphPayload *) found->payload, &distance)
 			&& ((const VecGraphPayload *) found->payload)->chain == VX_NO_NODE)
 			continue;
 		add_ready(state, found->id, distance, (const VecGraphPayload *) found->payload);
 	}
-	if (state->rerank != NULL)
-		vecgraph_rerank_release(state->rerank);
+	if (state->rows != NULL)
+		vecgraph_heap_release(state->rows);
 	return state->ready_count > state->ready_next;
 }
 
@@ -378,7 +332,7 @@ ready_from_sweep(VecGraphScan *state)
 				continue;
 			vecgraph_fill_payload(slot, &node->payload);
 			node->distance = 0;
-			if (ordered && state->rerank == NULL)
+			if (ordered && state->rows == NULL)
 				node->distance = vx_space_operator(&store->space, state->query.point, vx_slot_point(g, slot));
 			count++;
 		}
@@ -387,12 +341,12 @@ ready_from_sweep(VecGraphScan *state)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (ordered && state->rerank != NULL)
+		if (ordered && state->rows != NULL)
 			(void) distance_from_heap(state, nodes[i].id, &nodes[i].payload, &nodes[i].distance);
 		add_ready(state, nodes[i].id, nodes[i].distance, &nodes[i].payload);
 	}
-	if (state->rerank != NULL)
-		vecgraph_rerank_release(state->rerank);
+	if (state->rows != NULL)
+		vecgraph_heap_release(state->rows);
 	pfree(nodes);
 	return true;
 }
@@ -410,7 +364,7 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
 	}
 	ready = &state->tids[state->tid_count];
 	vecgraph_tid_get(tid, &ready->tid);
-	check_heap_tid(state, state->node, &ready->tid);
+	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->node, &ready->tid);
 	ready->position = position;
 	if (state->seen != NULL)
 	{
@@ -496,7 +450,7 @@ fetch_tids(IndexScanDesc scan)
 		CHECK_FOR_INTERRUPTS();
 		if (state->chain != VX_NO_NODE)
 			read_chain_tids(scan);
-		else if (state->phase == PHASE_SEARCH && state->rerank != NULL && !state->search_done
+		else if (state->phase == PHASE_SEARCH && state->rows != NULL && !state->search_done
 				 && state->ready_count - state->ready_next < ready_window())
 		{
 			ready_from_search(state);

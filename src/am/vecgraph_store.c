@@ -192,15 +192,35 @@ vecgraph_slot_point(VecGraphStore *store, VxSlot *slot)
 	return store->half_buffer;
 }
 
-/* The estimated score of one node. */
-static float
-score_code(VecGraphStore *store, VxNodeId id)
+static void
+prepare_codes(VecGraphStore *store, const VxQuery *query)
 {
-	const uint8 *code = vecgraph_code(store, id, 0);
-	float		score;
+	if (store->query_decoded)
+		vx_codec_prepare_decoded(&store->codes->codec, query->point, query->linking, &store->code_query);
+	else
+		vx_codec_prepare(&store->codes->codec, query->point, query->linking, &store->code_query);
+}
 
-	vx_codec_score(&store->codes->codec, &store->code_query, &code, 1, &score);
-	return score;
+static bool
+try_score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
+{
+	const uint8 *codes[VX_MAX_EDGES];
+
+	Assert(n <= VX_MAX_EDGES);
+	for (uint32_t i = 0; i < n; i++)
+		codes[i] = vecgraph_code(store, ids[i], i);
+	return vx_codec_score(&store->codes->codec, &store->code_query, codes, n, score);
+}
+
+static void
+score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
+{
+	/* it fails where codes have been fitted again since the query was prepared, or a slot has never had any */
+	if (!try_score_codes(store, ids, n, score) && vecgraph_codes_follow(store, &store->code_query))
+	{
+		prepare_codes(store, query);
+		try_score_codes(store, ids, n, score);
+	}
 }
 
 void
@@ -236,7 +256,12 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	}
 	UnlockReleaseBuffer(buffer);
 	if (found && query != NULL && store->geometry.storage == VX_STORAGE_HEAP)
-		out->exact = score_code(store, id);
+	{
+		float		score;
+
+		score_codes(store, query, &id, 1, &score);
+		out->exact = score;
+	}
 	return found ? VX_OK : VX_GONE;
 }
 
@@ -245,23 +270,8 @@ page_prepare(VxStore *base, const VxQuery *query)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	if (store->codes == NULL)
-		return;
-	if (store->query_decoded)
-		vx_codec_prepare_decoded(&store->codes->codec, query->point, query->linking, &store->code_query);
-	else
-		vx_codec_prepare(&store->codes->codec, query->point, query->linking, &store->code_query);
-}
-
-static void
-score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
-{
-	const uint8 *codes[VX_MAX_EDGES];
-
-	Assert(n <= VX_MAX_EDGES);
-	for (uint32_t i = 0; i < n; i++)
-		codes[i] = vecgraph_code(store, ids[i], i);
-	vx_codec_score(&store->codes->codec, &store->code_query, codes, n, score);
+	if (store->codes != NULL)
+		prepare_codes(store, query);
 }
 
 static void
@@ -271,7 +281,7 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 
 	if (store->codes != NULL)
 	{
-		score_codes(store, ids, n, score);
+		score_codes(store, query, ids, n, score);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -291,9 +301,8 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 	}
 }
 
-/* Copies the vector of a node; false if it is gone. */
-static bool
-copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy)
+bool
+vecgraph_copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy)
 {
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
@@ -319,7 +328,7 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 		if (store->decoded)
 			vx_codec_open(&store->codes->codec, vecgraph_code(store, ids[i], 0), copy);
-		else if (!copy_point(store, ids[i], copy))
+		else if (!vecgraph_copy_point(store, ids[i], copy))
 			set->points[i] = NULL;
 	}
 }

@@ -1,64 +1,146 @@
 /*
- * vecgraph_train.c: fitting the mean that codes are relative to again, when an index has grown.
+ * vecgraph_train.c: fitting the codes of an index again, when it has grown or its vectors have drifted.
  *
- * An index that began empty has codes relative to zero, one that has grown tenfold codes relative to what its first tenth
- * looked like. A new mean makes them more accurate. Nobody waits for the change:
+ * An index that began empty has codes relative to zero, one that has grown tenfold a mean or a codebook of what its first tenth
+ * looked like. A new model (vx_codec.h) makes codes more accurate. Nobody waits for the change:
  *
- *   1  the new mean is written to the pages of the parity that is not in use
- *   2  the meta page announces it (code_epoch, VX_CODES_MIXED): codes made from now on have the new parity, and searches
- *      that start from now on are prepared for both
+ *   1  the new model is written to the pages of the parity that is not in use
+ *   2  the meta page announces it (code_epoch, VX_CODES_MIXED): codes made from now on are of the new epoch, and searches
+ *      that start from now on are prepared for both; those that have started learn of it from the first new code that they meet
  *   3  inserts that began before are waited out
- *   4  node page by node page, codes of the old parity are made again
- *   5  the meta page forgets the old mean
+ *   4  node page by node page, codes of the old epoch are made again
+ *   5  the meta page forgets the old model
+ *   6  nodes whose old codes said too little to link them well are linked again
  *
- * A crash or cancel after 2 leaves codes of both parities, which costs searches a little time; the next fit finishes the work
- * before it starts its own. The caller keeps others from fitting and from VACUUM (ShareUpdateExclusiveLock on the table).
+ * A crash or cancel after 2 leaves codes of both epochs, which costs searches a little time; the next fit finishes the work
+ * before it starts its own. The caller keeps others from fitting and from VACUUM (ShareUpdateExclusiveLock on the table), so
+ * nobody frees a slot meanwhile.
  */
 #include "am/vecgraph.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/genam.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
-/* What is done with each node; called with its page share locked. */
-typedef void (*NodeVisit) (VecGraphStore *store, VxNodeId id, const VxPoint *point, void *context);
+#include "core/vx_visited.h"
+#include "quant/vx_sample.h"
 
-/* Calls visit for every node that holds a vector; done() once the page is unlocked again. */
-static void
-visit_nodes(VecGraphStore *store, NodeVisit visit, void (*done) (VecGraphStore *store, void *context), void *context)
+/* VACUUM fits the codes of an index that has grown to this many times its slots, if it has at least so many heap TIDs. */
+#define GROWTH_TO_FIT 2
+#define LEAST_TO_FIT VECGRAPH_TRAINING_ROWS
+
+/* It also does where codes lose this many times as much as when they were fitted: measured on so many pages. */
+#define DRIFT_TO_FIT 1.5
+#define DRIFT_PAGES 64
+
+/*
+ * Untrained codes are fitted by inserts, too, while an index is small: when it has so many slots, and again when it has grown
+ * to so many times that. Rows that are loaded into an empty index would be linked by poor codes until the first VACUUM.
+ */
+#define EARLY_SLOTS 128
+#define EARLY_GROWTH 8
+#define EARLY_MOST_SLOTS 10000
+
+/* A node whose code lost this many times what its new one does is linked again. */
+#define RELINK_ERROR 4
+
+/* While codes are made again, the error is measured for one node in so many. */
+#define ERROR_EVERY 8
+
+#define TRAINING_SEED 1
+
+/* Walks through the vectors of an index. */
+typedef struct Walk
 {
-	const VxGeometry *g = &store->geometry;
+	VecGraphStore *store;
+	VecGraphHeap *rows;			/* where the vectors are; NULL: in the nodes */
+	SnapshotData snapshot;		/* rows that somebody may still see */
+	VxPoint    *zero;			/* stands for the vector of a node whose rows are all dead */
+	char	   *page;			/* the copy of a page that is visited: no lock is held meanwhile */
+} Walk;
 
-	for (BlockNumber block = g->first_segment; block < RelationGetNumberOfBlocks(store->index); block++)
-	{
-		Buffer		buffer;
-		Page		page;
+/* What is done with each node. */
+typedef void (*NodeVisit) (Walk *walk, VxNodeId id, const VxPoint *point, void *context);
 
-		store->base.ops->poll(&store->base);
-		if (!vx_block_has_nodes(g, block))
-			continue;
-		buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buffer);
-		if (!PageIsNew(page) || block + 1 < RelationGetNumberOfBlocks(store->index))
-		{
-			vecgraph_check_node_page(store->index, buffer, g);
-			for (uint32 i = 0; i < g->nodes_per_page; i++)
-			{
-				VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-
-				if (slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED)
-					visit(store, vx_block_first_id(g, block) + i, vecgraph_slot_point(store, slot), context);
-			}
-			if (done != NULL)
-				done(store, context);
-		}
-		UnlockReleaseBuffer(buffer);
-	}
+static void
+begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->store = store;
+	walk->page = palloc(BLCKSZ);
+	walk->zero = palloc0(VX_POINT_BYTES(store->geometry.dim));
+	if (store->geometry.storage != VX_STORAGE_HEAP)
+		return;
+	/* dead rows are left alone: their out-of-line values may be gone already */
+	InitNonVacuumableSnapshot(walk->snapshot, GlobalVisTestFor(heap));
+	walk->rows = vecgraph_heap_begin(heap, store->index, &walk->snapshot, CurrentMemoryContext);
 }
+
+static void
+end_walk(Walk *walk)
+{
+	if (walk->rows != NULL)
+		vecgraph_heap_end(walk->rows);
+	pfree(walk->page);
+	pfree(walk->zero);
+}
+
+static const VxPoint *
+node_point(Walk *walk, VxNodeId id, VxSlot *slot)
+{
+	VecGraphPayload payload;
+	const VxPoint *point;
+
+	if (walk->rows == NULL)
+		return vecgraph_slot_point(walk->store, slot);
+	vecgraph_fill_payload(slot, &payload);
+	if (vecgraph_heap_point(walk->rows, walk->store, id, &payload, &point) && point != NULL)
+		return point;
+	return walk->zero;
+}
+
+/* Calls visit for every node of a page that holds a vector. */
+static void
+visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
+{
+	VecGraphStore *store = walk->store;
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	bool		is_empty;
+
+	store->base.ops->poll(&store->base);
+	buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	/* the last page may have been added and not yet logged */
+	is_empty = PageIsNew(BufferGetPage(buffer)) && block + 1 >= RelationGetNumberOfBlocks(store->index);
+	if (!is_empty)
+	{
+		vecgraph_check_node_page(store->index, buffer, g);
+		memcpy(walk->page, BufferGetPage(buffer), BLCKSZ);
+	}
+	UnlockReleaseBuffer(buffer);
+	for (uint32 i = 0; i < g->nodes_per_page && !is_empty; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body((Page) walk->page), i);
+		VxNodeId	id = vx_block_first_id(g, block) + i;
+		const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
+
+		if (wrong != NULL)
+			vecgraph_corrupted(store->index, block, i, wrong);
+		if (slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED)
+			visit(walk, id, node_point(walk, id, slot), context);
+	}
+	if (walk->rows != NULL)
+		vecgraph_heap_release(walk->rows);
+}
+
+/* ---- new models ---- */
 
 typedef struct MeanSum
 {
@@ -67,68 +149,173 @@ typedef struct MeanSum
 } MeanSum;
 
 static void
-add_to_mean(VecGraphStore *store, VxNodeId id, const VxPoint *point, void *context)
+add_to_mean(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	MeanSum    *mean = context;
 
-	vx_codec_add_to_mean(&store->codes->codec, point, mean->sum);
+	vx_codec_add_to_mean(&walk->store->codes->codec, point, mean->sum);
 	mean->count++;
 }
 
-/* The new codes of one page's nodes. */
+static void
+visit_all(Walk *walk, NodeVisit visit, void *context)
+{
+	const VxGeometry *g = &walk->store->geometry;
+
+	for (BlockNumber block = g->first_segment; block < RelationGetNumberOfBlocks(walk->store->index); block++)
+		if (vx_block_has_nodes(g, block))
+			visit_page(walk, block, visit, context);
+}
+
+/* The mean [dim] of all vectors, or NULL if there are none. */
+static void *
+new_mean(Walk *walk)
+{
+	uint32		dim = walk->store->geometry.dim;
+	MeanSum		mean = {.sum = palloc0(dim * sizeof(double))};
+	float	   *result;
+
+	visit_all(walk, add_to_mean, &mean);
+	if (mean.count == 0)
+		return NULL;
+	result = palloc(dim * sizeof(float));
+	for (uint32 i = 0; i < dim; i++)
+	{
+		result[i] = (float) (mean.sum[i] / mean.count);
+		if (!isfinite(result[i]))
+			result[i] = 0;
+	}
+	pfree(mean.sum);
+	return result;
+}
+
+static void
+add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
+{
+	VxSample   *sample = context;
+	float		scale = 1;
+	float	   *to;
+
+	if (point == walk->zero)
+		return;
+	if (walk->store->space.metric == VX_METRIC_COSINE)
+		scale = 1 / sqrtf(point->norm2);
+	to = vx_sample_add(sample);
+	for (uint32 i = 0; to != NULL && i < sample->dim; i++)
+		to[i] = point->x[i] * scale;
+}
+
+/* The codebook of its name, as that is now, or NULL if the index has the same. */
+static void *
+named_codebook(VecGraphStore *store, const char *name)
+{
+	VxPqCodebook *codebook = vecgraph_codebook_load(store->index, name, store->space.metric, store->geometry.dim,
+													CurrentMemoryContext);
+	const VxPqCodebook *ours = store->codes->codebooks[store->meta.code_epoch & 1];
+
+	if (codebook->m != ours->m)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(store->index)),
+				 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", ours->m, name, codebook->m),
+				 errhint("Use REINDEX.")));
+	return codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0 ? NULL : codebook;
+}
+
+static void *
+new_codebook(Walk *walk)
+{
+	VecGraphStore *store = walk->store;
+	uint32		dim = store->geometry.dim;
+	uint32		capacity = vecgraph_training_capacity(dim, VX_PQ_MAX_SAMPLE);
+	VxSample	sample;
+	VxPqSample	training = {.row = vx_sample_row,.context = &sample,.poll = vecgraph_poll};
+	void	   *codebook;
+
+	vecgraph_check_training_capacity(dim, capacity);
+	vx_sample_init(&sample, &store->mem, dim, Min(capacity, Max(store->id_bound, 1)), TRAINING_SEED);
+	visit_all(walk, add_to_sample, &sample);
+	if (sample.count < VECGRAPH_TRAINING_ROWS && store->vacuuming)
+		return NULL;
+	vecgraph_check_training_rows(sample.count);
+	training.n = sample.count;
+	codebook = vx_alloc(&store->mem, store->geometry.model_bytes);
+	vx_pq_train(&store->mem, dim, vx_code_subvectors(store->meta.code_bytes), &training, TRAINING_SEED, codebook);
+	vx_sample_free(&sample, &store->mem);
+	return codebook;
+}
+
+/* ---- codes ---- */
+
+/* Codes that are made again, those of one code page at a time, and what is known of all of them. */
 typedef struct NewCodes
 {
-	VxNodeId   *ids;			/* [nodes_per_page] */
-	uint8	   *codes;			/* [nodes_per_page][code_bytes] */
-	uint32		count;
-	uint8	   *old;
+	VxNodeId   *ids;			/* [codes_per_page] */
+	uint8	   *codes;			/* [codes_per_page][code_bytes] */
+	uint32		waiting;		/* of these, not yet written */
+	uint8	   *code;			/* [code_bytes] at hand */
+	uint32		nodes;
+	double		error;			/* sum over those measured */
+	uint32		measured;
+	VxVisited	lost;			/* nodes to be linked again */
 } NewCodes;
 
+/* Writes the codes that wait, all of one code page. */
 static void
-encode_again(VecGraphStore *store, VxNodeId id, const VxPoint *point, void *context)
+write_codes(VecGraphStore *store, NewCodes *new)
+{
+	const VxGeometry *g = &store->geometry;
+	Buffer		buffer;
+	GenericXLogState *xlog;
+	char	   *body;
+
+	if (new->waiting == 0)
+		return;
+	buffer = ReadBuffer(store->index, vx_code_block(g, new->ids[0]));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(store->index, buffer, g);
+	xlog = GenericXLogStart(store->index);
+	body = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+	for (uint32 i = 0; i < new->waiting; i++)
+		memcpy(body + vx_code_offset(g, new->ids[i]), new->codes + (Size) i * g->code_bytes, g->code_bytes);
+	GenericXLogFinish(xlog);
+	for (uint32 i = 0; i < new->waiting; i++)
+		vecgraph_cache_put(&store->codes->view, new->ids[i], new->codes + (Size) i * g->code_bytes);
+	UnlockReleaseBuffer(buffer);
+	new->waiting = 0;
+}
+
+static void
+encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	NewCodes   *new = context;
+	VecGraphStore *store = walk->store;
+	const VxGeometry *g = &store->geometry;
 	VxCodec    *codec = &store->codes->codec;
 
-	vecgraph_read_codes(store, id, 1, new->old);
-	if (vx_code_parity(new->old) == codec->parity)
-		return;
-	vx_codec_encode(codec, point, new->codes + (Size) new->count * codec->code_bytes);
-	new->ids[new->count++] = id;
-}
-
-/* Writes the new codes, one record for each code page. The node page stays locked, so none of the nodes can be recycled. */
-static void
-write_codes(VecGraphStore *store, void *context)
-{
-	NewCodes   *new = context;
-	const VxGeometry *g = &store->geometry;
-
-	for (uint32 from = 0; from < new->count;)
+	vecgraph_read_codes(store, id, 1, new->code);
+	if (!vx_codec_is_current(codec, new->code))
 	{
-		BlockNumber block = vx_code_block(g, new->ids[from]);
-		Buffer		buffer = ReadBuffer(store->index, block);
-		GenericXLogState *xlog;
-		char	   *body;
-		uint32		to;
+		float		before = vx_codec_error(codec, point, new->code, NULL);
 
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		vecgraph_check_code_page(store->index, buffer, g);
-		xlog = GenericXLogStart(store->index);
-		body = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
-		for (to = from; to < new->count && vx_code_block(g, new->ids[to]) == block; to++)
-			memcpy(body + vx_code_offset(g, new->ids[to]), new->codes + (Size) to * g->code_bytes, g->code_bytes);
-		GenericXLogFinish(xlog);
-		for (uint32 i = from; i < to; i++)
-			vecgraph_cache_put(&store->codes->view, new->ids[i], new->codes + (Size) i * g->code_bytes);
-		UnlockReleaseBuffer(buffer);
-		from = to;
+		if (new->waiting > 0 && vx_code_block(g, new->ids[0]) != vx_code_block(g, id))
+			write_codes(store, new);
+		vx_codec_encode(codec, point, new->code);
+		if (before > RELINK_ERROR * vx_codec_error(codec, point, new->code, NULL))
+			vx_visited_add(&new->lost, id);
+		memcpy(new->codes + (Size) new->waiting * g->code_bytes, new->code, g->code_bytes);
+		new->ids[new->waiting++] = id;
 	}
-	new->count = 0;
+	new->nodes++;
+	if (id % ERROR_EVERY == 0 && point != walk->zero)
+	{
+		new->error += (double) vx_codec_error(codec, point, new->code, NULL);
+		new->measured++;
+	}
 }
 
 static void
-write_mean(VecGraphStore *store, int parity, const float *mean)
+write_model(VecGraphStore *store, int parity, const void *model)
 {
 	const VxGeometry *g = &store->geometry;
 
@@ -142,14 +329,15 @@ write_mean(VecGraphStore *store, int parity, const float *mean)
 		vecgraph_check_model_page(store->index, buffer, g);
 		xlog = GenericXLogStart(store->index);
 		memcpy(vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)),
-			   (const char *) mean + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
+			   (const char *) model + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
 		GenericXLogFinish(xlog);
 		UnlockReleaseBuffer(buffer);
 	}
 }
 
+/* Writes what store->meta says of the codes to the meta page. */
 static void
-write_meta(VecGraphStore *store, uint32 epoch, uint32 flags, uint32 fitted_nodes)
+write_meta(VecGraphStore *store)
 {
 	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
 	GenericXLogState *xlog;
@@ -158,65 +346,179 @@ write_meta(VecGraphStore *store, uint32 epoch, uint32 flags, uint32 fitted_nodes
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	xlog = GenericXLogStart(store->index);
 	meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
-	meta->code_epoch = epoch;
-	meta->code_flags = flags;
-	meta->fitted_nodes = fitted_nodes;
+	meta->code_epoch = store->meta.code_epoch;
+	meta->code_flags = store->meta.code_flags;
+	meta->fitted_nodes = store->meta.fitted_nodes;
+	meta->fitted_slots = store->meta.fitted_slots;
+	meta->fitted_error = store->meta.fitted_error;
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(buffer);
 	vecgraph_store_refresh(store);
 }
 
-/* Steps 3 to 5. */
-static void
-finish_fit(VecGraphStore *store)
+float
+vecgraph_finite_error(double error)
 {
-	const VxGeometry *g = &store->geometry;
-	NewCodes	new = {0};
-
-	LockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
-	UnlockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
-	new.ids = palloc(g->nodes_per_page * sizeof(VxNodeId));
-	new.codes = palloc((Size) g->nodes_per_page * g->code_bytes);
-	new.old = palloc(g->code_bytes + VX_CODE_OVERREAD);
-	visit_nodes(store, encode_again, write_codes, &new);
-	write_meta(store, store->meta.code_epoch, store->meta.code_flags & VX_CODES_MEAN(store->meta.code_epoch & 1),
-			   store->meta.fitted_nodes);
-	pfree(new.ids);
-	pfree(new.codes);
-	pfree(new.old);
+	return error >= 0 && error < FLT_MAX ? (float) error : 0;
 }
 
-bool
-vecgraph_can_fit(const VxMeta *meta)
+/* Links the nodes again whose codes were poor. */
+static void
+relink(VecGraphStore *store, const VxVisited *lost)
 {
-	return (meta->code_kind == VX_CODES_SCALAR4 || meta->code_kind == VX_CODES_SCALAR2)
-		&& meta->storage != VX_STORAGE_HEAP && meta->metric != VX_METRIC_IP;
+	VxLinker	linker;
+
+	vx_linker_init(&linker, &store->mem);
+	for (VxNodeId id = 0; id < store->id_bound; id++)
+		if (vx_visited_has(lost, id))
+		{
+			store->base.ops->poll(&store->base);
+			vecgraph_relink(store, &linker, id);
+		}
+	vx_linker_free(&linker);
+}
+
+/* Steps 3 to 6; returns how many nodes there are. */
+static uint32
+finish_fit(Walk *walk)
+{
+	VecGraphStore *store = walk->store;
+	const VxGeometry *g = &store->geometry;
+	NewCodes	new = {.code = palloc(g->code_bytes + VX_CODE_OVERREAD)};
+
+	vx_visited_init(&new.lost, &store->mem);
+	new.ids = palloc(g->codes_per_page * sizeof(VxNodeId));
+	new.codes = palloc((Size) g->codes_per_page * g->code_bytes + VX_CODE_OVERREAD);
+	LockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+	UnlockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+	visit_all(walk, encode_again, &new);
+	write_codes(store, &new);
+	store->meta.code_flags &= VX_CODES_MODEL(store->meta.code_epoch & 1);
+	store->meta.fitted_nodes = new.nodes;
+	store->meta.fitted_slots = store->id_bound;
+	store->meta.fitted_error = vecgraph_finite_error(new.measured == 0 ? 0 : new.error / new.measured);
+	write_meta(store);
+	relink(store, &new.lost);
+	vx_visited_free(&new.lost);
+	pfree(new.code);
+	pfree(new.ids);
+	pfree(new.codes);
+	return new.nodes;
+}
+
+/* Whether an index has codes that are made from anything. */
+static bool
+has_model(const VxMeta *meta)
+{
+	return meta->code_kind == VX_CODES_PQ || (meta->code_kind != VX_CODES_NONE && meta->metric != VX_METRIC_IP);
 }
 
 uint32
-vecgraph_fit(VecGraphStore *store)
+vecgraph_fit(VecGraphStore *store, Relation heap)
 {
-	uint32		dim = store->geometry.dim;
-	MeanSum		mean = {.sum = palloc0(dim * sizeof(double))};
-	float	   *new_mean = palloc(dim * sizeof(float));
-	int			parity;
+	const char *name = vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options);
+	uint32		fitted = store->meta.fitted_nodes;
+	void	   *model;
+	Walk		walk;
 
-	if (store->meta.code_flags & VX_CODES_MIXED)
-		finish_fit(store);
-	visit_nodes(store, add_to_mean, NULL, &mean);
-	if (mean.count == 0)
+	if (!has_model(&store->meta))
 		return 0;
-	for (uint32 i = 0; i < dim; i++)
+	begin_walk(&walk, store, heap);
+	if (store->meta.code_flags & VX_CODES_MIXED)
+		finish_fit(&walk);
+	if (store->meta.code_kind != VX_CODES_PQ)
+		model = new_mean(&walk);
+	else
+		model = name != NULL ? named_codebook(store, name) : new_codebook(&walk);
+	if (model != NULL)
 	{
-		new_mean[i] = (float) (mean.sum[i] / mean.count);
-		if (!isfinite(new_mean[i]))
-			new_mean[i] = 0;
+		int			parity = 1 - (store->meta.code_epoch & 1);
+
+		write_model(store, parity, model);
+		store->meta.code_epoch++;
+		store->meta.code_flags |= VX_CODES_MODEL(parity) | VX_CODES_MIXED;
+		write_meta(store);
+		fitted = finish_fit(&walk);
+		pfree(model);
 	}
-	parity = 1 - (store->meta.code_epoch & 1);
-	write_mean(store, parity, new_mean);
-	write_meta(store, store->meta.code_epoch + 1, store->meta.code_flags | VX_CODES_MEAN(parity) | VX_CODES_MIXED, mean.count);
-	finish_fit(store);
-	pfree(mean.sum);
-	pfree(new_mean);
-	return mean.count;
+	end_walk(&walk);
+	return fitted;
+}
+
+/* ---- when to fit ---- */
+
+static void
+add_error(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
+{
+	NewCodes   *codes = context;
+
+	if (point == walk->zero)
+		return;
+	vecgraph_read_codes(walk->store, id, 1, codes->code);
+	codes->error += (double) vx_codec_error(&walk->store->codes->codec, point, codes->code, NULL);
+	codes->measured++;
+}
+
+/* Whether codes lose much more than when they were fitted, by some pages from all over the index. */
+static bool
+has_drifted(VecGraphStore *store, Relation heap)
+{
+	const VxGeometry *g = &store->geometry;
+	BlockNumber first = g->first_segment;
+	BlockNumber blocks = RelationGetNumberOfBlocks(store->index);
+	NewCodes	codes = {.code = palloc(g->code_bytes + VX_CODE_OVERREAD)};
+	Walk		walk;
+
+	if (!(store->meta.fitted_error > 0) || blocks <= first)
+		return false;
+	begin_walk(&walk, store, heap);
+	for (uint32 i = 0; i < Min(DRIFT_PAGES, blocks - first); i++)
+	{
+		/* the last ones, too: new vectors are there */
+		BlockNumber block = blocks - 1 - (BlockNumber) ((uint64) i * (blocks - first) / Min(DRIFT_PAGES, blocks - first));
+
+		if (vx_block_has_nodes(g, block))
+			visit_page(&walk, block, add_error, &codes);
+	}
+	end_walk(&walk);
+	pfree(codes.code);
+	return codes.measured > 0 && codes.error / codes.measured >= DRIFT_TO_FIT * (double) store->meta.fitted_error;
+}
+
+void
+vecgraph_fit_early(VecGraphStore *store, Relation heap)
+{
+	MemoryContext context;
+	MemoryContext old_context;
+	VecGraphStore ours;
+
+	if (!has_model(&store->meta) || store->meta.code_kind == VX_CODES_PQ
+		|| store->id_bound < EARLY_SLOTS || store->id_bound > EARLY_MOST_SLOTS
+		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
+		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
+		return;
+	context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	vecgraph_store_open(&ours, store->index, context);
+	/* another insert may have done it */
+	if (ours.id_bound >= (uint64) ours.meta.fitted_slots * EARLY_GROWTH)
+		vecgraph_fit(&ours, heap);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+	UnlockRelation(heap, ShareUpdateExclusiveLock);
+}
+
+bool
+vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
+{
+	const VecGraphOptions *options = (VecGraphOptions *) store->index->rd_options;
+
+	if (!has_model(&store->meta) || tuples < LEAST_TO_FIT)
+		return false;
+	/* a named codebook is its owner's business; one that cannot be trained in the memory there is stays */
+	if (store->meta.code_kind == VX_CODES_PQ
+		&& (vecgraph_codebook_option(options) != NULL
+			|| vecgraph_training_capacity(store->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS))
+		return false;
+	return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
 }

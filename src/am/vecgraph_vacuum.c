@@ -13,6 +13,7 @@
  */
 #include "am/vecgraph.h"
 
+#include "access/table.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -644,24 +645,21 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	return stats;
 }
 
-/* An index this much larger than when its codes were last fitted has them fitted again, if it has at least some nodes. */
-#define GROWTH_TO_FIT 2
-#define LEAST_TO_FIT 1000
-
-/* Fits the codes of an index that has grown. */
+/* Fits the codes of an index that has grown or drifted. */
 static void
-fit_if_grown(IndexVacuumInfo *info, double tuples)
+fit_if_wanted(IndexVacuumInfo *info, double tuples)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
+	Relation	heap = table_open(info->index->rd_index->indrelid, NoLock);
 	VecGraphStore store;
 
 	vecgraph_store_open(&store, info->index, context);
 	store.strategy = info->strategy;
 	store.vacuuming = true;
-	if (vecgraph_can_fit(&store.meta) && tuples >= LEAST_TO_FIT
-		&& tuples >= (double) store.meta.fitted_nodes * GROWTH_TO_FIT)
-		vecgraph_fit(&store);
+	if (vecgraph_wants_fit(&store, heap, tuples))
+		vecgraph_fit(&store, heap);
+	table_close(heap, NoLock);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 }
@@ -677,7 +675,7 @@ vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 		stats->num_index_tuples = info->num_heap_tuples;
 		stats->estimated_count = true;
 	}
-	fit_if_grown(info, stats->num_index_tuples);
+	fit_if_wanted(info, stats->num_index_tuples);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	return stats;
 }

@@ -6,7 +6,7 @@
  * ids whose codes those hold:
  *
  *     block 0     1 .. first_segment-1     first_segment ...
- *     [ meta ]    [ means or codebook ]    [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
+ *     [ meta ]    [ means or codebooks ]   [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
  *
  * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
  *
@@ -30,7 +30,7 @@
  * Format versions:
  *   1  meta page, segments without code pages, full float32 vectors in the node
  *   2  code pages, means, codebooks, storage heap and half
- *   3  three inline heap TIDs instead of four
+ *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch
  */
 #define VX_FORMAT_VERSION 3
 
@@ -87,18 +87,20 @@ typedef struct VxMeta
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;		/* of a page: differs with the block size */
 	uint32_t	first_segment;	/* block */
-	uint32_t	code_epoch;		/* counts fits of the mean; its lowest bit is the parity of new codes */
+	uint32_t	code_epoch;		/* counts models (vx_codec.h); its lowest bit is the parity of new codes */
 	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
 	uint32_t	free_page;		/* first node page with free slots, or VX_NO_BLOCK */
 	uint32_t	entry_count;
 	uint32_t	entries[VX_MAX_ENTRIES];
 	uint32_t	code_flags;		/* VX_CODES_... below */
-	uint32_t	fitted_nodes;	/* how many vectors the newest mean was fitted to */
-	uint32_t	reserved[14];	/* zero */
+	uint32_t	fitted_nodes;	/* how many vectors the newest model was fitted to */
+	float		fitted_error;	/* mean squared distance of vectors from what their codes stood for then, 0 if not known */
+	uint32_t	fitted_slots;	/* ids that the index had room for then */
+	uint32_t	reserved[12];	/* zero */
 } VxMeta;
 
-/* code_flags: which means exist, and whether codes of the older one may be left. */
-#define VX_CODES_MEAN(parity) (1u << (parity))
+/* code_flags: which models exist, and whether codes of the older one may be left. */
+#define VX_CODES_MODEL(parity) (1u << (parity))
 #define VX_CODES_MIXED 4u
 
 typedef enum VxSlotState

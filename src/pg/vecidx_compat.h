@@ -65,6 +65,13 @@
 #define vecidx_set_amcanbuildparallel(routine) ((void) 0)
 #endif
 
+/* From 17 on maintenance commands run functions with a safe search_path. */
+#if PG_VERSION_NUM >= 170000
+#define vecidx_restrict_search_path() RestrictSearchPath()
+#else
+#define vecidx_restrict_search_path() ((void) 0)
+#endif
+
 /* Whether the current user owns a relation (or is a superuser). */
 #if PG_VERSION_NUM >= 160000
 #define vecidx_owns_relation(oid) object_ownercheck(RelationRelationId, (oid), GetUserId())

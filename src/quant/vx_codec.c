@@ -32,7 +32,7 @@ vx_code_model_bytes(VxCodeKind kind, uint32_t dim)
 uint32_t
 vx_code_model_copies(VxCodeKind kind)
 {
-	return kind == VX_CODES_SCALAR4 || kind == VX_CODES_SCALAR2 ? 2 : kind == VX_CODES_PQ ? 1 : 0;
+	return kind == VX_CODES_NONE ? 0 : 2;
 }
 
 uint32_t
@@ -41,7 +41,7 @@ vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors)
 	if (kind == VX_CODES_NONE)
 		return 0;
 	if (kind == VX_CODES_PQ)
-		return subvectors;
+		return subvectors + 1;
 	return (uint32_t) VX_CODE_HEADER_BYTES + vx_rotation_padded(dim) * level_bits(kind) / 8;
 }
 
@@ -69,11 +69,73 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 }
 
 void
-vx_codec_set_codebook(VxCodec *codec, const VxPqCodebook *codebook)
+vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, const VxPqCodebook *codebook1)
 {
-	VX_ASSERT(codec->kind == VX_CODES_PQ && codebook->dim == codec->dim && codebook->m == codec->subvectors);
-	codec->codebook = codebook;
+	VX_ASSERT(codec->kind == VX_CODES_PQ);
+	VX_ASSERT(codebook0 == NULL || (codebook0->dim == codec->dim && codebook0->m == codec->subvectors));
+	VX_ASSERT(codebook1 == NULL || (codebook1->dim == codec->dim && codebook1->m == codec->subvectors));
+	codec->codebook[0] = codebook0;
+	codec->codebook[1] = codebook1;
 }
+
+/* ---- which model a code is of ---- */
+
+static inline int
+parity_of(uint32_t epoch)
+{
+	return (int) (epoch & 1);
+}
+
+/* The parity that a code is of, as one sees it who knows an epoch and, if mixed, the one before; *known: whether it is of those. */
+static inline int
+code_parity(VxCodeKind kind, uint32_t epoch, bool mixed, const uint8_t *code, bool *known)
+{
+	int			parity = parity_of(epoch);
+	bool		is_current;
+	bool		is_older;
+
+	if (kind == VX_CODES_PQ)
+	{
+		is_current = code[0] == (uint8_t) epoch;
+		is_older = code[0] == (uint8_t) (epoch - 1);
+	}
+	else
+	{
+		/* the sign bit of the first float */
+		uint32_t	word;
+
+		memcpy(&word, code, sizeof(word));
+		is_current = (int) (word >> 31) == parity;
+		is_older = !is_current;
+	}
+	*known = is_current || (mixed && is_older);
+	return is_older && (mixed || kind != VX_CODES_PQ) ? 1 - parity : parity;
+}
+
+bool
+vx_codec_is_current(const VxCodec *codec, const uint8_t *code)
+{
+	bool		known;
+
+	code_parity(codec->kind, codec->epoch, false, code, &known);
+	return known;
+}
+
+int
+vx_codec_parity_of(const VxCodec *codec, const uint8_t *code)
+{
+	bool		known;
+
+	return code_parity(codec->kind, codec->epoch, codec->mixed, code, &known);
+}
+
+static inline const VxPqCodebook *
+codebook_of(const VxCodec *codec, const uint8_t *code)
+{
+	return codec->codebook[vx_codec_parity_of(codec, code)];
+}
+
+/* ---- encoding ---- */
 
 static float *
 copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
@@ -187,9 +249,9 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 }
 
 static void
-encode_levels(VxCodec *codec, const VxPoint *point, uint8_t *code)
+encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 {
-	const float *y = rotated(codec, codec->parity, point);
+	const float *y = rotated(codec, parity, point);
 	float		norm2 = vx_kernels->norm_squared(y, codec->padded);
 	float		factor = 0;
 	float		header[2];
@@ -214,7 +276,7 @@ encode_levels(VxCodec *codec, const VxPoint *point, uint8_t *code)
 			factor = 0;
 	}
 	/* zero, too, has a sign */
-	header[0] = codec->parity == 0 ? norm2 : -norm2;
+	header[0] = parity == 0 ? norm2 : -norm2;
 	header[1] = factor;
 	memcpy(code, header, sizeof(header));
 }
@@ -233,13 +295,24 @@ pq_vector(const VxCodec *codec, const VxPoint *point)
 }
 
 void
+vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
+{
+	if (codec->kind != VX_CODES_PQ)
+	{
+		encode_levels(codec, parity, point, code);
+		return;
+	}
+	code[0] = (uint8_t) (parity == parity_of(codec->epoch) ? codec->epoch : codec->epoch - 1);
+	vx_pq_encode(codec->codebook[parity], pq_vector(codec, point), codec->pq_scratch + codec->dim, code + 1);
+}
+
+void
 vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code)
 {
-	if (codec->kind == VX_CODES_PQ)
-		vx_pq_encode(codec->codebook, pq_vector(codec, point), codec->pq_scratch + codec->dim, code);
-	else
-		encode_levels(codec, point, code);
+	vx_codec_encode_as(codec, parity_of(codec->epoch), point, code);
 }
+
+/* ---- queries ---- */
 
 void
 vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query)
@@ -249,14 +322,15 @@ vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query)
 	memset(query, 0, sizeof(*query));
 	if (codec->kind == VX_CODES_PQ)
 	{
-		vx_pq_table_init(&query->table, mem, codec->codebook);
+		for (int parity = 0; parity < 2; parity++)
+			vx_pq_table_init(&query->tables[parity], mem, codec->dim, codec->subvectors);
 		return;
 	}
 	bytes = (size_t) codec->stride * (8 / codec->bits);
 	for (int parity = 0; parity < 2; parity++)
 	{
-		query->by_parity[parity].planes = vx_alloc(mem, bytes);
-		memset(query->by_parity[parity].planes, 0, bytes);
+		query->planes[parity].planes = vx_alloc(mem, bytes);
+		memset(query->planes[parity].planes, 0, bytes);
 	}
 }
 
@@ -264,9 +338,11 @@ void
 vx_code_query_free(VxCodeQuery *query, const VxMem *mem)
 {
 	for (int parity = 0; parity < 2; parity++)
-		vx_free(mem, query->by_parity[parity].planes);
-	if (query->table.entries != NULL)
-		vx_pq_table_free(&query->table, mem);
+	{
+		vx_free(mem, query->planes[parity].planes);
+		if (query->tables[parity].entries != NULL)
+			vx_pq_table_free(&query->tables[parity], mem);
+	}
 	memset(query, 0, sizeof(*query));
 }
 
@@ -305,28 +381,37 @@ finish_query(const VxCodec *codec, const VxPoint *point, bool linking, VxCodeQue
 {
 	float		norm2 = point->norm2;
 
-	query->point = point;
+	query->epoch = codec->epoch;
+	query->mixed = codec->mixed;
 	query->linking = linking;
 	query->added = 0;
 	if (codec->metric == VX_METRIC_IP && linking && codec->max_norm2 > norm2)
 		query->added = sqrtf(codec->max_norm2 - norm2);
 }
 
+/* Whether a query is to be ready for codes of a parity. */
+static inline bool
+wants_parity(const VxCodec *codec, int parity)
+{
+	return parity == parity_of(codec->epoch) || codec->mixed;
+}
+
 void
 vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
 {
-	if (codec->kind == VX_CODES_PQ)
-	{
-		/* linking by inner product starts from squared L2, to which the added dimension comes */
-		VxMetric	metric = codec->metric == VX_METRIC_COSINE ? VX_METRIC_COSINE
-			: codec->metric == VX_METRIC_IP && !linking ? VX_METRIC_IP : VX_METRIC_L2;
+	/* linking by inner product starts from squared L2, to which the added dimension comes */
+	VxMetric	metric = codec->metric == VX_METRIC_COSINE ? VX_METRIC_COSINE
+		: codec->metric == VX_METRIC_IP && !linking ? VX_METRIC_IP : VX_METRIC_L2;
 
-		vx_pq_prepare(&query->table, codec->codebook, metric, pq_vector(codec, point));
+	for (int parity = 0; parity < 2; parity++)
+	{
+		if (!wants_parity(codec, parity))
+			continue;
+		if (codec->kind == VX_CODES_PQ)
+			vx_pq_prepare(&query->tables[parity], codec->codebook[parity], metric, pq_vector(codec, point));
+		else
+			prepare_planes(codec, rotated(codec, parity, point), &query->planes[parity]);
 	}
-	else
-		for (int parity = 0; parity < 2; parity++)
-			if (parity == codec->parity || codec->mixed)
-				prepare_planes(codec, rotated(codec, parity, point), &query->by_parity[parity]);
 	finish_query(codec, point, linking, query);
 }
 
@@ -341,14 +426,14 @@ vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, V
 	}
 	for (int parity = 0; parity < 2; parity++)
 	{
-		if (parity != codec->parity && !codec->mixed)
+		if (!wants_parity(codec, parity))
 			continue;
 		memcpy(codec->scratch, decoded->x, codec->padded * sizeof(float));
 		/* decoded codes are relative to the mean of parity 0 */
 		if (parity == 1 && codec->shift != NULL)
 			for (uint32_t i = 0; i < codec->padded; i++)
 				codec->scratch[i] -= codec->shift[i];
-		prepare_planes(codec, codec->scratch, &query->by_parity[parity]);
+		prepare_planes(codec, codec->scratch, &query->planes[parity]);
 	}
 	finish_query(codec, decoded, linking, query);
 }
@@ -390,65 +475,86 @@ finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes 
 	return orderable(value);
 }
 
-static void
+/* How many codes are scored at once. */
+#define BATCH 256
+
+/* As vx_codec_score, for up to BATCH codes. */
+static bool
 score_pq(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
 {
+	const VxPqTable *table = &query->tables[parity_of(query->epoch)];
+	const uint8_t *bytes[BATCH];
+	bool		all_known = true;
+
 	for (uint32_t i = 0; i < n; i++)
-		vx_prefetch(codes[i], codec->subvectors);
-	vx_pq_score(&query->table, codes, n, score);
-	if (codec->metric == VX_METRIC_IP && query->linking)
-		for (uint32_t i = 0; i < n; i++)
+	{
+		vx_prefetch(codes[i], codec->code_bytes);
+		bytes[i] = codes[i] + 1;
+	}
+	vx_pq_score(table, bytes, n, score);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		bool		known;
+		const VxPqTable *its = &query->tables[code_parity(codec->kind, query->epoch, query->mixed, codes[i], &known)];
+
+		all_known &= known;
+		if (its != table)
+			vx_pq_score(its, &bytes[i], 1, &score[i]);
+		if (codec->metric == VX_METRIC_IP && query->linking)
 		{
-			vx_pq_decode(codec->codebook, codes[i], codec->pq_scratch);
+			vx_pq_decode(codebook_of(codec, codes[i]), bytes[i], codec->pq_scratch);
 			score[i] += added_term(codec, query->added, vx_kernels->norm_squared(codec->pq_scratch, codec->dim));
 		}
+	}
+	return all_known;
 }
 
-static void
+static bool
 score_levels(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
 {
-	enum
-	{
-		BATCH = 256
-	};
+	VxCodeDot	dot_kernel = codec->bits == 4 ? vx_code_kernels->dot4 : vx_code_kernels->dot2;
+	const VxCodePlanes *planes = &query->planes[parity_of(query->epoch)];
 	const uint8_t *levels[BATCH];
 	int32_t		dot[BATCH];
-	VxCodeDot	dot_kernel = codec->bits == 4 ? vx_code_kernels->dot4 : vx_code_kernels->dot2;
-	const VxCodePlanes *planes = &query->by_parity[codec->parity];
+	bool		all_known = true;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		vx_prefetch(codes[i], 1);
+		levels[i] = codes[i] + VX_CODE_HEADER_BYTES;
+	}
+	dot_kernel(levels, n, planes->planes, codec->stride, codec->level_bytes, dot);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		bool		known;
+		const VxCodePlanes *its = &query->planes[code_parity(codec->kind, query->epoch, query->mixed, codes[i], &known)];
+
+		all_known &= known;
+		if (its != planes && known)
+			dot_kernel(&levels[i], 1, its->planes, codec->stride, codec->level_bytes, &dot[i]);
+		score[i] = finish_score(codec, query, known ? its : planes, codes[i], dot[i]);
+	}
+	return all_known;
+}
+
+bool
+vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
+{
+	bool		all_known = true;
 
 	for (uint32_t from = 0; from < n; from += BATCH)
 	{
 		uint32_t	count = VX_MIN(n - from, BATCH);
 
-		for (uint32_t i = 0; i < count; i++)
-		{
-			vx_prefetch(codes[from + i], 1);
-			levels[i] = codes[from + i] + VX_CODE_HEADER_BYTES;
-		}
-		dot_kernel(levels, count, planes->planes, codec->stride, codec->level_bytes, dot);
-		for (uint32_t i = 0; i < count; i++)
-		{
-			const uint8_t *code = codes[from + i];
-			const VxCodePlanes *its = planes;
-
-			if (codec->mixed && vx_code_parity(code) != codec->parity)
-			{
-				its = &query->by_parity[1 - codec->parity];
-				dot_kernel(&levels[i], 1, its->planes, codec->stride, codec->level_bytes, &dot[i]);
-			}
-			score[from + i] = finish_score(codec, query, its, code, dot[i]);
-		}
+		if (codec->kind == VX_CODES_PQ)
+			all_known &= score_pq(codec, query, codes + from, count, score + from);
+		else
+			all_known &= score_levels(codec, query, codes + from, count, score + from);
 	}
+	return all_known;
 }
 
-void
-vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score)
-{
-	if (codec->kind == VX_CODES_PQ)
-		score_pq(codec, query, codes, n, score);
-	else
-		score_levels(codec, query, codes, n, score);
-}
+/* ---- what codes stand for ---- */
 
 static void
 decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
@@ -464,7 +570,7 @@ decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 		for (uint32_t i = 0; i < codec->level_bytes; i++)
 			point->x[plane * codec->level_bytes + i]
 				= header[1] * ((float) (levels[i] >> (plane * codec->bits) & mask) - offset);
-	if (vx_code_parity(code) == 1 && codec->shift != NULL)
+	if (vx_codec_parity_of(codec, code) == 1 && codec->shift != NULL)
 	{
 		point->norm2 += 2 * vx_kernels->inner_product(point->x, codec->shift, codec->padded)
 			+ vx_kernels->norm_squared(codec->shift, codec->padded);
@@ -481,7 +587,7 @@ vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 		decode_levels(codec, code, point);
 		return;
 	}
-	vx_pq_decode(codec->codebook, code, point->x);
+	vx_pq_decode(codebook_of(codec, code), code + 1, point->x);
 	point->norm2 = vx_kernels->norm_squared(point->x, codec->dim);
 }
 
@@ -499,11 +605,11 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	{
 		y = pq_vector(codec, point);
 		if (norm2 != NULL)
-			*norm2 = vx_kernels->l2_squared(y, vx_pq_mean(codec->codebook), codec->dim);
-		return vx_pq_error(codec->codebook, y, code);
+			*norm2 = vx_kernels->l2_squared(y, vx_pq_mean(codebook_of(codec, code)), codec->dim);
+		return vx_pq_error(codebook_of(codec, code), y, code + 1);
 	}
 	memcpy(header, code, sizeof(header));
-	y = rotated(codec, vx_code_parity(code), point);
+	y = rotated(codec, vx_codec_parity_of(codec, code), point);
 	for (uint32_t i = 0; i < codec->padded; i++)
 	{
 		uint32_t	level = ((uint32_t) levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits)) & mask;
@@ -600,10 +706,6 @@ vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened)
 void
 vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score)
 {
-	enum
-	{
-		BATCH = 128
-	};
 	const OpenedLevels *x = one;
 	const uint8_t *levels[BATCH];
 	int32_t		dot[BATCH];

@@ -15,14 +15,17 @@
  * squared length, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate squared L2, which is good
  * enough for a first pass.
  *
- * A code says by a bit, its parity, which of two means it was made with, so a mean can be replaced while codes of both kinds
- * are read.
- *
- *     code:  float n2 (sign bit: parity of the mean) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
+ *     code:  float n2 (sign bit: parity of the epoch) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
  *
  * Product quantisation (VX_CODES_PQ): a byte for each of `subvectors` subvectors, from a trained codebook; see vx_pq.h. Cosine
  * trains on and encodes unit vectors. For linking by inner product the length of what a code stands for is computed from the
  * code, slower than its score.
+ *
+ *     code:  uint8 epoch | subvectors [m]
+ *
+ * What codes are made from, mean or codebook, is their model. It can be replaced while codes of both models are read: each
+ * model is an epoch, whose lowest bit, the parity, says which of two places the model has. A code says of which epoch it is,
+ * a scalar code by the parity alone. Whoever meets a code of another epoch than those it knows learns of that.
  *
  * Any bytes are a safe code: estimates from garbage are wrong numbers, never NaN.
  */
@@ -43,7 +46,7 @@ typedef enum VxCodeKind
 	VX_CODES_PQ = 3
 } VxCodeKind;
 
-/* What codes of a kind are made from, as it is kept on disk: a mean [dim], twice (by parity), or one codebook. */
+/* The model of a kind of codes, as it is kept on disk, twice (by parity): a mean [dim], or a codebook. */
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
 uint32_t	vx_code_model_copies(VxCodeKind kind);
 
@@ -64,17 +67,17 @@ typedef struct VxCodec
 	uint32_t	stride;			/* of a query's planes */
 	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
 	VxRotation	rotation;
-	int			parity;			/* of codes made now */
-	bool		mixed;			/* codes of both parities may be met */
+	uint32_t	epoch;			/* of codes made now */
+	bool		mixed;			/* codes of the epoch before may be met */
 	float	   *mean[2];		/* [dim], by parity; NULL is zero */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *scratch;		/* [padded] */
 	uint32_t	subvectors;		/* product quantisation */
-	const VxPqCodebook *codebook;	/* the owner's */
+	const VxPqCodebook *codebook[2];	/* by parity, the owner's; that of the older epoch may be NULL */
 	float	   *pq_scratch;		/* [2][dim] */
 } VxCodec;
 
-/* A query made ready for codes of one parity. */
+/* A query made ready for scalar codes of one parity. */
 typedef struct VxCodePlanes
 {
 	int8_t	   *planes;			/* [8 / bits][stride] */
@@ -85,9 +88,10 @@ typedef struct VxCodePlanes
 
 typedef struct VxCodeQuery
 {
-	VxCodePlanes by_parity[2];	/* scalar codes */
-	VxPqTable	table;			/* product quantisation */
-	const VxPoint *point;		/* what was prepared */
+	uint32_t	epoch;			/* of the codec when the query was prepared */
+	bool		mixed;
+	VxCodePlanes planes[2];		/* by parity, scalar codes */
+	VxPqTable	tables[2];		/* by parity, product quantisation */
 	float		added;			/* inner product, linking: the query's added dimension */
 	bool		linking;
 } VxCodeQuery;
@@ -95,11 +99,21 @@ typedef struct VxCodeQuery
 /* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
 uint32_t	vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors);
 
+/* Of codes of product quantisation, which have a byte of their own for the epoch. */
+static inline uint32_t
+vx_code_subvectors(uint32_t code_bytes)
+{
+	return code_bytes - 1;
+}
+
 /* kind must not be NONE. The codec's memory is never given back but by its allocator. */
 void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
 
-/* The codebook, checked, that must stay valid with the codec: before anything is encoded or prepared. */
-void		vx_codec_set_codebook(VxCodec *codec, const VxPqCodebook *codebook);
+/*
+ * The codebooks, checked, of both parities, that must stay valid with the codec: before anything is encoded or prepared. Only that
+ * of the older epoch may be NULL.
+ */
+void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, const VxPqCodebook *codebook1);
 
 /* Sets the means [dim] (copied) of both parities; NULL for zero. Ignored for inner product. */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
@@ -107,34 +121,30 @@ void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, c
 /* Adds a vector [dim] to a sum of what the mean is taken of: the vector itself, under cosine its direction. */
 void		vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum);
 
-/* code [code_bytes], with the codec's parity. */
+/* code [code_bytes], of the codec's epoch, or of the one with the given parity. */
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
+void		vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);
 
-/* The memory of a query; PQ needs its codebook set. */
+/* Whether a code is of the codec's epoch; the parity of the model that a code is taken to be of, whatever its bytes are. */
+bool		vx_codec_is_current(const VxCodec *codec, const uint8_t *code);
+int			vx_codec_parity_of(const VxCodec *codec, const uint8_t *code);
+
+/* The memory of a query. */
 void		vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);
 void		vx_code_query_free(VxCodeQuery *query, const VxMem *mem);
 
-/* linking: estimate pair scores of vx_space.h, else query scores. point must stay valid while the query is used. */
+/* linking: estimate pair scores of vx_space.h, else query scores. */
 void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
 
 /* The same for a query that is itself only known by its decoded code. */
 void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query);
 
-static inline int
-vx_code_parity(const uint8_t *code)
-{
-	/* the sign bit of the first float */
-	uint32_t	word;
-
-	__builtin_memcpy(&word, code, sizeof(word));
-	return (int) (word >> 31);
-}
-
 /*
  * Estimated scores of n codes, on the scale of vx_space_query or vx_space_pair. Every code must be readable for
- * VX_CODE_OVERREAD bytes behind its end.
+ * VX_CODE_OVERREAD bytes behind its end. Returns false if some are of an epoch that the codec did not know when the query was
+ * prepared: their scores are no good.
  */
-void		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n,
+bool		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n,
 						   float *score);
 
 /*
@@ -148,14 +158,14 @@ float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoi
 
 /*
  * How far a vector is from what a code stands for, as a squared distance; *norm2, if not NULL, receives the squared distance
- * of the vector from the mean that the code is relative to.
+ * of the vector from the mean of the code's model.
  */
 float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
 
 /*
  * For comparing many codes with each other: opened [vx_codec_opened_bytes, aligned as floats] takes what vx_codec_pairs wants to
- * know of a code, which compares one with n others. The result is that of vx_codec_pair_decoded, but for rounding; four-bit codes get there by integers. Neither may
- * a codec change, nor parities begin or cease to be mixed, between opening and comparing.
+ * know of a code, which compares one with n others. The result is that of vx_codec_pair_decoded, but for rounding; four-bit codes
+ * get there by integers. Neither may a codec change, nor epochs begin or cease to be mixed, between opening and comparing.
  */
 size_t		vx_codec_opened_bytes(const VxCodec *codec);
 void		vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened);

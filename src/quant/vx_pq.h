@@ -116,7 +116,7 @@ typedef struct VxPqTable
 } VxPqTable;
 
 /* Memory for the tables of any number of queries, one after the other. */
-void		vx_pq_table_init(VxPqTable *table, const VxMem *mem, const VxPqCodebook *codebook);
+void		vx_pq_table_init(VxPqTable *table, const VxMem *mem, uint32_t dim, uint32_t m);
 void		vx_pq_table_free(VxPqTable *table, const VxMem *mem);
 
 /*

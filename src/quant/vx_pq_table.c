@@ -17,12 +17,12 @@
 #define SIDE_BY_SIDE 4
 
 void
-vx_pq_table_init(VxPqTable *table, const VxMem *mem, const VxPqCodebook *codebook)
+vx_pq_table_init(VxPqTable *table, const VxMem *mem, uint32_t dim, uint32_t m)
 {
-	table->m = codebook->m;
+	table->m = m;
 	table->bias = 0;
-	table->entries = vx_alloc(mem, (size_t) codebook->m * VX_PQ_CENTROIDS * sizeof(float));
-	table->scratch = vx_alloc(mem, codebook->dim * sizeof(float));
+	table->entries = vx_alloc(mem, (size_t) m * VX_PQ_CENTROIDS * sizeof(float));
+	table->scratch = vx_alloc(mem, dim * sizeof(float));
 }
 
 void

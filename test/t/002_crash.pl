@@ -1,4 +1,4 @@
-# kill -9 in the middle of build, insert and vacuum: the server restarts, the index is sound, no committed row is missing.
+# kill -9 in the middle of build, insert, vacuum and fitting codes: the server restarts, the index is sound, no committed row is missing.
 # VECIDX_CRASH_ROUNDS sets how often each is killed (3).
 use strict;
 use warnings;
@@ -67,13 +67,13 @@ sub kill_all
 my $insert = "DO \$\$ BEGIN FOR k IN 1..100000 LOOP
 	INSERT INTO items (v) SELECT $random FROM generate_series(1, 3) i; COMMIT; END LOOP; END \$\$";
 
-my @kinds = ('codes = none', 'codes = pq', 'storage = heap, codes = pq');
+my @kinds = ('codes = none', 'codes = pq', 'storage = heap, codes = pq', 'pq_subvectors = 16');
 # room for all, for codes, for neither
 my @memory = ('64MB', '2MB', '1MB');
 for my $round (1 .. $rounds)
 {
 	my $create = "SET maintenance_work_mem = '$memory[($round + int($round / 3)) % 3]';
-		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kinds[$round % 3])";
+		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kinds[$round % @kinds])";
 	note $create;
 	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_v');
 	killed_while(1500, $create);
@@ -86,6 +86,15 @@ for my $round (1 .. $rounds)
 	killed_while(2500, $insert, $insert, $insert);
 	note 'rows: ' . $node->safe_psql('postgres', 'SELECT count(*) FROM items');
 	complete($node, 'items', 'items_v', "insert, round $round");
+
+	if ($create !~ /codes = none/)
+	{
+		killed_while(1500, $insert, 'DO $$ BEGIN FOR k IN 1..1000 LOOP PERFORM vecgraph_train(\'items_v\'); COMMIT; END LOOP; END $$');
+		complete($node, 'items', 'items_v', "fit, round $round");
+		my $nodes = $node->safe_psql('postgres', "SELECT nodes FROM vecgraph_info('items_v')");
+		is($node->safe_psql('postgres', "SELECT vecgraph_train('items_v')"), $nodes, "fit finished, round $round");
+		complete($node, 'items', 'items_v', "fit finished, round $round");
+	}
 
 	$node->safe_psql('postgres', 'DELETE FROM items WHERE random() < 0.3');
 	killed_while(600, 'VACUUM items', $insert);

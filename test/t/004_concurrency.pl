@@ -1,4 +1,4 @@
-# Sessions that insert, update, delete, search, vacuum and reindex at once: no error, a sound index, no row lost.
+# Sessions that insert, update, delete, search, vacuum and fit codes at once: no error, a sound index, no row lost.
 # VECIDX_SECONDS sets for how long (10).
 use strict;
 use warnings;
@@ -20,6 +20,8 @@ $node->safe_psql('postgres', q{
 	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 2000);
 	CREATE INDEX items_v ON items USING vecgraph (v) WITH (codes = pq);
 	CREATE INDEX items_exact ON items USING vecgraph (v) WITH (codes = none);
+	CREATE INDEX items_trained ON items USING vecgraph (v) WITH (pq_subvectors = 4);
+	CREATE INDEX items_heap ON items USING vecgraph (v) WITH (pq_subvectors = 4, storage = heap);
 });
 
 my %scripts = (
@@ -30,6 +32,7 @@ my %scripts = (
 		AND (SELECT count(*) FROM items) > 1000;',
 	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
 	vacuum => 'VACUUM items;',
+	train => "SELECT vecgraph_train(c) FROM unnest('{items_v,items_trained,items_heap}'::regclass[]) c;",
 );
 my @running;
 for my $name (sort keys %scripts)
@@ -42,7 +45,7 @@ for my $name (sort keys %scripts)
 		$name, \$err,
 		IPC::Run::start(
 			[
-				'pgbench', '-n', '-f', $file, '-T', $seconds, '-c', $name eq 'vacuum' ? 1 : 2,
+				'pgbench', '-n', '-f', $file, '-T', $seconds, '-c', $name =~ /vacuum|train/ ? 1 : 2,
 				'-M', $name eq 'vacuum' ? 'simple' : 'prepared', '-d', $node->connstr('postgres')
 			],
 			'>', \$out, '2>', \$err)
@@ -57,7 +60,7 @@ for my $run (@running)
 	is($bad // '', '', "$name: no error");
 }
 complete($node, 'items', 'items_v', 'after');
-is($node->safe_psql('postgres', "SELECT vecgraph_check('items_exact', true)"), '', 'the index without codes');
+is($node->safe_psql('postgres', "SELECT vecgraph_check('$_', true)"), '', $_) for qw(items_exact items_trained items_heap);
 $node->safe_psql('postgres', 'VACUUM items');
 complete($node, 'items', 'items_v', 'vacuumed');
 note $node->safe_psql('postgres', "SELECT vecgraph_info('items_v')");

@@ -244,7 +244,7 @@ test_scores(void **state)
 		VxPqTable	table;
 		VxRng		rng = {i};
 
-		vx_pq_table_init(&table, &unit_mem, codebook);
+		vx_pq_table_init(&table, &unit_mem, codebook->dim, codebook->m);
 		for (size_t k = 0; k < 3; k++)
 			for (uint32_t n = 0; n <= 13; n++)
 			{
@@ -298,7 +298,7 @@ test_ranking(void **state)
 		places[i] = codes + (size_t) i * 16;
 		vx_pq_encode(codebook, data_row(&data, i), scratch, codes + (size_t) i * 16);
 	}
-	vx_pq_table_init(&table, &unit_mem, codebook);
+	vx_pq_table_init(&table, &unit_mem, codebook->dim, codebook->m);
 	for (uint32_t q = 0; q < 100; q++)
 	{
 		uint32_t	best = 0;
@@ -335,7 +335,7 @@ test_extreme_values(void **state)
 	for (size_t i = 0; i < 600 * 9; i += 1 + vx_rng_below(&rng, 3))
 		data.x[i] = extremes[vx_rng_below(&rng, 8)];
 	codebook = train(&data, 4, 1);
-	vx_pq_table_init(&table, &unit_mem, codebook);
+	vx_pq_table_init(&table, &unit_mem, codebook->dim, codebook->m);
 	for (uint32_t i = 0; i < data.n; i++)
 		for (int k = 0; k < 3; k++)
 		{

@@ -1,0 +1,172 @@
+-- Codes are fitted again: by request, and by VACUUM where an index has grown or its vectors have drifted.
+SET enable_seqscan = off;
+SET client_min_messages = error;
+
+-- Vectors around one of 20 places of a region; another region is elsewhere, and wider.
+CREATE FUNCTION place(i int, region int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+	SELECT array_agg((region * 5 + (1 + region) * (sin((i % 20 + 1) * d * (1 + region * 0.3)) + 0.2 * sin(i * 0.7 * d + d * d)))::real)::vector
+		FROM generate_series(1, 32) d $$;
+
+-- The share of the ten nearest rows that an index finds, for ten rows of a region.
+CREATE FUNCTION found(tab regclass, region int) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+	hits int := 0;
+	q vector;
+	exact int[];
+	got int[];
+BEGIN
+	FOR n IN 1 .. 10 LOOP
+		q := place(n * 37, region);
+		EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM %s ORDER BY (v <-> $1) + 0, id LIMIT 10) s', tab) INTO exact USING q;
+		EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM %s ORDER BY v <-> $1 LIMIT 10) s', tab) INTO got USING q;
+		hits := hits + (SELECT count(*) FROM unnest(got) g WHERE g = ANY (exact));
+	END LOOP;
+	RETURN hits / 100.0;
+END $$;
+
+-- by request, whatever the codes and wherever the vectors are
+CREATE TABLE t (id int, v vector(32)) WITH (autovacuum_enabled = off);
+INSERT INTO t SELECT i, place(i, 0) FROM generate_series(1, 1500) i;
+CREATE INDEX t_scalar ON t USING vecgraph (v);
+CREATE INDEX t_half ON t USING vecgraph (v) WITH (storage = half);
+CREATE INDEX t_heap ON t USING vecgraph (v) WITH (storage = heap);
+CREATE INDEX t_pq ON t USING vecgraph (v) WITH (pq_subvectors = 8);
+CREATE INDEX t_pq_heap ON t USING vecgraph (v) WITH (pq_subvectors = 8, storage = heap);
+CREATE INDEX t_pq_half ON t USING vecgraph (v vector_cosine_ops) WITH (pq_subvectors = 11, storage = half);
+CREATE INDEX t_pq_ip ON t USING vecgraph (v vector_ip_ops) WITH (pq_subvectors = 8);
+CREATE INDEX t_part ON t USING vecgraph ((subvector(v, 3, 20)::vector(20))) WITH (pq_subvectors = 5, storage = heap) WHERE id % 10 > 0;
+INSERT INTO t SELECT 10000 + i, place(i, 1) FROM generate_series(1, 700) i;
+INSERT INTO t SELECT 20000 + i, place(1, 0) FROM generate_series(1, 300) i;
+INSERT INTO t SELECT 30000 + i, NULL FROM generate_series(1, 5) i;
+UPDATE t SET v = place(id, 1) WHERE id % 50 = 1;
+DELETE FROM t WHERE id % 50 = 2;
+CREATE TABLE before AS SELECT c::regclass::text AS index, code_error FROM unnest('{t_scalar,t_half,t_pq,t_pq_half,t_pq_ip}'::text[]) c, vecgraph_info(c::regclass);
+SELECT c, vecgraph_train(c) > 2000 AS trained FROM unnest('{t_scalar,t_half,t_heap,t_pq,t_pq_heap,t_pq_half,t_pq_ip,t_part}'::regclass[]) c;
+SELECT c, vecgraph_check(c, true) FROM unnest('{t_scalar,t_half,t_heap,t_pq,t_pq_heap,t_pq_half,t_pq_ip,t_part}'::regclass[]) c;
+SELECT c, i.code_error < b.code_error AS better, i.fitted_nodes > 2000 AS fitted FROM before b,
+	LATERAL (SELECT b.index::regclass) x(c), vecgraph_info(c) i WHERE b.index <> 't_pq_ip' ORDER BY 1;
+-- again and again, and rows go on coming
+INSERT INTO t SELECT 40000 + i, place(-i, 1) FROM generate_series(1, 200) i;
+SELECT c, vecgraph_train(c) > 2000 AS trained FROM unnest('{t_pq,t_heap,t_pq_heap}'::regclass[]) c;
+VACUUM t;
+SELECT c, vecgraph_train(c) > 2000 AS trained FROM unnest('{t_pq,t_heap,t_pq_heap}'::regclass[]) c;
+INSERT INTO t SELECT 50000 + i, place(-i, 0) FROM generate_series(1, 200) i;
+SELECT c, vecgraph_check(c, true) FROM unnest('{t_scalar,t_half,t_heap,t_pq,t_pq_heap,t_pq_half,t_pq_ip,t_part}'::regclass[]) c;
+-- a cursor that was opened before: its search learns of two new codebooks on its way
+DROP INDEX t_scalar, t_half, t_heap, t_pq_heap, t_pq_half, t_pq_ip, t_part;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> place(1000, 1);
+FETCH 1 FROM c;
+SELECT vecgraph_train('t_pq') > 2000 AS trained;
+SELECT vecgraph_train('t_pq') > 2000 AS trained;
+MOVE FORWARD 1000000 IN c;
+COMMIT;
+SELECT found('t', 0) > 0.9 AS near, found('t', 1) > 0.9 AS far;
+-- what cannot be fitted
+CREATE INDEX t_none ON t USING vecgraph (v) WITH (codes = none);
+SELECT vecgraph_train('t_none');
+CREATE INDEX t_ip ON t USING vecgraph (v vector_ip_ops);
+SELECT vecgraph_train('t_ip');
+SET maintenance_work_mem = '1MB';
+CREATE TABLE wide (v vector(600));
+INSERT INTO wide SELECT array_agg(sin(i * d))::vector FROM generate_series(1, 1100) i, generate_series(1, 600) d GROUP BY i;
+SET maintenance_work_mem = '64MB';
+CREATE INDEX wide_v ON wide USING vecgraph (v) WITH (pq_subvectors = 20);
+SET maintenance_work_mem = '1MB';
+SELECT vecgraph_train('wide_v');
+RESET maintenance_work_mem;
+DELETE FROM wide WHERE ctid IN (SELECT ctid FROM wide LIMIT 500);
+VACUUM wide;
+SELECT vecgraph_train('wide_v');
+SELECT vecgraph_check('wide_v', true);
+DROP TABLE wide;
+DROP TABLE t, before;
+
+-- inserts fit the first rows of an index that began empty, which may be far from the origin
+CREATE TABLE e (id int, v vector(32)) WITH (autovacuum_enabled = off);
+CREATE INDEX e_v ON e USING vecgraph (v);
+INSERT INTO e SELECT i, place(i, 400) FROM generate_series(1, 100) i;
+SELECT fitted_nodes FROM vecgraph_info('e_v');
+INSERT INTO e SELECT i, place(i, 400) FROM generate_series(101, 1000) i;
+SELECT fitted_nodes BETWEEN 101 AND 160 AS fitted, code_error < 0.15 AS accurate, code_drift BETWEEN 0.5 AND 1.5 AS steady FROM vecgraph_info('e_v');
+SELECT vecgraph_check('e_v', true);
+SELECT found('e', 400) > 0.9 AS found;
+TRUNCATE e;
+DROP INDEX e_v;
+CREATE INDEX e_v ON e USING vecgraph (v vector_cosine_ops) WITH (storage = heap);
+BEGIN;
+INSERT INTO e SELECT i, place(i, 400) FROM generate_series(1, 300) i;
+SELECT fitted_nodes BETWEEN 101 AND 160 AS fitted FROM vecgraph_info('e_v');
+ROLLBACK;
+INSERT INTO e SELECT i, place(i, 1) FROM generate_series(1, 2000) i;
+SELECT fitted_nodes > 1000 AS fitted FROM vecgraph_info('e_v');
+SELECT vecgraph_check('e_v', true);
+DROP TABLE e;
+
+-- VACUUM: growth
+CREATE TABLE g (id int, v vector(32)) WITH (autovacuum_enabled = off);
+CREATE INDEX g_scalar ON g USING vecgraph (v);
+INSERT INTO g SELECT i, place(i, 1) FROM generate_series(1, 1200) i;
+CREATE INDEX g_pq ON g USING vecgraph (v) WITH (pq_subvectors = 8);
+CREATE INDEX g_heap ON g USING vecgraph (v) WITH (pq_subvectors = 8, storage = heap);
+SELECT c, fitted_nodes FROM unnest('{g_pq,g_heap}'::regclass[]) c, vecgraph_info(c);
+VACUUM g;
+SELECT c, fitted_nodes FROM unnest('{g_pq,g_heap}'::regclass[]) c, vecgraph_info(c);
+INSERT INTO g SELECT 2000 + i, place(-i, 1) FROM generate_series(1, 1400) i;
+VACUUM g;
+SELECT c, fitted_nodes FROM unnest('{g_scalar,g_pq,g_heap}'::regclass[]) c, vecgraph_info(c);
+-- the same rows once more are not more vectors
+INSERT INTO g SELECT 10000 + id, v FROM g;
+VACUUM g;
+SELECT c, fitted_nodes, heap_tids FROM unnest('{g_scalar,g_pq,g_heap}'::regclass[]) c, vecgraph_info(c);
+-- drift: as many vectors as before, but elsewhere
+DELETE FROM g;
+VACUUM g;
+INSERT INTO g SELECT i, place(i, 4) FROM generate_series(1, 1300) i;
+SELECT c, i.fitted_nodes, i.code_drift > 1.5 AS drifted FROM unnest('{g_scalar,g_pq,g_heap}'::regclass[]) c, vecgraph_info(c) i;
+VACUUM g;
+SELECT c, i.fitted_nodes, i.code_drift > 1.5 AS drifted FROM unnest('{g_scalar,g_pq,g_heap}'::regclass[]) c, vecgraph_info(c) i;
+SELECT vecgraph_check(c, true) FROM unnest('{g_scalar,g_pq,g_heap}'::regclass[]) c;
+DROP INDEX g_scalar, g_heap;
+SELECT found('g', 4) > 0.9 AS found;
+DROP TABLE g;
+
+-- a named codebook: as it is now, and only by request
+CREATE TABLE n (id int, v vector(32)) WITH (autovacuum_enabled = off);
+INSERT INTO n SELECT i, place(i, 0) FROM generate_series(1, 1200) i;
+SELECT vecidx_train_codebook('places', 'n', 'v', 8) < 0.9 AS trained;
+CREATE INDEX n_v ON n USING vecgraph (v) WITH (codebook = 'places');
+SELECT vecgraph_train('n_v');
+INSERT INTO n SELECT 2000 + i, place(i, 2) FROM generate_series(1, 1500) i;
+VACUUM n;
+SELECT fitted_nodes FROM vecgraph_info('n_v');
+CREATE TABLE n_error AS SELECT code_error FROM vecgraph_info('n_v');
+SELECT vecidx_drop_codebook('places');
+SELECT vecgraph_train('n_v');
+SELECT vecidx_train_codebook('places', 'n', 'v', 16) < 0.9 AS trained;
+SELECT vecgraph_train('n_v');
+SELECT vecidx_drop_codebook('places');
+SELECT vecidx_train_codebook('places', 'n', 'v', 8) < 0.9 AS trained;
+SELECT vecgraph_train('n_v');
+SELECT vecgraph_check('n_v', true);
+SELECT i.code_error < e.code_error AS better FROM vecgraph_info('n_v') i, n_error e;
+SELECT found('n', 0) > 0.9 AS near, found('n', 2) > 0.9 AS far;
+SELECT vecidx_drop_codebook('places');
+DROP TABLE n, n_error;
+
+-- functions in indexed expressions run with the rights of the table's owner, whoever asks
+CREATE ROLE vecidx_owner;
+CREATE SCHEMA mine AUTHORIZATION vecidx_owner;
+SET ROLE vecidx_owner;
+CREATE FUNCTION mine.whose(v public.vector) RETURNS public.vector LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN IF current_user <> 'vecidx_owner' THEN RAISE EXCEPTION 'run by %', current_user; END IF; RETURN v; END $$;
+CREATE TABLE mine.t (v vector(32));
+RESET ROLE;
+INSERT INTO mine.t SELECT place(i, 0) FROM generate_series(1, 100) i;
+CREATE INDEX t_v ON mine.t USING vecgraph ((mine.whose(v)::vector(32))) WITH (storage = heap);
+SELECT vecgraph_check('mine.t_v', true);
+SELECT vecgraph_train('mine.t_v');
+SELECT current_user = session_user AS same;
+DROP SCHEMA mine CASCADE;
+DROP ROLE vecidx_owner;
+DROP FUNCTION place, found;

@@ -1,0 +1,87 @@
+# Codes that are fitted again while they are read: scans that began before learn of it, on a standby, too.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(new_node);
+
+my $primary = new_node('primary', allows_streaming => 1, conf => "autovacuum = off\nenable_seqscan = off\nenable_sort = off\n");
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+# 60 clusters in a region; the next region is far away, so a codebook of the one says nothing in the other.
+$primary->safe_psql('postgres', q{
+	CREATE FUNCTION place(i int, region int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+		SELECT array_agg((region * 8 + sin((i % 60 + 1) * d) + 0.4 * sin(i * 0.7 * d + d * d))::real)::vector FROM generate_series(1, 64) d $$;
+	CREATE TABLE items (id int PRIMARY KEY, v vector(64));
+	INSERT INTO items SELECT i, place(i, 0) FROM generate_series(1, 4000) i});
+
+# The share of the rows nearest to place(777, region) that ids are; rows of other regions are not looked at.
+sub hits
+{
+	my ($node, $count, @ids) = @_;
+	my $region = @ids && $ids[0] > 4000 ? 1 : 0;
+	my %truth = map { $_ => 1 } split /\n/, $node->safe_psql('postgres',
+		"SELECT id FROM items WHERE (id > 4000)::int = $region ORDER BY (v <-> place(777, $region)) + 0, id LIMIT $count");
+	return scalar(grep { $truth{$_} } @ids) / $count;
+}
+
+# In each of many sessions a cursor has returned a few rows when codes are fitted, twice, to other vectors. The rest of its rows
+# come out as near as ever, and all of them once.
+my @kinds = ('codes = pq', 'pq_subvectors = 16', 'pq_subvectors = 16, storage = heap', 'codes = pq, storage = half');
+for my $kind (@kinds)
+{
+	$primary->safe_psql('postgres', "DELETE FROM items WHERE id > 4000; VACUUM items; DROP INDEX IF EXISTS items_v;
+		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($kind)");
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	for my $node ($primary, $standby)
+	{
+		my $where = "$kind, " . $node->name;
+		my $declare = 'BEGIN; SET vecgraph.search_list_size = 40;
+			DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> place(777, 0)';
+		my $undisturbed = hits($node, 100, split /\n/, $node->safe_psql('postgres', "$declare; FETCH 100 FROM c"));
+		my $cursor = $node->background_psql('postgres');
+		$cursor->query_safe($declare);
+		my @first = split /\n/, $cursor->query_safe('FETCH 5 FROM c');
+		my $start = $node == $primary ? 10_000 : 20_000;
+		$primary->safe_psql('postgres', "INSERT INTO items SELECT $start + i, place(i, 1) FROM generate_series(1, 3000) i");
+		$primary->safe_psql('postgres', "SELECT vecgraph_train('items_v')") for 1 .. 2;
+		$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+		my @next = split /\n/, $cursor->query_safe('FETCH 95 FROM c');
+		my @rest = split /\n/, $cursor->query_safe('FETCH ALL FROM c');
+		$cursor->query_safe('COMMIT');
+		$cursor->quit;
+		my $disturbed = hits($node, 100, @first, @next);
+		note "$where: share of the nearest 100: $disturbed, without fits $undisturbed";
+		cmp_ok($undisturbed, '>=', 0.8, "$where: undisturbed");
+		cmp_ok($disturbed, '>=', $undisturbed - 0.05, "$where: the rows after the fits are as near");
+		my %seen;
+		$seen{$_}++ for @first, @next, @rest;
+		is(scalar(grep { $_ > 1 } values %seen), 0, "$where: no row twice");
+		is(scalar(grep { $_ <= 4000 } keys %seen), 4000, "$where: every row");
+	}
+	# the new vectors, that were linked by codes which could not tell them apart
+	for my $node ($primary, $standby)
+	{
+		my $query = 'SET vecgraph.search_list_size = 100; SELECT id FROM items ORDER BY v <-> place(777, 1) LIMIT 50';
+		my $found;
+		for (1 .. 50)
+		{
+			# codes in the standby's cache may be a second old
+			$found = hits($node, 50, split /\n/, $node->safe_psql('postgres', $query));
+			last if $found >= 0.9 || $node == $primary;
+			select(undef, undef, undef, 0.1);
+		}
+		cmp_ok($found, '>=', 0.9, "$kind, " . $node->name . ': new vectors');
+	}
+	is($primary->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)"), '', "$kind: sound");
+}
+
+$standby->stop;
+$primary->stop;
+done_testing();
