@@ -68,6 +68,7 @@ typedef struct VecGraphBuild
 	VxCodec    *link_codec;		/* of the codes that the graph is linked by: the index's or, where those are too coarse, own */
 	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */
 	uint8	   *index_code;		/* [meta.code_bytes] the same where the index has other codes */
+	BlockNumber extended;		/* blocks that the index has */
 	BlockNumber blocks;			/* pages made so far */
 	bool		log_later;		/* pages are not logged as they are written */
 

@@ -66,15 +66,13 @@ fill_chain(VecGraphBuild *build, VxTidSlot *slot, VxNodeId id, ChainWriter *writ
 	slot->chain = writer->more != 0 ? id + 1 : VX_NO_NODE;
 }
 
+/* Makes a block, exclusively locked and all zeros; so many more, itself included, will be wanted. */
 static Buffer
-new_block(Relation index, BlockNumber expected)
+new_block(VecGraphBuild *build, BlockNumber block, BlockNumber wanted)
 {
-	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-
-	if (BufferGetBlockNumber(buffer) != expected)
-		elog(ERROR, "unexpected block %u in new index \"%s\"", BufferGetBlockNumber(buffer),
-			 RelationGetRelationName(index));
-	return buffer;
+	while (build->extended <= block)
+		build->extended += vecidx_extend(build->index, wanted);
+	return ReadBufferExtended(build->index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
 }
 
 void
@@ -111,7 +109,7 @@ make_blocks(VecGraphBuild *build, BlockNumber last)
 {
 	for (; build->blocks <= last; build->blocks++)
 	{
-		Buffer		buffer = new_block(build->index, build->blocks);
+		Buffer		buffer = new_block(build, build->blocks, 1);
 
 		init_block(build, BufferGetPage(buffer), build->blocks);
 		MarkBufferDirty(buffer);
@@ -224,7 +222,7 @@ vecgraph_build_write(VecGraphBuild *build)
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = block < build->blocks ? lock_block(build, block) : new_block(index, block);
+		buffer = block < build->blocks ? lock_block(build, block) : new_block(build, block, blocks - block);
 		page = BufferGetPage(buffer);
 		if (block >= build->blocks || block == VECGRAPH_META_BLOCK)
 			init_block(build, page, block);

@@ -23,6 +23,7 @@
 #define vecidx_vacuum_delay_point() vacuum_delay_point()
 #endif
 
+#include "storage/bufmgr.h"
 #include "utils/rel.h"
 
 /* GetXLogReplayRecPtr */
@@ -71,6 +72,28 @@
 #else
 #define vecidx_restrict_search_path() ((void) 0)
 #endif
+
+/*
+ * Adds empty blocks to a relation that nobody else extends; returns how many, at most as many as wanted. From 16 on several at
+ * once cost little more than one, as the system need not be given their zeros.
+ */
+static inline uint32
+vecidx_extend(Relation relation, uint32 wanted)
+{
+#if PG_VERSION_NUM >= 160000
+	Buffer		buffers[64];
+	uint32		added;
+
+	ExtendBufferedRelBy(BMR_REL(relation), MAIN_FORKNUM, NULL, EB_SKIP_EXTENSION_LOCK, Min(wanted, lengthof(buffers)),
+						buffers, &added);
+	for (uint32 i = 0; i < added; i++)
+		ReleaseBuffer(buffers[i]);
+	return added;
+#else
+	ReleaseBuffer(ReadBuffer(relation, P_NEW));
+	return 1;
+#endif
+}
 
 /* Whether the current user owns a relation (or is a superuser). */
 #if PG_VERSION_NUM >= 160000
