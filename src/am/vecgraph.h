@@ -342,7 +342,7 @@ extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, Vx
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
- * codebook), and all codes anew; returns how many. 0: there is nothing to fit. The caller holds ShareUpdateExclusiveLock on
+ * codebook), and all codes anew; returns how many. The index has codes, and the caller holds ShareUpdateExclusiveLock on
  * the table. Searches and inserts go on. Errors: too few vectors or too little memory to train a codebook; those of
  * vecgraph_codebook_load.
  */

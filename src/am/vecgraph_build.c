@@ -143,8 +143,6 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 	double	   *sum;
 	float	   *mean;
 
-	if (build->meta.metric == VX_METRIC_IP)
-		return;
 	sum = MemoryContextAllocZero(build->context, dim * sizeof(double));
 	mean = MemoryContextAlloc(build->context, dim * sizeof(float));
 	for (VxNodeId id = 0; id < n; id++)
@@ -212,8 +210,7 @@ vecgraph_build_fit(VecGraphBuild *build)
 	else
 	{
 		vecgraph_build_fit_mean(build, &build->codec);
-		if (build->codec.mean[0] != NULL)
-			build->meta.code_flags = VX_CODES_MODEL(0);
+		build->meta.code_flags = VX_CODES_MODEL(0);
 	}
 	build->meta.fitted_nodes = n;
 	build->meta.fitted_slots = n;

@@ -82,7 +82,7 @@ typedef struct VecGraphBuild
 /* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
 extern void vecgraph_build_fit(VecGraphBuild *build);
 
-/* Gives a codec the mean of the loaded points, if it is for a metric that has one. */
+/* Gives a codec of scalar codes the mean of the loaded points. */
 extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
 
 /* ---- vecgraph_build_load.c ---- */

@@ -221,7 +221,7 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 	uint32		dim = build->meta.dim;
 	VxMemStore	points = build->store;
 	Size		link_bytes = vx_memstore_link_bytes(build->meta.max_degree);
-	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, dim, 0);
+	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, build->space.metric, dim, 0);
 
 	Assert(build->regime == BUILD_POINTS);
 	if (!vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)

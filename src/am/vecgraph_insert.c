@@ -298,7 +298,7 @@ node_point(VecGraphStore *store, VxNodeId id)
 
 	if (store->geometry.storage == VX_STORAGE_HEAP)
 	{
-		point = vx_alloc(&store->mem, VX_POINT_BYTES(store->codes->codec.padded));
+		point = vx_alloc(&store->mem, VX_POINT_BYTES(vx_codec_decoded_values(&store->codes->codec)));
 		vx_codec_decode(&store->codes->codec, vecgraph_code(store, id, 0), point);
 		return point;
 	}

@@ -59,7 +59,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subv
 					 errmsg("trained codes are not supported for L1 distance")));
 		meta->code_kind = VX_CODES_PQ;
 	}
-	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, subvectors);
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);
 	meta->code_flags = meta->code_kind == VX_CODES_PQ ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);

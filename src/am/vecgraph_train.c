@@ -406,13 +406,6 @@ finish_fit(Walk *walk)
 	return new.nodes;
 }
 
-/* Whether an index has codes that are made from anything. */
-static bool
-has_model(const VxMeta *meta)
-{
-	return meta->code_kind == VX_CODES_PQ || (meta->code_kind != VX_CODES_NONE && meta->metric != VX_METRIC_IP);
-}
-
 uint32
 vecgraph_fit(VecGraphStore *store, Relation heap)
 {
@@ -421,8 +414,6 @@ vecgraph_fit(VecGraphStore *store, Relation heap)
 	void	   *model;
 	Walk		walk;
 
-	if (!has_model(&store->meta))
-		return 0;
 	begin_walk(&walk, store, heap);
 	if (store->meta.code_flags & VX_CODES_MIXED)
 		finish_fit(&walk);
@@ -492,7 +483,7 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	MemoryContext old_context;
 	VecGraphStore ours;
 
-	if (!has_model(&store->meta) || store->meta.code_kind == VX_CODES_PQ
+	if (store->meta.code_kind == VX_CODES_NONE || store->meta.code_kind == VX_CODES_PQ
 		|| store->id_bound < EARLY_SLOTS || store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
@@ -513,7 +504,7 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 {
 	const VecGraphOptions *options = (VecGraphOptions *) store->index->rd_options;
 
-	if (!has_model(&store->meta) || tuples < LEAST_TO_FIT)
+	if (store->meta.code_kind == VX_CODES_NONE || tuples < LEAST_TO_FIT)
 		return false;
 	/* a named codebook is its owner's business; one that cannot be trained in the memory there is stays */
 	if (store->meta.code_kind == VX_CODES_PQ

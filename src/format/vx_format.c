@@ -61,7 +61,7 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 	if (meta->code_kind == VX_CODES_PQ && (meta->code_bytes < 2 || vx_code_subvectors(meta->code_bytes) > meta->dim))
 		return false;
 	if (meta->code_kind != VX_CODES_PQ
-		&& meta->code_bytes != vx_code_bytes((VxCodeKind) meta->code_kind, meta->dim, 0))
+		&& meta->code_bytes != vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0))
 		return false;
 	return meta->code_bytes <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)

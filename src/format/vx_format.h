@@ -30,7 +30,8 @@
  * Format versions:
  *   1  meta page, segments without code pages, full float32 vectors in the node
  *   2  code pages, means, codebooks, storage heap and half
- *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch
+ *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch; codes for
+ *      inner product relative to a mean
  */
 #define VX_FORMAT_VERSION 3
 

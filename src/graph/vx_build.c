@@ -32,13 +32,14 @@ nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 {
 	VxMemStore *store = build->store;
 	uint32_t	dim = store->only_codes ? store->codec->padded : store->space.dim;
+	uint32_t	values = store->only_codes ? vx_codec_decoded_values(store->codec) : dim;
 	const VxMem *mem = store->mem;
-	float	   *mean = vx_alloc(mem, dim * sizeof(float));
-	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(dim));
+	float	   *mean = vx_alloc(mem, values * sizeof(float));
+	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(values));
 	uint32_t	best = 0;
 	float		best_score = INFINITY;
 
-	memset(mean, 0, dim * sizeof(float));
+	memset(mean, 0, values * sizeof(float));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const VxPoint *p = vx_memstore_query(store, ids[i]);
@@ -47,10 +48,11 @@ nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 
 		if (store->space.metric == VX_METRIC_COSINE && !store->only_codes && p->norm2 > 0)
 			weight /= sqrtf(p->norm2);
-		for (uint32_t j = 0; j < dim; j++)
+		for (uint32_t j = 0; j < values; j++)
 			mean[j] += p->x[j] * weight;
 	}
 	vx_point_set(point, mean, dim);
+	memcpy(point->x + dim, mean + dim, (values - dim) * sizeof(float));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const VxPoint *p = vx_memstore_query(store, ids[i]);

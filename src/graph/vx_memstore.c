@@ -394,15 +394,14 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 
 	store->codec = codec;
 	store->score_codes = score_codes;
-	store->prune_codes = store->only_codes
-		|| (score_codes && codec->kind == VX_CODES_SCALAR4 && codec->metric != VX_METRIC_IP);
+	store->prune_codes = store->only_codes || (score_codes && codec->kind == VX_CODES_SCALAR4);
 	if (store->codes == NULL)
 	{
 		store->codes = vx_alloc(store->arrays, bytes + VX_CODE_OVERREAD);
 		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 	}
 	if (store->only_codes)
-		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(codec->padded));
+		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(vx_codec_decoded_values(codec)));
 	vx_code_query_init(codec, store->mem, &store->code_query);
 }
 

@@ -32,7 +32,7 @@ typedef struct VxMemStore
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
 	uint8_t    *deleted;		/* [count] */
 	bool		only_codes;		/* no points: the items are codes, and are in codes once sealed */
-	VxPoint    *decoded;		/* [padded] what vx_memstore_query decoded last; NULL with points */
+	VxPoint    *decoded;		/* [vx_codec_decoded_values] what vx_memstore_query decoded last; NULL with points */
 	VxCodec    *codec;			/* NULL: no codes */
 	bool		score_codes;	/* searches score codes, else points */
 	bool		prune_codes;	/* pruning compares codes, else points */
@@ -85,8 +85,8 @@ void		vx_memstore_seal(VxMemStore *store);
 
 /*
  * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on, and
- * pruning compares them if they have four bits a dimension: as good as points, at a third of the time. (Not for inner product, whose
- * codes are not centred and so can be coarse.) The codec must stay valid.
+ * pruning compares them if they have four bits a dimension: as good as points, at a third of the time. The codec
+ * must stay valid.
  */
 void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes);
 

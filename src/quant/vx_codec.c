@@ -35,14 +35,21 @@ vx_code_model_copies(VxCodeKind kind)
 	return kind == VX_CODES_NONE ? 0 : 2;
 }
 
+/* Of scalar codes: n2, f and for inner product the vector's own squared length. */
+static inline uint32_t
+header_floats(VxMetric metric)
+{
+	return metric == VX_METRIC_IP ? 3 : 2;
+}
+
 uint32_t
-vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors)
+vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
 {
 	if (kind == VX_CODES_NONE)
 		return 0;
 	if (kind == VX_CODES_PQ)
 		return subvectors + 1;
-	return (uint32_t) VX_CODE_HEADER_BYTES + vx_rotation_padded(dim) * level_bits(kind) / 8;
+	return header_floats(metric) * (uint32_t) sizeof(float) + vx_rotation_padded(dim) * level_bits(kind) / 8;
 }
 
 void
@@ -52,7 +59,7 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 	codec->kind = kind;
 	codec->metric = metric;
 	codec->dim = dim;
-	codec->code_bytes = vx_code_bytes(kind, dim, subvectors);
+	codec->code_bytes = vx_code_bytes(kind, metric, dim, subvectors);
 	if (kind == VX_CODES_PQ)
 	{
 		codec->padded = dim;
@@ -63,6 +70,7 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 	vx_rotation_init(&codec->rotation, mem, dim);
 	codec->padded = codec->rotation.padded;
 	codec->bits = level_bits(kind);
+	codec->header_bytes = header_floats(metric) * (uint32_t) sizeof(float);
 	codec->level_bytes = codec->padded * codec->bits / 8;
 	codec->stride = (codec->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
 	codec->scratch = vx_alloc(mem, codec->padded * sizeof(float));
@@ -152,7 +160,7 @@ copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
 void
 vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
 {
-	if (codec->metric == VX_METRIC_IP || codec->kind == VX_CODES_PQ)
+	if (codec->kind == VX_CODES_PQ)
 		return;
 	vx_free(mem, codec->mean[0]);
 	vx_free(mem, codec->mean[1]);
@@ -185,12 +193,11 @@ vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum)
 		sum[i] += (double) (point->x[i] * scale);
 }
 
-/* The centred and rotated vector, in the codec's scratch memory. */
+/* The vector minus a mean (NULL: zero), rotated, in the codec's scratch memory. */
 static float *
-rotated(VxCodec *codec, int parity, const VxPoint *point)
+rotated(VxCodec *codec, const float *mean, const VxPoint *point)
 {
 	float		scale = unit_scale(codec, point);
-	const float *mean = codec->mean[parity];
 	float	   *y = codec->scratch;
 
 	for (uint32_t i = 0; i < codec->dim; i++)
@@ -251,11 +258,11 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 static void
 encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 {
-	const float *y = rotated(codec, parity, point);
+	const float *y = rotated(codec, codec->mean[parity], point);
 	float		norm2 = vx_kernels->norm_squared(y, codec->padded);
 	float		factor = 0;
-	float		header[2];
-	uint8_t    *levels = code + VX_CODE_HEADER_BYTES;
+	float		header[3];
+	uint8_t    *levels = code + codec->header_bytes;
 
 	memset(levels, 0, codec->level_bytes);
 	if (norm2 > 0 && isfinite(norm2))
@@ -278,7 +285,8 @@ encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 	/* zero, too, has a sign */
 	header[0] = parity == 0 ? norm2 : -norm2;
 	header[1] = factor;
-	memcpy(code, header, sizeof(header));
+	header[2] = point->norm2;
+	memcpy(code, header, codec->header_bytes);
 }
 
 /* What product quantisation works on: the vector, under cosine its direction. */
@@ -374,13 +382,12 @@ prepare_planes(const VxCodec *codec, const float *y, VxCodePlanes *out)
 		}
 	out->center = (codec->bits == 4 ? 7.5f : 1.5f) * (float) sum;
 	out->norm2 = vx_kernels->norm_squared(y, codec->padded);
+	out->mean_product = 0;
 }
 
 static void
-finish_query(const VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
+finish_query(const VxCodec *codec, float norm2, bool linking, VxCodeQuery *query)
 {
-	float		norm2 = point->norm2;
-
 	query->epoch = codec->epoch;
 	query->mixed = codec->mixed;
 	query->linking = linking;
@@ -409,10 +416,29 @@ vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery
 			continue;
 		if (codec->kind == VX_CODES_PQ)
 			vx_pq_prepare(&query->tables[parity], codec->codebook[parity], metric, pq_vector(codec, point));
+		else if (metric != VX_METRIC_IP)
+			prepare_planes(codec, rotated(codec, codec->mean[parity], point), &query->planes[parity]);
 		else
-			prepare_planes(codec, rotated(codec, parity, point), &query->planes[parity]);
+		{
+			prepare_planes(codec, rotated(codec, NULL, point), &query->planes[parity]);
+			if (codec->mean[parity] != NULL)
+				query->planes[parity].mean_product = vx_kernels->inner_product(point->x, codec->mean[parity], codec->dim);
+		}
 	}
-	finish_query(codec, point, linking, query);
+	finish_query(codec, point->norm2, linking, query);
+}
+
+uint32_t
+vx_codec_decoded_values(const VxCodec *codec)
+{
+	return codec->kind != VX_CODES_PQ && codec->metric == VX_METRIC_IP ? codec->padded + 1 : codec->padded;
+}
+
+/* The squared length of the vector that was encoded, as it is, not relative to a mean. */
+static inline float
+own_norm2(const VxCodec *codec, const VxPoint *decoded)
+{
+	return vx_codec_decoded_values(codec) > codec->padded ? decoded->x[codec->padded] : decoded->norm2;
 }
 
 void
@@ -435,7 +461,7 @@ vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, V
 				codec->scratch[i] -= codec->shift[i];
 		prepare_planes(codec, codec->scratch, &query->planes[parity]);
 	}
-	finish_query(codec, decoded, linking, query);
+	finish_query(codec, own_norm2(codec, decoded), linking, query);
 }
 
 static inline float
@@ -453,25 +479,33 @@ added_term(const VxCodec *codec, float query_added, float norm2)
 	return (query_added - added) * (query_added - added);
 }
 
+/* Inner product: the squared length of the vector that a scalar code is of. */
+static inline float
+code_own_norm2(const uint8_t *code)
+{
+	float		norm2;
+
+	memcpy(&norm2, code + 2 * sizeof(float), sizeof(norm2));
+	return norm2;
+}
+
 /* The score of a code whose levels have this dot product with the query's planes. */
 static inline float
 finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes *planes, const uint8_t *code, int32_t dot)
 {
 	float		header[2];
-	float		norm2;
 	float		product;
 	float		value;
 
 	memcpy(header, code, sizeof(header));
-	norm2 = fabsf(header[0]);
 	product = header[1] * planes->scale * ((float) dot - planes->center);
 	if (codec->metric == VX_METRIC_IP && !query->linking)
-		return orderable(-product);
-	value = norm2 + planes->norm2 - 2 * product;
+		return orderable(-product - planes->mean_product);
+	value = fabsf(header[0]) + planes->norm2 - 2 * product;
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	if (codec->metric == VX_METRIC_IP)
-		value += added_term(codec, query->added, norm2);
+		value += added_term(codec, query->added, code_own_norm2(code));
 	return orderable(value);
 }
 
@@ -521,7 +555,7 @@ score_levels(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 	for (uint32_t i = 0; i < n; i++)
 	{
 		vx_prefetch(codes[i], 1);
-		levels[i] = codes[i] + VX_CODE_HEADER_BYTES;
+		levels[i] = codes[i] + codec->header_bytes;
 	}
 	dot_kernel(levels, n, planes->planes, codec->stride, codec->level_bytes, dot);
 	for (uint32_t i = 0; i < n; i++)
@@ -562,10 +596,12 @@ decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 	float		header[2];
 	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
 	uint32_t	mask = (1u << codec->bits) - 1;
-	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+	const uint8_t *levels = code + codec->header_bytes;
 
 	memcpy(header, code, sizeof(header));
 	point->norm2 = fabsf(header[0]);
+	if (codec->metric == VX_METRIC_IP)
+		point->x[codec->padded] = code_own_norm2(code);
 	for (uint32_t plane = 0; plane < 8 / codec->bits; plane++)
 		for (uint32_t i = 0; i < codec->level_bytes; i++)
 			point->x[plane * codec->level_bytes + i]
@@ -597,7 +633,7 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	float		header[2];
 	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
 	uint32_t	mask = (1u << codec->bits) - 1;
-	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+	const uint8_t *levels = code + codec->header_bytes;
 	const float *y;
 	float		error = 0;
 
@@ -609,7 +645,7 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 		return vx_pq_error(codebook_of(codec, code), y, code + 1);
 	}
 	memcpy(header, code, sizeof(header));
-	y = rotated(codec, vx_codec_parity_of(codec, code), point);
+	y = rotated(codec, codec->mean[vx_codec_parity_of(codec, code)], point);
 	for (uint32_t i = 0; i < codec->padded; i++)
 	{
 		uint32_t	level = ((uint32_t) levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits)) & mask;
@@ -622,9 +658,9 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	return error;
 }
 
-/* The pair score of two vectors by their squared lengths and inner product. */
+/* The pair score of two vectors by their squared lengths and inner product, all relative to a mean, and their own squared lengths. */
 static inline float
-pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product)
+pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product, float own_a, float own_b)
 {
 	float		value = norm2_a + norm2_b - 2 * product;
 
@@ -633,9 +669,9 @@ pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product)
 	value = value > 0 ? value : 0;	/* NaN too */
 	if (codec->metric == VX_METRIC_IP)
 	{
-		float		added = codec->max_norm2 > norm2_a ? sqrtf(codec->max_norm2 - norm2_a) : 0;
+		float		added = codec->max_norm2 > own_a ? sqrtf(codec->max_norm2 - own_a) : 0;
 
-		value += added_term(codec, added, norm2_b);
+		value += added_term(codec, added, own_b);
 	}
 	return orderable(value);
 }
@@ -643,7 +679,8 @@ pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product)
 float
 vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 {
-	return pair_score(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->padded));
+	return pair_score(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->padded),
+					  own_norm2(codec, a), own_norm2(codec, b));
 }
 
 /* ---- codes compared with codes ---- */
@@ -652,6 +689,7 @@ vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 typedef struct OpenedLevels
 {
 	float		norm2;
+	float		own_norm2;		/* inner product */
 	float		factor;
 	int32_t		sum;			/* of planes */
 	uint8_t		levels[];		/* [stride], then int8_t planes [2][stride] */
@@ -666,13 +704,14 @@ opens_to_levels(const VxCodec *codec)
 size_t
 vx_codec_opened_bytes(const VxCodec *codec)
 {
-	return opens_to_levels(codec) ? sizeof(OpenedLevels) + 3 * (size_t) codec->stride : VX_POINT_BYTES(codec->padded);
+	return opens_to_levels(codec) ? sizeof(OpenedLevels) + 3 * (size_t) codec->stride
+		: VX_POINT_BYTES(vx_codec_decoded_values(codec));
 }
 
 static void
 open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
 {
-	const uint8_t *levels = code + VX_CODE_HEADER_BYTES;
+	const uint8_t *levels = code + codec->header_bytes;
 	uint32_t	bytes = codec->level_bytes;
 	int8_t	   *low = (int8_t *) opened->levels + codec->stride;
 	int8_t	   *high = low + codec->stride;
@@ -681,6 +720,7 @@ open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
 
 	memcpy(header, code, sizeof(header));
 	opened->norm2 = fabsf(header[0]);
+	opened->own_norm2 = codec->metric == VX_METRIC_IP ? code_own_norm2(code) : 0;
 	opened->factor = header[1];
 	memcpy(opened->levels, levels, bytes);
 	for (uint32_t i = 0; i < bytes; i++)
@@ -730,7 +770,8 @@ vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others,
 
 			/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
 			score[from + i] = pair_score(codec, x->norm2, y->norm2,
-										 x->factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum));
+										 x->factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum),
+										 x->own_norm2, y->own_norm2);
 		}
 	}
 }

@@ -11,11 +11,12 @@
  * Source: Gao, Long 2024, "RaBitQ", sections 3.1-3.3, and Gao et al. 2024, "Practical and asymptotically optimal quantization
  * of high-dimensional vectors in Euclidean space", section 3, for several bits. Differs: the step is searched on a grid.
  *
- * Metrics: L2 as above; cosine as L2 between unit vectors; inner product without a mean, so that n2 is the vector's own
- * squared length, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate squared L2, which is good
+ * Metrics: L2 as above; cosine as L2 between unit vectors; inner product as <vector - mean, query> + <mean, query>, with the
+ * vector's own squared length besides, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate squared L2, which is good
  * enough for a first pass.
  *
  *     code:  float n2 (sign bit: parity of the epoch) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
+ *            inner product has a third float, the squared length of the vector, before the levels
  *
  * Product quantisation (VX_CODES_PQ): a byte for each of `subvectors` subvectors, from a trained codebook; see vx_pq.h. Cosine
  * trains on and encodes unit vectors. For linking by inner product the length of what a code stands for is computed from the
@@ -50,8 +51,6 @@ typedef enum VxCodeKind
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
 uint32_t	vx_code_model_copies(VxCodeKind kind);
 
-#define VX_CODE_HEADER_BYTES (2 * sizeof(float))
-
 /* How far behind a code memory must be readable. */
 #define VX_CODE_OVERREAD VX_CODE_STEP
 
@@ -62,6 +61,7 @@ typedef struct VxCodec
 	uint32_t	dim;
 	uint32_t	padded;			/* dimensions of decoded codes: after rotation, or dim */
 	uint32_t	bits;			/* scalar codes */
+	uint32_t	header_bytes;	/* before the levels */
 	uint32_t	level_bytes;
 	uint32_t	code_bytes;
 	uint32_t	stride;			/* of a query's planes */
@@ -84,6 +84,7 @@ typedef struct VxCodePlanes
 	float		scale;			/* of the planes */
 	float		center;			/* what the levels' offset contributes to the dot product */
 	float		norm2;			/* |query - mean|^2 */
+	float		mean_product;	/* inner product: <query, mean> */
 } VxCodePlanes;
 
 typedef struct VxCodeQuery
@@ -97,7 +98,7 @@ typedef struct VxCodeQuery
 } VxCodeQuery;
 
 /* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
-uint32_t	vx_code_bytes(VxCodeKind kind, uint32_t dim, uint32_t subvectors);
+uint32_t	vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
 
 /* Of codes of product quantisation, which have a byte of their own for the epoch. */
 static inline uint32_t
@@ -115,7 +116,7 @@ void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric 
  */
 void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, const VxPqCodebook *codebook1);
 
-/* Sets the means [dim] (copied) of both parities; NULL for zero. Ignored for inner product. */
+/* Sets the means [dim] (copied) of both parities; NULL for zero. */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
 
 /* Adds a vector [dim] to a sum of what the mean is taken of: the vector itself, under cosine its direction. */
@@ -136,7 +137,7 @@ void		vx_code_query_free(VxCodeQuery *query, const VxMem *mem);
 /* linking: estimate pair scores of vx_space.h, else query scores. */
 void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
 
-/* The same for a query that is itself only known by its decoded code. */
+/* The same for a query that is itself only known by its decoded code; inner product: linking only. */
 void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query);
 
 /*
@@ -149,8 +150,10 @@ bool		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
 
 /*
  * What a code stands for: point->x [padded] in the codec's own coordinates, point->norm2 its squared length. Codes of different
- * parity are brought to the mean of parity 0.
+ * parity are brought to the mean of parity 0. Scalar codes for inner product have one value more in x, the squared length of
+ * the vector without a mean.
  */
+uint32_t	vx_codec_decoded_values(const VxCodec *codec);
 void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
 
 /* Estimated pair score of two decoded codes. */

@@ -218,8 +218,8 @@ test_decoded_pairs(void **state)
 	vx_codec_set_means(&codec, &unit_mem, NULL, mean);
 	vx_code_query_init(&codec, &unit_mem, &query);
 	code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
-	decoded[0] = malloc(VX_POINT_BYTES(codec.padded));
-	decoded[1] = malloc(VX_POINT_BYTES(codec.padded));
+	decoded[0] = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
+	decoded[1] = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
 	for (int i = 0; i < 200; i++)
 	{
 		VxPoint    *point[2];
@@ -273,7 +273,7 @@ test_opened_pairs(void **state)
 					{
 						VxPoint    *point = random_point(dim, &rng, 1);
 
-						decoded[k] = malloc(VX_POINT_BYTES(codec.padded));
+						decoded[k] = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
 						opened[k] = malloc(vx_codec_opened_bytes(&codec));
 						vx_codec_encode(&codec, point, code);
 						vx_codec_decode(&codec, code, decoded[k]);
@@ -334,7 +334,7 @@ test_odd_input(void **state)
 				codec.max_norm2 = INFINITY;
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
-				decoded = malloc(VX_POINT_BYTES(codec.padded));
+				decoded = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
 				opened = malloc(vx_codec_opened_bytes(&codec));
 				codes[0] = code;
 				for (int round = 0; round < 50; round++)

@@ -23,7 +23,7 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 	meta.alpha = 1.2f;
 	meta.storage = (uint8_t) storage;
 	meta.code_kind = (uint8_t) kind;
-	meta.code_bytes = (uint16_t) vx_code_bytes(kind, dim, (dim + 3) / 4);
+	meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, dim, (dim + 3) / 4);
 	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
 	meta.first_segment = vx_first_segment(kind, BODY, dim);
