@@ -202,6 +202,16 @@ prepare_codes(VecGraphStore *store, const VxQuery *query)
 }
 
 static bool
+page_asks_otherwise(VxStore *base, const VxQuery *query)
+{
+	VecGraphStore *store = (VecGraphStore *) base;
+
+	return vx_space_asks_otherwise(&store->space, store->query_decoded
+								   ? vx_codec_own_norm2(&store->codes->codec, query->point)
+								   : ((const VxPoint *) query->point)->norm2);
+}
+
+static bool
 try_score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
 {
 	const uint8 *codes[VX_MAX_EDGES];
@@ -427,6 +437,7 @@ static const VxStoreOps page_ops = {
 	.read_edges = page_read_edges,
 	.prefetch = page_prefetch,
 	.prepare = page_prepare,
+	.asks_otherwise = page_asks_otherwise,
 	.score = page_score,
 	.gather = page_gather,
 	.pairs = page_pairs,

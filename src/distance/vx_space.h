@@ -16,6 +16,9 @@
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
  *                                       system using a Euclidean transformation for inner-product spaces", section 3.
  *
+ * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where lengths
+ * differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
+ *
  * Smaller is nearer. Scores are never NaN: NaN (infinities that cancel, cosine of a zero vector) becomes +infinity.
  */
 #ifndef VX_SPACE_H
@@ -52,6 +55,13 @@ void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
 
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
+
+/* Whether a query at a point of this squared norm would find others than the nearest by pair score: ip, and longer vectors exist. */
+static inline bool
+vx_space_asks_otherwise(const VxSpace *space, float norm2)
+{
+	return space->metric == VX_METRIC_IP && norm2 < 0.9f * space->max_norm2;
+}
 
 /*
  * The factor by which pair scores are compared in pruning, given alpha as it applies to squared distances (as DiskANN's

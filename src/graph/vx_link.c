@@ -13,6 +13,9 @@
 /* How many live neighbours of a deleted node replace the edge to it. More costs time and gained nothing measurable. */
 #define HEIRS 2
 
+/* How many of the nearest nodes by queries are candidates for edges, where those are not the nearest for linking. */
+#define ANSWERS 16
+
 void
 vx_linker_init(VxLinker *linker, const VxMem *mem)
 {
@@ -46,30 +49,74 @@ reserve(VxLinker *linker, uint32_t n)
 	linker->capacity = n;
 }
 
+static bool
+contains(const VxNodeId *ids, uint32_t n, VxNodeId id)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/*
+ * Adds up to most live nodes of the search's list to the n in linker->ids, their scores to linker->distance. Returns how many
+ * there are then.
+ */
+static uint32_t
+collect(VxLinker *linker, uint32_t n, uint32_t most, VxNodeId self)
+{
+	VxSearch   *search = &linker->search;
+	uint32_t	before = n;
+
+	reserve(linker, n + search->count);
+	for (uint32_t i = 0; i < search->count && n < before + most; i++)
+	{
+		VxNodeId	id = search->list[i].id;
+
+		if (search->list[i].dead || id == self || contains(linker->ids, before, id))
+			continue;
+		linker->ids[n] = id;
+		linker->distance[n++] = search->list[i].score;
+	}
+	return n;
+}
+
+/* Adds what a query at the point would find to the n nodes that linking has found. */
+static uint32_t
+collect_answers(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t n, uint32_t list_size, VxNodeId self)
+{
+	VxQuery		asking = {.point = query->point,.linking = false};
+	uint32_t	with;
+
+	vx_search_begin(&linker->search, store, &asking, list_size, 0);
+	vx_search_converge(&linker->search);
+	with = collect(linker, n, ANSWERS, self);
+	store->ops->prepare(store, query);
+	store->ops->score(store, query, linker->ids + n, with - n, linker->distance + n);
+	return with;
+}
+
 void
 vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self)
 {
-	VxSearch   *search = &linker->search;
-	uint32_t	n = 0;
+	uint32_t	nearest;
+	uint32_t	n;
 
-	vx_search_begin(search, store, query, list_size, 0);
-	vx_search_converge(search);
-
-	reserve(linker, search->count);
-	for (uint32_t i = 0; i < search->count; i++)
-		if (!search->list[i].dead && search->list[i].id != self)
-		{
-			linker->ids[n] = search->list[i].id;
-			linker->candidates[n++].score = search->list[i].score;
-		}
+	vx_search_begin(&linker->search, store, query, list_size, 0);
+	vx_search_converge(&linker->search);
+	n = nearest = collect(linker, 0, UINT32_MAX, self);
+	if (store->ops->asks_otherwise != NULL && store->ops->asks_otherwise(store, query))
+		n = collect_answers(linker, store, query, n, list_size, self);
 	linker->usable = 0;
 	store->ops->gather(store, linker->ids, n, &linker->points);
 	for (uint32_t i = 0; i < n; i++)
 		if (linker->points.points[i] != NULL)
 			linker->candidates[linker->usable++] = (VxPruneCandidate)
 			{
-				.score = linker->candidates[i].score,.id = linker->ids[i],.point = linker->points.points[i]
+				.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 			};
+	if (n > nearest)
+		vx_prune_sort(linker->candidates, linker->usable);
 	linker->edges.live = true;
 	linker->edges.count = vx_prune(&linker->pruner, store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
 }
@@ -103,15 +150,6 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 	store->stats.compared += usable;
 	vx_prune_sort(linker->candidates, usable);
 	return vx_prune(&linker->pruner, store, linker->candidates, usable, max, out);
-}
-
-static bool
-contains(const VxNodeId *ids, uint32_t n, VxNodeId id)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
 }
 
 bool

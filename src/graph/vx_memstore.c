@@ -105,6 +105,15 @@ mem_prepare(VxStore *base, const VxQuery *query)
 		vx_codec_prepare(store->codec, query->point, query->linking, &store->code_query);
 }
 
+static bool
+mem_asks_otherwise(VxStore *base, const VxQuery *query)
+{
+	VxMemStore *store = (VxMemStore *) base;
+
+	return vx_space_asks_otherwise(&store->space, store->only_codes ? vx_codec_own_norm2(store->codec, query->point)
+								   : ((const VxPoint *) query->point)->norm2);
+}
+
 static void
 score_codes(VxMemStore *store, const VxNodeId *ids, uint32_t n, float *score)
 {
@@ -239,6 +248,7 @@ static const VxStoreOps mem_ops = {
 	.read_edges = mem_read_edges,
 	.prefetch = mem_prefetch,
 	.prepare = mem_prepare,
+	.asks_otherwise = mem_asks_otherwise,
 	.score = mem_score,
 	.gather = mem_gather,
 	.pairs = mem_pairs,

@@ -157,6 +157,19 @@ copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
 	return copy;
 }
 
+/* a - b [dim], NULL for zero, rotated [padded]. */
+static float *
+rotated_difference(const VxCodec *codec, const VxMem *mem, const float *a, const float *b)
+{
+	float	   *result = vx_alloc(mem, codec->padded * sizeof(float));
+
+	memset(result, 0, codec->padded * sizeof(float));
+	for (uint32_t i = 0; i < codec->dim; i++)
+		result[i] = (a != NULL ? a[i] : 0) - (b != NULL ? b[i] : 0);
+	vx_rotation_apply(&codec->rotation, result);
+	return result;
+}
+
 void
 vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
 {
@@ -165,16 +178,14 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	vx_free(mem, codec->mean[0]);
 	vx_free(mem, codec->mean[1]);
 	vx_free(mem, codec->shift);
+	vx_free(mem, codec->origin);
 	codec->mean[0] = copy_mean(codec, mem, mean0);
 	codec->mean[1] = copy_mean(codec, mem, mean1);
-	codec->shift = NULL;
+	codec->shift = codec->origin = NULL;
 	if (mean0 == NULL && mean1 == NULL)
 		return;
-	codec->shift = vx_alloc(mem, codec->padded * sizeof(float));
-	memset(codec->shift, 0, codec->padded * sizeof(float));
-	for (uint32_t i = 0; i < codec->dim; i++)
-		codec->shift[i] = (mean1 != NULL ? mean1[i] : 0) - (mean0 != NULL ? mean0[i] : 0);
-	vx_rotation_apply(&codec->rotation, codec->shift);
+	codec->shift = rotated_difference(codec, mem, mean1, mean0);
+	codec->origin = rotated_difference(codec, mem, mean0, NULL);
 }
 
 /* Under cosine only directions count. */
@@ -435,8 +446,8 @@ vx_codec_decoded_values(const VxCodec *codec)
 }
 
 /* The squared length of the vector that was encoded, as it is, not relative to a mean. */
-static inline float
-own_norm2(const VxCodec *codec, const VxPoint *decoded)
+float
+vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded)
 {
 	return vx_codec_decoded_values(codec) > codec->padded ? decoded->x[codec->padded] : decoded->norm2;
 }
@@ -452,16 +463,28 @@ vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, V
 	}
 	for (int parity = 0; parity < 2; parity++)
 	{
+		bool		is_product = codec->metric == VX_METRIC_IP && !linking;
+		float	   *y = codec->scratch;
+		float		mean_product = 0;
+
 		if (!wants_parity(codec, parity))
 			continue;
-		memcpy(codec->scratch, decoded->x, codec->padded * sizeof(float));
 		/* decoded codes are relative to the mean of parity 0 */
-		if (parity == 1 && codec->shift != NULL)
+		memcpy(y, decoded->x, codec->padded * sizeof(float));
+		if (codec->shift != NULL && is_product)
+		{
 			for (uint32_t i = 0; i < codec->padded; i++)
-				codec->scratch[i] -= codec->shift[i];
-		prepare_planes(codec, codec->scratch, &query->planes[parity]);
+				y[i] += codec->origin[i];
+			mean_product = vx_kernels->inner_product(y, codec->origin, codec->padded)
+				+ (parity == 1 ? vx_kernels->inner_product(y, codec->shift, codec->padded) : 0);
+		}
+		else if (codec->shift != NULL && parity == 1)
+			for (uint32_t i = 0; i < codec->padded; i++)
+				y[i] -= codec->shift[i];
+		prepare_planes(codec, y, &query->planes[parity]);
+		query->planes[parity].mean_product = mean_product;
 	}
-	finish_query(codec, own_norm2(codec, decoded), linking, query);
+	finish_query(codec, vx_codec_own_norm2(codec, decoded), linking, query);
 }
 
 static inline float
@@ -680,7 +703,7 @@ float
 vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 {
 	return pair_score(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->padded),
-					  own_norm2(codec, a), own_norm2(codec, b));
+					  vx_codec_own_norm2(codec, a), vx_codec_own_norm2(codec, b));
 }
 
 /* ---- codes compared with codes ---- */

@@ -71,6 +71,7 @@ typedef struct VxCodec
 	bool		mixed;			/* codes of the epoch before may be met */
 	float	   *mean[2];		/* [dim], by parity; NULL is zero */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
+	float	   *origin;			/* [padded] the mean of parity 0, rotated; NULL is zero */
 	float	   *scratch;		/* [padded] */
 	uint32_t	subvectors;		/* product quantisation */
 	const VxPqCodebook *codebook[2];	/* by parity, the owner's; that of the older epoch may be NULL */
@@ -137,7 +138,7 @@ void		vx_code_query_free(VxCodeQuery *query, const VxMem *mem);
 /* linking: estimate pair scores of vx_space.h, else query scores. */
 void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
 
-/* The same for a query that is itself only known by its decoded code; inner product: linking only. */
+/* The same for a query that is itself only known by its decoded code. */
 void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query);
 
 /*
@@ -154,6 +155,7 @@ bool		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
  * the vector without a mean.
  */
 uint32_t	vx_codec_decoded_values(const VxCodec *codec);
+float		vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded);
 void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
 
 /* Estimated pair score of two decoded codes. */

@@ -74,12 +74,12 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 32',
 }
 $node->safe_psql('postgres', 'DROP TABLE l2 CASCADE; DROP TABLE twins');
 
-# ---- metrics: sixty clusters, lengths up to two fifths apart ----
+# ---- metrics: sixty clusters of unequal lengths, the hard case for inner product ----
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE items (id int PRIMARY KEY, v vector(96)) WITH (parallel_workers = 2);
 	SELECT setseed(0.5);
-	INSERT INTO items SELECT i, array(SELECT sin((i % 60 + 1) * j) * (1 + (i % 3) * 0.2) + random() - 0.5
+	INSERT INTO items SELECT i, array(SELECT sin((i % 60 + 1) * j) * (1 + i % 3) + random() - 0.5
 		FROM generate_series(1, 96) j)::vector FROM generate_series(1, 6000) i});
 
 my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');

@@ -42,6 +42,7 @@ free_codec(VxCodec *codec, VxCodeQuery *query)
 	free(codec->mean[0]);
 	free(codec->mean[1]);
 	free(codec->shift);
+	free(codec->origin);
 	vx_code_query_free(query, &unit_mem);
 }
 
@@ -505,6 +506,19 @@ check_epochs(VxCodeKind kind, VxMetric metric, bool linking)
 			assert_true(vx_codec_error(&codec, point, code, NULL) < 0.6f * vx_kernels->norm_squared(point->x, EPOCH_DIM));
 		}
 	}
+	/* a query that is known by its code only: estimates are about as good */
+	if (kind != VX_CODES_SCALAR2)
+		for (int k = 0; k < 2; k++)
+		{
+			VxPoint    *decoded = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
+			double		by_code;
+
+			vx_codec_decode(&codec, codes[1], decoded);
+			vx_codec_prepare_decoded(&codec, decoded, linking, &query);
+			by_code = score_error(&codec, &query, &space, of, (k == 0 ? old : new).points, codes[k], true);
+			assert_true(by_code < 4 * error[k] + 0.05 * (double) (metric == VX_METRIC_COSINE ? 1 : of->norm2));
+			free(decoded);
+		}
 	/* who missed an epoch knows it, as far as codes say */
 	codec.mixed = false;
 	codec.epoch = 258;
