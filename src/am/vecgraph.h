@@ -108,7 +108,7 @@ vecgraph_page_special(Page page)
 }
 
 /* Raises ERRCODE_INDEX_CORRUPTED. slot may be -1. */
-extern void vecgraph_corrupted(Relation index, BlockNumber block, int slot, const char *what) pg_attribute_noreturn();
+pg_noreturn extern void vecgraph_corrupted(Relation index, BlockNumber block, int slot, const char *what);
 
 extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);

@@ -48,6 +48,11 @@
 	ReadRecentBuffer((relation)->rd_node, MAIN_FORKNUM, (block), (buffer))
 #endif
 
+/* From 18 on this stands before declarations; before, an attribute stood behind them. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
