@@ -84,6 +84,10 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 		*selectivity = 0;
 		*correlation = 0;
 		*pages = 0;
+#if PG_VERSION_NUM >= 180000
+		/* from 18 on this is compared before costs: a sequential scan must be preferred even where enable_seqscan is off */
+		path->path.disabled_nodes = 2;
+#endif
 		return;
 	}
 
