@@ -22,7 +22,10 @@ CREATE INDEX ON e USING vecgraph (v NULLS FIRST);
 CREATE INDEX ON e USING vecgraph (id);
 CREATE INDEX ON e USING vecgraph (a);
 CREATE INDEX ON e USING vecgraph (v vector_hamming_ops);
+-- the message names the operator with its schema from 18 on
+\set VERBOSITY sqlstate
 ALTER TABLE e ADD EXCLUDE USING vecgraph (v WITH =);
+\set VERBOSITY default
 CREATE INDEX e_v ON e USING vecgraph (v) WITH (max_degree = 16, build_list_size = 50, alpha = 1.5);
 INSERT INTO e (v) VALUES ('[1,2]');
 INSERT INTO e (id, v) VALUES (1, '[1,2,3]');
