@@ -348,12 +348,12 @@ extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, Vx
  */
 extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap);
 
-/* Whether an index with so many heap TIDs has grown, or its vectors have drifted, so much that VACUUM is to fit its codes again. */
+/* Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. */
 extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);
 
 /*
- * For inserts, without any lock of theirs: fits the untrained codes of an index that began empty when it has its first rows, unless
- * someone else is at it.
+ * For inserts, without any lock of theirs: fits the untrained codes of an index that began empty when it has its first rows,
+ * unless someone else is at it.
  */
 extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
 
@@ -368,8 +368,8 @@ typedef struct VecGraphHeap VecGraphHeap;
 extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
 
 /*
- * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if no row
- * is seen. No lock on entry.
+ * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if
+ * no row is seen. No lock on entry.
  */
 extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
 								const VxPoint **point);
@@ -378,8 +378,8 @@ extern void vecgraph_heap_end(VecGraphHeap *rows);
 
 /*
  * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
- * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at first,
- * saves asking each time.
+ * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at
+ * first, saves asking each time.
  */
 extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
 									ItemPointer tid);

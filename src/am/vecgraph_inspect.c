@@ -553,9 +553,9 @@ vecgraph_prewarm(PG_FUNCTION_ARGS)
 
 /*
  * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, or to its named
- * codebook as that is now, without blocking reads or writes, and returns how many vectors those are. VACUUM does it by itself when an index has grown to twice its size or its vectors
- * have drifted, but for named codebooks. Errors: no codes; too few vectors or too little memory to train a codebook; the named
- * codebook does not exist or is not like that of the index.
+ * codebook as that is now, without blocking reads or writes, and returns how many vectors those are. VACUUM does it by itself
+ * when an index has grown to twice its size or its vectors have drifted, but for named codebooks. Errors: no codes; too few
+ * vectors or too little memory to train a codebook; the named codebook does not exist or is not like that of the index.
  */
 Datum
 vecgraph_train(PG_FUNCTION_ARGS)

@@ -16,8 +16,8 @@
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
  *                                       system using a Euclidean transformation for inner-product spaces", section 3.
  *
- * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where lengths
- * differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
+ * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where
+ * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
  *
  * Smaller is nearer. Scores are never NaN: NaN (infinities that cancel, cosine of a zero vector) becomes +infinity.
  */
@@ -56,7 +56,7 @@ void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 
-/* Whether a query at a point of this squared norm would find others than the nearest by pair score: ip, and longer vectors exist. */
+/* Whether a query at a point of this squared norm finds others than the nearest by pair score: ip, and there are longer vectors. */
 static inline bool
 vx_space_asks_otherwise(const VxSpace *space, float norm2)
 {

@@ -33,8 +33,9 @@ void		vx_linker_free(VxLinker *linker);
 
 /*
  * Finds the neighbours that a node at query (with linking set) should have: searches with list_size, and once more as a query
- * would where the store says that this finds others (asks_otherwise), and prunes to the store's max degree. self is left out (VX_NO_NODE for a node that is not in the graph). The choice is in linker->edges,
- * the live candidates that were looked at, nearest first, in linker->candidates [usable].
+ * would where the store says that this finds others (asks_otherwise), and prunes to the store's max degree. self is left out
+ * (VX_NO_NODE for a node that is not in the graph). The choice is in linker->edges, the live candidates that were looked at,
+ * nearest first, in linker->candidates [usable].
  */
 void		vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self);
 

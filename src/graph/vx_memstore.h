@@ -85,8 +85,8 @@ void		vx_memstore_seal(VxMemStore *store);
 
 /*
  * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on, and
- * pruning compares them if they have four bits a dimension: as good as points, at a third of the time. The codec
- * must stay valid.
+ * pruning compares them if they have four bits a dimension: as good as points, at a third of the time. The codec must stay
+ * valid.
  */
 void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes);
 

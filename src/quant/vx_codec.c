@@ -94,7 +94,7 @@ parity_of(uint32_t epoch)
 	return (int) (epoch & 1);
 }
 
-/* The parity that a code is of, as one sees it who knows an epoch and, if mixed, the one before; *known: whether it is of those. */
+/* The parity that a code is of, to one who knows an epoch and, if mixed, the one before; *known: whether it is of those. */
 static inline int
 code_parity(VxCodeKind kind, uint32_t epoch, bool mixed, const uint8_t *code, bool *known)
 {
@@ -681,7 +681,7 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	return error;
 }
 
-/* The pair score of two vectors by their squared lengths and inner product, all relative to a mean, and their own squared lengths. */
+/* The pair score of two vectors by squared lengths and inner product relative to a mean, and by their own squared lengths. */
 static inline float
 pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product, float own_a, float own_b)
 {

@@ -12,8 +12,8 @@
  * of high-dimensional vectors in Euclidean space", section 3, for several bits. Differs: the step is searched on a grid.
  *
  * Metrics: L2 as above; cosine as L2 between unit vectors; inner product as <vector - mean, query> + <mean, query>, with the
- * vector's own squared length besides, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate squared L2, which is good
- * enough for a first pass.
+ * vector's own squared length besides, which linking needs (vx_space.h). L1 is not kept by rotations: its codes estimate
+ * squared L2, which is good enough for a first pass.
  *
  *     code:  float n2 (sign bit: parity of the epoch) | float f | levels [level_bytes], see vx_code_kernels.h for the planes
  *            inner product has a third float, the squared length of the vector, before the levels
