@@ -2,7 +2,7 @@
 
 PG_MAJOR=15
 PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8
 
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -26,14 +26,12 @@ need_packages() {
   if ! [ -e /etc/postgresql-common/createcluster.conf ]; then
     as_root mkdir -p /etc/postgresql-common
     echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
-    as_root apt-get update -qq
-    as_root apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
-      || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
-  else
-    as_root apt-get update -qq
-    as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
-      || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
   fi
+  # Nobody may be there to answer questions, about that file for one; sudo would not pass an exported setting on.
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends \
+    -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
+    || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
 }
 
 # A PostgreSQL server refuses to run as root, so then everything around it runs as the package's user.
