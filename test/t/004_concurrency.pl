@@ -11,13 +11,13 @@ use VecidxTest qw(new_node complete);
 
 my $seconds = $ENV{VECIDX_SECONDS} || 10;
 my $node = new_node('concurrency', conf => "autovacuum = off\nfsync = off\nmax_connections = 40\n");
-# few distinct values in some rows: identical vectors meet from several sessions at once
+# few distinct values in some rows: identical vectors meet from several sessions at once; never too few to train codes
 $node->safe_psql('postgres', q{
 	CREATE TABLE items (id bigserial PRIMARY KEY, v vector(8), note int DEFAULT 0);
 	CREATE FUNCTION some_vector() RETURNS vector LANGUAGE sql VOLATILE AS
 		$$ SELECT CASE WHEN random() < 0.3 THEN array_fill((random() * 5)::int, ARRAY[8])::vector
 			ELSE array(SELECT random() * 5 FROM generate_series(1, 8))::vector END $$;
-	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 2000);
+	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 4000);
 	CREATE INDEX items_v ON items USING vecgraph (v) WITH (codes = pq);
 	CREATE INDEX items_exact ON items USING vecgraph (v) WITH (codes = none);
 	CREATE INDEX items_trained ON items USING vecgraph (v) WITH (pq_subvectors = 4);
@@ -29,7 +29,7 @@ my %scripts = (
 	update => 'UPDATE items SET v = some_vector() WHERE id = (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 1);',
 	touch => 'UPDATE items SET note = note + 1 WHERE id = (random() * 2000)::int;',
 	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4)
-		AND (SELECT count(*) FROM items) > 1000;',
+		AND (SELECT count(*) FROM items) > 3000;',
 	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
 	vacuum => 'VACUUM items;',
 	train => "SELECT vecgraph_train(c) FROM unnest('{items_v,items_trained,items_heap}'::regclass[]) c;",
