@@ -140,7 +140,7 @@ typedef struct VecGraphCodes
 	uint32		flags;
 	MemoryContext context;
 	VxCodec		codec;
-	VxPqCodebook *codebooks[2];	/* by parity, NULL where there is none */
+	void	   *codebooks[2];	/* VxPqCodebook, by parity, NULL where there is none */
 	VecGraphCacheView view;
 } VecGraphCodes;
 

@@ -103,11 +103,10 @@ training_row(void *context, uint32 i)
 {
 	VecGraphBuild *build = context;
 	const VxPoint *point = vx_memstore_point(&build->store, i);
-	float		scale;
+	float		scale = vx_space_unit_scale((VxMetric) build->meta.metric, point->norm2);
 
 	if (build->meta.metric != VX_METRIC_COSINE)
 		return point->x;
-	scale = 1 / sqrtf(point->norm2);
 	for (uint32 k = 0; k < build->meta.dim; k++)
 		build->training_vector[k] = point->x[k] * scale;
 	return build->training_vector;

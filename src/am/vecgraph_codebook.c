@@ -141,7 +141,8 @@ begin_sample(ColumnSample *column, int dim)
 static void
 add_to_sample(ColumnSample *column, const VecidxVector *vector)
 {
-	float		scale = 1;
+	float		norm2 = vx_kernels->norm_squared(vector->x, vector->dim);
+	float		scale = vx_space_unit_scale(column->metric, norm2);
 	float	   *to;
 
 	if (column->sample.rows == NULL)
@@ -150,14 +151,9 @@ add_to_sample(ColumnSample *column, const VecidxVector *vector)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("expected %u dimensions, not %d", column->sample.dim, vector->dim)));
-	if (column->metric == VX_METRIC_COSINE)
-	{
-		float		norm2 = vx_kernels->norm_squared(vector->x, vector->dim);
-
-		if (!(norm2 > 0) || isinf(norm2))
-			return;
-		scale = 1 / sqrtf(norm2);
-	}
+	/* a vector without a direction is not indexed under cosine */
+	if (column->metric == VX_METRIC_COSINE && (!(norm2 > 0) || isinf(norm2)))
+		return;
 	to = vx_sample_add(&column->sample);
 	for (int i = 0; to != NULL && i < vector->dim; i++)
 		to[i] = vector->x[i] * scale;

@@ -132,21 +132,21 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 		if (!find_models(store))
 			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + damaged * store->geometry.model_pages, -1, wrong);
 	}
+	if (store->meta.code_kind == VX_CODES_PQ)
+	{
+		free_models(codes->codebooks);
+		memcpy(codes->codebooks, models, sizeof(models));
+		vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
+	}
+	else
+	{
+		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
+		free_models(models);
+	}
 	codes->epoch = store->meta.code_epoch;
 	codes->flags = store->meta.code_flags;
 	codes->codec.epoch = codes->epoch;
 	codes->codec.mixed = (codes->flags & VX_CODES_MIXED) != 0;
-	if (store->meta.code_kind != VX_CODES_PQ)
-	{
-		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
-		free_models(models);
-		return;
-	}
-	if (models[codes->epoch & 1] == NULL || (codes->codec.mixed && models[1 - (codes->epoch & 1)] == NULL))
-		vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "trained codes without a codebook");
-	free_models((void **) codes->codebooks);
-	memcpy(codes->codebooks, models, sizeof(models));
-	vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
 }
 
 VecGraphCodes *

@@ -193,13 +193,11 @@ static void
 add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	VxSample   *sample = context;
-	float		scale = 1;
+	float		scale = vx_space_unit_scale(walk->store->space.metric, point->norm2);
 	float	   *to;
 
 	if (point == walk->zero)
 		return;
-	if (walk->store->space.metric == VX_METRIC_COSINE)
-		scale = 1 / sqrtf(point->norm2);
 	to = vx_sample_add(sample);
 	for (uint32 i = 0; to != NULL && i < sample->dim; i++)
 		to[i] = point->x[i] * scale;

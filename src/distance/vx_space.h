@@ -24,6 +24,8 @@
 #ifndef VX_SPACE_H
 #define VX_SPACE_H
 
+#include <math.h>
+
 #include "core/vx_port.h"
 #include "distance/vx_distance.h"
 
@@ -55,6 +57,13 @@ void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
 
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
+
+/* What a vector of this squared norm is multiplied with where only directions count: under cosine its length is 1 then. */
+static inline float
+vx_space_unit_scale(VxMetric metric, float norm2)
+{
+	return metric == VX_METRIC_COSINE && norm2 > 0 ? 1 / sqrtf(norm2) : 1;
+}
 
 /* Whether a query at a point of this squared norm finds others than the nearest by pair score: ip, and there are longer vectors. */
 static inline bool

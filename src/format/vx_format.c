@@ -48,6 +48,17 @@ vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
 	return (body_bytes - vx_record_bytes(VX_STORAGE_FULL, 0, degree)) / (uint32_t) sizeof(float);
 }
 
+/* Whether the codebooks exist that trained codes are made from: the newest always, the older while codes of it may be left. */
+static bool
+has_codebooks(const VxMeta *meta)
+{
+	uint32_t	newest = VX_CODES_MODEL(meta->code_epoch & 1);
+	uint32_t	both = VX_CODES_MODEL(0) | VX_CODES_MODEL(1);
+
+	return (meta->code_flags & newest) != 0
+		&& ((meta->code_flags & VX_CODES_MIXED) == 0 || (meta->code_flags & both) == both);
+}
+
 /* Whether codes and storage go together, and the places that follow from them are those of the meta page. */
 static bool
 parts_agree(const VxMeta *meta, uint32_t body_bytes)
@@ -58,7 +69,8 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 		return false;
 	if (meta->code_kind > VX_CODES_PQ)
 		return false;
-	if (meta->code_kind == VX_CODES_PQ && (meta->code_bytes < 2 || vx_code_subvectors(meta->code_bytes) > meta->dim))
+	if (meta->code_kind == VX_CODES_PQ
+		&& (meta->code_bytes < 2 || vx_code_subvectors(meta->code_bytes) > meta->dim || !has_codebooks(meta)))
 		return false;
 	if (meta->code_kind != VX_CODES_PQ
 		&& meta->code_bytes != vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0))

@@ -44,10 +44,8 @@ nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 	{
 		const VxPoint *p = vx_memstore_query(store, ids[i]);
 		/* cosine looks at directions only; codes are of directions */
-		float		weight = 1 / (float) n;
+		float		weight = (store->only_codes ? 1 : vx_space_unit_scale(store->space.metric, p->norm2)) / (float) n;
 
-		if (store->space.metric == VX_METRIC_COSINE && !store->only_codes && p->norm2 > 0)
-			weight /= sqrtf(p->norm2);
 		for (uint32_t j = 0; j < values; j++)
 			mean[j] += p->x[j] * weight;
 	}

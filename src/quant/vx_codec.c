@@ -188,17 +188,10 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	codec->origin = rotated_difference(codec, mem, mean0, NULL);
 }
 
-/* Under cosine only directions count. */
-static inline float
-unit_scale(const VxCodec *codec, const VxPoint *point)
-{
-	return codec->metric == VX_METRIC_COSINE && point->norm2 > 0 ? 1 / sqrtf(point->norm2) : 1;
-}
-
 void
 vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum)
 {
-	float		scale = unit_scale(codec, point);
+	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
 
 	for (uint32_t i = 0; i < codec->dim; i++)
 		sum[i] += (double) (point->x[i] * scale);
@@ -208,7 +201,7 @@ vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum)
 static float *
 rotated(VxCodec *codec, const float *mean, const VxPoint *point)
 {
-	float		scale = unit_scale(codec, point);
+	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
 	float	   *y = codec->scratch;
 
 	for (uint32_t i = 0; i < codec->dim; i++)
@@ -304,7 +297,7 @@ encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 static const float *
 pq_vector(const VxCodec *codec, const VxPoint *point)
 {
-	float		scale = unit_scale(codec, point);
+	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
 
 	if (codec->metric != VX_METRIC_COSINE)
 		return point->x;

@@ -23,6 +23,7 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 	meta.alpha = 1.2f;
 	meta.storage = (uint8_t) storage;
 	meta.code_kind = (uint8_t) kind;
+	meta.code_flags = VX_CODES_MODEL(0);
 	meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, dim, (dim + 3) / 4);
 	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
@@ -112,6 +113,25 @@ test_geometry(void **state)
 			meta = sample_meta_with(VX_STORAGE_HALF, (VxCodeKind) kind, dim, 16);
 			assert_null(vx_meta_check(&meta, BODY, &g));
 			check_geometry(g);
+		}
+}
+
+/* Trained codes have the codebooks that the flags and the epoch speak of. */
+static void
+test_codebook_flags(void **state)
+{
+	(void) state;
+	for (uint32_t flags = 0; flags < 8; flags++)
+		for (uint32_t epoch = 0; epoch < 4; epoch++)
+		{
+			VxMeta		meta = sample_meta_with(VX_STORAGE_FULL, VX_CODES_PQ, 64, 16);
+			bool		newest = flags & VX_CODES_MODEL(epoch & 1);
+			bool		older = flags & VX_CODES_MODEL(1 - (epoch & 1));
+			VxGeometry	g;
+
+			meta.code_flags = flags;
+			meta.code_epoch = epoch;
+			assert_int_equal(vx_meta_check(&meta, BODY, &g) == NULL, newest && (older || !(flags & VX_CODES_MIXED)));
 		}
 }
 
@@ -222,6 +242,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_geometry),
 		cmocka_unit_test(test_fitting),
+		cmocka_unit_test(test_codebook_flags),
 		cmocka_unit_test(test_meta_check),
 		cmocka_unit_test(test_slot_check),
 	};
