@@ -102,6 +102,17 @@ SELECT fitted_nodes > 1000 AS fitted FROM vecgraph_info('e_v');
 SELECT vecgraph_check('e_v', true);
 DROP TABLE e;
 
+-- untrained codes: what was linked by poor ones is linked again
+CREATE TABLE s (id int, v vector(32)) WITH (autovacuum_enabled = off);
+INSERT INTO s SELECT i, place(i, 0) FROM generate_series(1, 300) i;
+CREATE INDEX s_v ON s USING vecgraph (v);
+INSERT INTO s SELECT 1000 + i, place(i, 4) FROM generate_series(1, 2000) i;
+SELECT fitted_nodes, code_drift > 1.5 AS drifted FROM vecgraph_info('s_v');
+SELECT vecgraph_train('s_v');
+SELECT vecgraph_check('s_v', true);
+SELECT found('s', 0) > 0.9 AS near, found('s', 4) > 0.9 AS far;
+DROP TABLE s;
+
 -- VACUUM: growth
 CREATE TABLE g (id int, v vector(32)) WITH (autovacuum_enabled = off);
 CREATE INDEX g_scalar ON g USING vecgraph (v);
