@@ -33,7 +33,7 @@
  *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch; codes for
  *      inner product relative to a mean
  */
-#define VX_FORMAT_VERSION 3
+#define VX_FORMAT_VERSION 4
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101

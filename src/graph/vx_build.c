@@ -1,28 +1,24 @@
 /*
  * vx_build.c: one pass of Vamana insertion over points in memory; see vx_build.h.
  *
- * Points are linked in id order, which is heap order: it was as good as random order on real data, and keeps rows that
- * lie together in the heap together in the index.
+ * Points are linked in id order unless the store has another; see vx_order.h.
  */
 #include "graph/vx_build.h"
-
-#include "core/vx_rng.h"
-#include "graph/vx_check.h"
 
 #include <math.h>
 #include <string.h>
 
-#define ENTRY_NODES 16
-#define ENTRY_SAMPLE 2048
+#include "core/vx_rng.h"
+#include "graph/vx_entries.h"
 
 /* How many points are looked at for entries; opened codes of them are to take a few megabytes at most. */
 static uint32_t
 sample_size(const VxMemStore *store)
 {
-	size_t		most = ENTRY_SAMPLE;
+	size_t		most = VX_ENTRIES_SAMPLE;
 
 	if (store->prune_codes)
-		most = VX_MIN(most, VX_MAX(ENTRY_NODES * 4, ((size_t) 8 << 20) / vx_codec_opened_bytes(store->codec)));
+		most = VX_MIN(most, VX_MAX(VX_ENTRIES_LEAST_SAMPLE, ((size_t) 8 << 20) / vx_codec_opened_bytes(store->codec)));
 	return VX_MIN(store->count, (uint32_t) most);
 }
 
@@ -68,10 +64,6 @@ nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 	return best;
 }
 
-/*
- * Entry nodes: the medoid, then points drawn with probability proportional to their distance from those chosen so far.
- * Source of the drawing: Arthur, Vassilvitskii 2007, "k-means++", section 2.2.
- */
 static void
 choose_entries(VxBuild *build, VxRng *rng)
 {
@@ -79,10 +71,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 	const VxMem *mem = store->mem;
 	uint32_t	n = sample_size(store);
 	VxNodeId   *ids = vx_alloc(mem, n * sizeof(VxNodeId));
-	float	   *nearest = vx_alloc(mem, n * sizeof(float));
-	float	   *score = vx_alloc(mem, n * sizeof(float));
 	VxPointSet	sample = {0};
-	uint32_t	pick;
 
 	/* one point from each of n equal stretches */
 	for (uint32_t i = 0; i < n; i++)
@@ -91,44 +80,11 @@ choose_entries(VxBuild *build, VxRng *rng)
 		uint32_t	high = (uint32_t) ((uint64_t) store->count * (i + 1) / n);
 
 		ids[i] = low + vx_rng_below(rng, high - low);
-		nearest[i] = INFINITY;
 	}
 	store->base.ops->gather(&store->base, ids, n, &sample);
-
-	pick = nearest_to_mean(build, ids, n);
-	for (uint32_t entries = 1;; entries++)
-	{
-		double		total = 0;
-		double		target;
-
-		store->entry_ids[store->entry_count++] = ids[pick];
-		if (entries == VX_MIN(ENTRY_NODES, n))
-			break;
-		store->base.ops->pairs(&store->base, sample.points[pick], sample.points, n, score);
-		for (uint32_t i = 0; i < n; i++)
-		{
-			nearest[i] = VX_MIN(nearest[i], VX_MAX(score[i], 0));
-			if (i == pick)
-				nearest[i] = 0;
-			if (isfinite(nearest[i]))
-				total += (double) nearest[i];
-		}
-		if (!(total > 0))
-			break;
-		target = vx_rng_unit(rng) * total;
-		for (pick = 0; pick < n - 1; pick++)
-		{
-			if (isfinite(nearest[pick]))
-				target -= (double) nearest[pick];
-			if (target < 0 && nearest[pick] > 0)
-				break;
-		}
-		if (!(nearest[pick] > 0))
-			break;
-	}
+	store->entry_count = vx_entries_choose(&store->base, mem, ids, &sample, n, nearest_to_mean(build, ids, n), rng,
+										   store->entry_ids);
 	vx_free(mem, ids);
-	vx_free(mem, nearest);
-	vx_free(mem, score);
 	vx_pointset_free(&sample, mem);
 }
 
@@ -191,22 +147,25 @@ vx_build_begin(VxBuild *build, VxMemStore *store, uint32_t list_size, uint64_t s
 bool
 vx_build_step(VxBuild *build)
 {
-	VxMemStore *store = build->store;
-
-	while (build->next < store->count && is_entry(store, build->next))
-		build->next++;
-	if (build->next == store->count)
+	if (build->next == build->store->count)
 		return false;
-	link_point(build, build->next++);
+	vx_build_link(build, build->next, build->next + 1);
+	build->next++;
 	return true;
 }
 
 void
-vx_build_link(VxBuild *build, VxNodeId first, VxNodeId end)
+vx_build_link(VxBuild *build, uint32_t first, uint32_t end)
 {
-	for (VxNodeId id = first; id < end; id++)
-		if (!is_entry(build->store, id))
+	VxMemStore *store = build->store;
+
+	for (uint32_t i = first; i < end; i++)
+	{
+		VxNodeId	id = store->order != NULL ? store->order[i] : i;
+
+		if (!is_entry(store, id))
 			link_point(build, id);
+	}
 }
 
 void
@@ -221,66 +180,19 @@ vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end)
 	}
 }
 
-/*
- * Hangs an unreachable node into the graph: an edge from the nearest reachable node that has room, else in place of the
- * last (farthest) edge of the nearest one. Returns whether it did.
- */
 static bool
-attach(VxBuild *build, VxNodeId id, const VxVisited *reached)
+query_for(void *context, VxNodeId id, VxQuery *query)
 {
-	VxStore    *base = &build->store->base;
-	VxSearch   *search = &build->linker.search;
-	VxQuery		query = {.point = vx_memstore_query(build->store, id),.linking = true};
-	VxEdges		edges;
-
-	vx_search_begin(search, base, &query, build->list_size, 0);
-	vx_search_converge(search);
-	for (int pass = 0; pass < 2; pass++)
-		for (uint32_t i = 0; i < search->count; i++)
-		{
-			VxNodeId	from = search->list[i].id;
-
-			if (from == id || !vx_visited_has(reached, from)
-				|| base->ops->read_edges(base, from, NULL, &edges) != VX_OK)
-				continue;
-			if (edges.count < base->max_degree)
-				edges.ids[edges.count++] = id;
-			else if (pass == 1)
-				edges.ids[edges.count - 1] = id;
-			else
-				continue;
-			return base->ops->replace_edges(base, from, edges.version, edges.ids, edges.count) == VX_OK;
-		}
-	return false;
+	query->point = vx_memstore_query(context, id);
+	return true;
 }
 
 uint32_t
 vx_build_attach(VxBuild *build)
 {
 	VxMemStore *store = build->store;
-	VxStore    *base = &store->base;
-	VxVisited	reached;
-	uint32_t	unreachable = 0;
+	uint32_t	unreachable = vx_link_attach(&build->linker, &store->base, store->count, build->list_size, query_for, store);
 
-	vx_visited_init(&reached, store->mem);
-	/* Replacing an edge may cut off others, so look again; a few rounds have always been enough. */
-	for (int round = 0; round < 4; round++)
-	{
-		vx_visited_clear(&reached);
-		unreachable = 0;
-		vx_check_reach(base, store->mem, store->count, &reached);
-		for (VxNodeId id = 0; id < store->count; id++)
-		{
-			if (vx_visited_has(&reached, id))
-				continue;
-			unreachable++;
-			if (attach(build, id, &reached))
-				vx_check_reach_from(base, store->mem, store->count, &reached, id);
-		}
-		if (unreachable == 0)
-			break;
-	}
-	vx_visited_free(&reached);
 	vx_build_leave(build);
 	return unreachable;
 }

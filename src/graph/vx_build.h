@@ -11,7 +11,7 @@ typedef struct VxBuild
 	VxMemStore *store;
 	VxLinker	linker;
 	uint32_t	list_size;		/* L in build */
-	uint32_t	next;			/* next point to link, in id order */
+	uint32_t	next;			/* position in the order of linking of the next point */
 } VxBuild;
 
 /*
@@ -34,8 +34,8 @@ uint32_t	vx_build_finish(VxBuild *build);
  * other links, and when all have done so, all prune; then the others leave and the first attaches.
  */
 void		vx_build_join(VxBuild *build, VxMemStore *view, uint32_t list_size);
-void		vx_build_link(VxBuild *build, VxNodeId first, VxNodeId end);	/* ids first to end - 1 */
-void		vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end);
+void		vx_build_link(VxBuild *build, uint32_t first, uint32_t end);	/* positions first to end - 1 in the order of linking */
+void		vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end);	/* ids first to end - 1 */
 void		vx_build_leave(VxBuild *build);
 uint32_t	vx_build_attach(VxBuild *build);	/* returns as vx_build_finish does */
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "graph/vx_check.h"
+
 #define MAX_ATTEMPTS 16
 
 /* How many live neighbours of a deleted node replace the edge to it. More costs time and gained nothing measurable. */
@@ -15,6 +17,8 @@
 
 /* How many of the nearest nodes by queries are candidates for edges, where those are not the nearest for linking. */
 #define ANSWERS 16
+
+#define ATTACH_ROUNDS 4
 
 void
 vx_linker_init(VxLinker *linker, const VxMem *mem)
@@ -222,6 +226,81 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 	/* where every neighbour has better edges, the nearest that is still there keeps this one all the same */
 	for (uint32_t i = 0; i < linker->edges.count && !reachable; i++)
 		reachable = force_edge(linker, store, linker->edges.ids[i], id);
+}
+
+/*
+ * Hangs an unreachable node into the graph: an edge from the nearest node of the mainland that has room, else, with force, in place
+ * of the last (farthest) edge of the nearest one. Returns whether it did.
+ */
+static bool
+attach(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId id, const VxVisited *mainland, bool force)
+{
+	VxSearch   *search = &linker->search;
+	VxEdges    *edges = &linker->other;
+
+	vx_search_begin(search, store, query, list_size, 0);
+	vx_search_converge(search);
+	for (int pass = 0; pass < 1 + force; pass++)
+		for (uint32_t i = 0; i < search->count; i++)
+		{
+			VxNodeId	from = search->list[i].id;
+
+			if (from == id || !vx_visited_has(mainland, from)
+				|| store->ops->read_edges(store, from, NULL, edges) != VX_OK || !edges->live)
+				continue;
+			/* others may be linking it just now */
+			if (contains(edges->ids, edges->count, id))
+				return true;
+			if (edges->count < store->max_degree)
+				edges->ids[edges->count++] = id;
+			else if (pass == 1)
+				edges->ids[edges->count - 1] = id;
+			else
+				continue;
+			if (store->ops->replace_edges(store, from, edges->version, edges->ids, edges->count) == VX_OK)
+				return true;
+		}
+	return false;
+}
+
+uint32_t
+vx_link_attach(VxLinker *linker, VxStore *store, uint32_t bound, uint32_t list_size,
+			   bool (*query_of) (void *context, VxNodeId id, VxQuery *query), void *context)
+{
+	VxVisited	mainland;		/* what could be reached at first */
+	VxVisited	reached;		/* what can be by now */
+	uint32_t	unreachable = 0;
+
+	vx_visited_init(&mainland, linker->mem);
+	vx_visited_init(&reached, linker->mem);
+	/* Replacing an edge may cut off others, so look again; a few rounds have always been enough. */
+	for (int round = 0; round < ATTACH_ROUNDS; round++)
+	{
+		vx_visited_clear(&mainland);
+		vx_visited_clear(&reached);
+		unreachable = 0;
+		vx_check_reach(store, linker->mem, bound, &mainland);
+		for (VxNodeId id = 0; id < bound; id++)
+			if (vx_visited_has(&mainland, id))
+				vx_visited_add(&reached, id);
+		for (VxNodeId id = 0; id < bound; id++)
+		{
+			VxQuery		query = {.linking = true};
+			bool		is_reached = vx_visited_has(&reached, id);
+
+			if (vx_visited_has(&mainland, id) || !query_of(context, id, &query))
+				continue;
+			unreachable += !is_reached;
+			/* one bridge makes an island reachable, but searches find it by many */
+			if (attach(linker, store, &query, list_size, id, &mainland, !is_reached) && !is_reached)
+				vx_check_reach_from(store, linker->mem, bound, &reached, id);
+		}
+		if (unreachable == 0)
+			break;
+	}
+	vx_visited_free(&mainland);
+	vx_visited_free(&reached);
+	return unreachable;
 }
 
 void

@@ -48,6 +48,15 @@ void		vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id);
 /* Adds one edge from -> to, pruning if full. Returns whether the edge is there now. */
 bool		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);
 
+/*
+ * Gives every live node below bound that cannot be reached from the entries an edge from its nearest reachable node: islands
+ * form where clusters lie far apart, as pruning prefers what is near. Searches with list_size for what query_of fills in (linking
+ * is set), which returns false for nodes that are gone. Returns how many nodes stay unreachable (0 but for pathological degree
+ * limits). Takes bound/8 bytes beside 4 bytes an id from the linker's memory.
+ */
+uint32_t	vx_link_attach(VxLinker *linker, VxStore *store, uint32_t bound, uint32_t list_size,
+						   bool (*query_of) (void *context, VxNodeId id, VxQuery *query), void *context);
+
 /* Prunes a node that has more than max edges down to it. */
 void		vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max);
 

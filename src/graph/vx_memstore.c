@@ -298,6 +298,7 @@ vx_memstore_free(VxMemStore *store)
 	vx_free(store->arrays, store->versions);
 	vx_free(store->arrays, store->deleted);
 	vx_free(store->arrays, store->codes);
+	vx_free(store->arrays, store->order);
 	vx_memstore_free_view(store);
 }
 
@@ -395,6 +396,14 @@ vx_memstore_seal(VxMemStore *store)
 	memset(store->degrees, 0, n * sizeof(uint16_t));
 	memset(store->versions, 0, n * sizeof(uint32_t));
 	memset(store->deleted, 0, n);
+}
+
+VxNodeId *
+vx_memstore_make_order(VxMemStore *store)
+{
+	VX_ASSERT(store->order == NULL);
+	store->order = vx_alloc(store->arrays, VX_MAX(store->count, 1) * sizeof(VxNodeId));
+	return store->order;
 }
 
 void

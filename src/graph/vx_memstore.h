@@ -38,6 +38,7 @@ typedef struct VxMemStore
 	bool		prune_codes;	/* pruning compares codes, else points */
 	uint8_t    *codes;			/* [count] code_bytes each, and VX_CODE_OVERREAD behind */
 	VxCodeQuery code_query;
+	VxNodeId   *order;			/* [count] in which nodes are linked; NULL: by id */
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];
 	uint32_t	entry_count;
 	void		(*poll) (void *context);	/* may be NULL */
@@ -82,6 +83,9 @@ const VxPoint *vx_memstore_query(VxMemStore *store, VxNodeId id);
 
 /* Allocates what linking needs for the points added so far, unless that was done; no point may be added afterwards. */
 void		vx_memstore_seal(VxMemStore *store);
+
+/* Makes room for an order of linking, to be filled in before that; all points have been added. */
+VxNodeId   *vx_memstore_make_order(VxMemStore *store);
 
 /*
  * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on, and

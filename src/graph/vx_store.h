@@ -22,7 +22,7 @@ typedef uint32_t VxNodeId;
 /* Largest max degree, and most entry nodes; buffers on the stack are sized by them. */
 #define VX_MAX_DEGREE 128
 #define VX_MAX_EDGES 192		/* max degree and its slack in build */
-#define VX_MAX_ENTRIES 24
+#define VX_MAX_ENTRIES 72
 
 typedef enum VxStatus
 {

@@ -679,6 +679,138 @@ test_conflicts(void **state)
 	vx_memstore_free(&graph.store);
 }
 
+/* n points of 16 dimensions around so many centres, far apart where spread is small. */
+static void
+make_clusters(VxMemStore *store, uint32_t n, uint32_t centres, double spread)
+{
+	VxRng		rng = {99};
+
+	vx_memstore_init(store, &unit_mem, &(VxSpace) {.metric = VX_METRIC_L2,.dim = 16}, 16, 1.2f);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		VxRng		centre = {1000 + i % centres};
+		float		x[16];
+
+		for (uint32_t k = 0; k < 16; k++)
+			x[k] = (float) (vx_rng_unit(&centre) * 10 + vx_rng_unit(&rng) * spread);
+		vx_memstore_add(store, x);
+	}
+}
+
+/* Entries lie far from each other, and there are more where points are in clusters. */
+static void
+test_entries(void **state)
+{
+	(void) state;
+	for (uint32_t clustered = 0; clustered < 2; clustered++)
+	{
+		VxMemStore	store;
+		VxBuild		build;
+		bool		seen[40] = {false};
+		uint32_t	centres = 0;
+
+		make_clusters(&store, 4000, 40, clustered ? 1 : 40);
+		vx_build_begin(&build, &store, 40, 1);
+		assert_int_equal(store.entry_count, clustered ? 64 : 16);
+		for (uint32_t i = 0; i < store.entry_count; i++)
+		{
+			centres += !seen[store.entry_ids[i] % 40];
+			seen[store.entry_ids[i] % 40] = true;
+			for (uint32_t j = 0; j < i; j++)
+				assert_true(store.entry_ids[i] != store.entry_ids[j]);
+		}
+		if (clustered)
+			assert_int_equal(centres, 40);
+		vx_build_leave(&build);
+		vx_memstore_free(&store);
+	}
+}
+
+/* Whether the nearest of a node is itself, by a search. */
+static bool
+finds(VxMemStore *store, VxNodeId id)
+{
+	VxSearch	search;
+	VxQuery		query = {.point = vx_memstore_point(store, id)};
+	const VxFound *found;
+	bool		same;
+
+	vx_search_init(&search, &unit_mem);
+	vx_search_begin(&search, &store->base, &query, 40, UINT32_MAX);
+	found = vx_search_next(&search, false);
+	same = found != NULL && found->id == id;
+	vx_search_free(&search);
+	return same;
+}
+
+static bool
+island_query(void *context, VxNodeId id, VxQuery *query)
+{
+	VxMemStore *store = context;
+
+	query->point = vx_memstore_query(store, id);
+	return !store->deleted[id];
+}
+
+/* Clusters that nothing leads to any more are found again after vx_link_attach; deleted nodes stay where they are. */
+static void
+test_attach(void **state)
+{
+	enum
+	{
+		N = 3000,
+		CENTRES = 30
+	};
+	VxMemStore	store;
+	VxBuild		build;
+	VxLinker	linker;
+	uint32_t	lost = 0;
+	uint32_t	found = 0;
+	uint32_t	islanders = 0;
+
+	(void) state;
+	make_clusters(&store, N, CENTRES, 4);
+	vx_build_begin(&build, &store, 60, 1);
+	while (vx_build_step(&build))
+		;
+	assert_int_equal(vx_build_finish(&build), 0);
+
+	/* clusters 3 and 4 become islands: no entry, and no edge from elsewhere */
+	for (uint32_t i = 0; i < store.entry_count;)
+		if (store.entry_ids[i] % CENTRES == 3 || store.entry_ids[i] % CENTRES == 4)
+			store.entry_ids[i] = store.entry_ids[--store.entry_count];
+		else
+			i++;
+	for (VxNodeId id = 0; id < N; id++)
+	{
+		VxEdges		edges;
+		uint32_t	n = 0;
+
+		store.base.ops->read_edges(&store.base, id, NULL, &edges);
+		for (uint32_t i = 0; i < edges.count; i++)
+			if (edges.ids[i] % CENTRES == id % CENTRES || (edges.ids[i] % CENTRES != 3 && edges.ids[i] % CENTRES != 4))
+				edges.ids[n++] = edges.ids[i];
+		store.base.ops->replace_edges(&store.base, id, edges.version, edges.ids, n);
+	}
+	store.deleted[33] = true;
+	for (VxNodeId id = 0; id < N; id++)
+		lost += (id % CENTRES == 3 || id % CENTRES == 4) && !finds(&store, id);
+	assert_int_equal(lost, 2 * N / CENTRES);
+
+	vx_linker_init(&linker, &unit_mem);
+	assert_int_equal(vx_link_attach(&linker, &store.base, N, 60, island_query, &store), 0);
+	vx_linker_free(&linker);
+	for (VxNodeId id = 0; id < N; id++)
+		if ((id % CENTRES == 3 || id % CENTRES == 4) && id != 33)
+		{
+			islanders++;
+			found += finds(&store, id);
+		}
+	assert_true(found >= islanders * 19 / 20);
+	check_invariants(&store);
+	vx_memstore_free(&store);
+}
+
 int
 main(void)
 {
@@ -694,6 +826,8 @@ main(void)
 		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_repair),
 		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_attach),
 	};
 
 	vx_kernels_select();
