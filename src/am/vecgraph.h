@@ -288,6 +288,15 @@ extern void vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const 
 /* Links a node that is in the index but that nothing, or nothing alive, leads to. */
 extern void vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id);
 
+/* Writes new entries unless those on the meta page are no longer what the store knows; returns whether it did. */
+extern bool vecgraph_set_entries(VecGraphStore *store, const VxNodeId *entries, uint32 count);
+
+/*
+ * Gives edges to nodes that cannot be reached from the entries, as vx_link_attach does. VACUUM does not run, or is the caller: no
+ * id may become another node's meanwhile.
+ */
+extern void vecgraph_attach(VecGraphStore *store);
+
 /* ---- vecgraph_build.c ---- */
 
 extern IndexBuildResult *vecgraph_build(Relation heap, Relation index, struct IndexInfo *index_info);

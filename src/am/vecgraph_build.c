@@ -2,12 +2,15 @@
  * vecgraph_build.c: CREATE INDEX.
  *
  * 1. loading   the heap is scanned; distinct vectors go to a memory store, identical ones share a node
- * 2. linking   vx_build makes the graph in memory, with parallel workers where the server grants them (vecgraph_parallel)
- * 3. writing   pages are written in block order and logged as they are written
+ * 2. linking   vx_build makes the graph in memory
+ * 3. writing   pages are written and logged
+ *
+ * Steps 2 and 3 are done by parallel workers, too, where the server grants them (vecgraph_parallel).
  *
  * When vectors and graph outgrow maintenance_work_mem, the vectors go to their pages and only codes stay, by which the graph is
- * linked all the same. When codes and graph outgrow it, too, steps 2 and 3 are taken with what was read so far, and the rest is
- * inserted row by row into the pages: slower, but bounded. (BuildRegime has the names.)
+ * linked all the same. When codes and graph outgrow it, too, steps 2 and 3 are taken with what was read so far. All other rows are
+ * then sorted into the order in which they are best linked, and inserted one by one into the pages, by all workers: slower, but
+ * bounded. (BuildRegime has the names.)
  *
  * Everything that can be refused is refused before the heap is read.
  */
@@ -19,8 +22,10 @@
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "optimizer/plancat.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/backend_progress.h"
@@ -198,6 +203,7 @@ vecgraph_build_fit(VecGraphBuild *build)
 					  &build->geometry);
 		build->meta.max_norm2 = max_norm2;
 	}
+	build->meta.fitted_slots = n;
 	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
 		return;
 	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
@@ -212,24 +218,80 @@ vecgraph_build_fit(VecGraphBuild *build)
 		build->meta.code_flags = VX_CODES_MODEL(0);
 	}
 	build->meta.fitted_nodes = n;
-	build->meta.fitted_slots = n;
 	build->meta.fitted_error = measure_error(build);
 }
 
 /* ---- linking ---- */
 
-static void
-link_alone(VecGraphBuild *build)
+static const VxPoint *
+loaded_point(void *context, uint32 i)
 {
-	VxBuild		linking;
+	return vx_memstore_point(&((VecGraphBuild *) context)->store, i);
+}
 
-	if (build->store.codec != NULL && build->regime == BUILD_POINTS)
-		vx_memstore_encode(&build->store, 0, build->store.count);
-	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
-	while (vx_build_step(&linking))
-		if (linking.next % 64 == 0)
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
-	vx_build_finish(&linking);
+/* Moves a node; number store.count is a place aside. */
+static void
+move_node(void *context, uint32 to, uint32 from)
+{
+	VecGraphBuild *build = context;
+	uint32		n = build->store.count;
+	NodeTids   *to_tids = to < n ? &build->tids[to] : &build->tids_aside;
+	VxPoint    *to_point = to < n ? (VxPoint *) vx_memstore_point(&build->store, to) : build->point_aside;
+
+	*to_tids = from < n ? build->tids[from] : build->tids_aside;
+	memcpy(to_point, from < n ? vx_memstore_point(&build->store, from) : build->point_aside, build->store.item_bytes);
+}
+
+uint32
+vecgraph_build_hash(const VecGraphBuild *build, const VxPoint *point)
+{
+	return hash_bytes((const unsigned char *) point->x, build->meta.dim * sizeof(float));
+}
+
+uint32
+vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point)
+{
+	return vx_order_key(&build->order, point, vecgraph_build_hash(build, point));
+}
+
+void
+vecgraph_build_make_order(VecGraphBuild *build)
+{
+	uint32		dim = build->meta.dim;
+	uint64		rows = (uint64) Max(build->expected_rows, build->store.count);
+
+	if (build->has_order)
+		return;
+	build->has_order = true;
+	vx_order_init(&build->order, &build->mem, build->space.metric, dim,
+				  vx_order_depth(dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE),
+				  loaded_point, build, build->store.count, BUILD_SEED, vecgraph_poll);
+}
+
+/* Gives the loaded points other ids: those in whose order they are best linked, and that are near each other on pages, too. */
+static void
+order_points(VecGraphBuild *build)
+{
+	uint32		n = build->store.count;
+	uint32	   *keys;
+	uint32	   *sorted;
+
+	vecgraph_build_make_order(build);
+	if (build->order.depth == 0)
+		return;
+	keys = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
+	sorted = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
+	for (uint32 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		keys[i] = vecgraph_build_key(build, loaded_point(build, i));
+	}
+	vx_order_sort(&build->order, &build->mem, keys, n, sorted);
+	build->point_aside = MemoryContextAlloc(build->context, build->store.item_bytes);
+	vx_order_apply(sorted, n, move_node, build);
+	pfree(build->point_aside);
+	pfree(keys);
+	pfree(sorted);
 }
 
 /* The codec that the store's codes are of, with the largest norm that it now knows; NULL if it has none. */
@@ -251,8 +313,35 @@ prepare_codec(VecGraphBuild *build)
 	return &build->codec;
 }
 
+void
+vecgraph_build_linked(VecGraphBuild *build)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->store.count);
+	build->meta.entry_count = build->store.entry_count;
+	memcpy(build->meta.entries, build->store.entry_ids, sizeof(build->meta.entries));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITING);
+	vecgraph_build_write_head(build);
+}
+
 static void
-link_graph(VecGraphBuild *build)
+link_and_write_alone(VecGraphBuild *build)
+{
+	VxBuild		linking;
+
+	if (build->store.codec != NULL && build->regime == BUILD_POINTS)
+		vx_memstore_encode(&build->store, 0, build->store.count);
+	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
+	while (vx_build_step(&linking))
+		if (linking.next % 64 == 0)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
+	vx_build_finish(&linking);
+	vecgraph_build_linked(build);
+	vecgraph_build_write_body(build, build->geometry.first_segment, build->tail);
+}
+
+/* Makes an index of what is loaded, and gives its memory back. */
+static void
+link_and_write(VecGraphBuild *build)
 {
 	const VxCodec *codec;
 	const void *model = NULL;
@@ -268,22 +357,14 @@ link_graph(VecGraphBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->store.count);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-	if (build->parallel == NULL
-		|| !vecgraph_parallel_link(build->parallel, &build->store, build->meta.alpha, build->meta.build_list_size,
-								   BUILD_SEED, model, model_bytes))
-		link_alone(build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->store.count);
-
-	build->meta.entry_count = build->store.entry_count;
-	memcpy(build->meta.entries, build->store.entry_ids, sizeof(build->meta.entries));
-}
-
-static void
-link_and_write(VecGraphBuild *build)
-{
-	link_graph(build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITING);
-	vecgraph_build_write(build);
+	if (build->regime == BUILD_POINTS)
+		order_points(build);
+	else if (build->order.depth > 0)
+		vx_order_sort(&build->order, &build->mem, build->keys, build->store.count, vx_memstore_make_order(&build->store));
+	vecgraph_build_plan_pages(build);
+	if (build->parallel == NULL || !vecgraph_parallel_build(build, BUILD_SEED, model, model_bytes))
+		link_and_write_alone(build);
+	vecgraph_build_write_tail(build);
 	vecgraph_build_free_memory(build);
 }
 
@@ -300,11 +381,21 @@ switch_to_pages(VecGraphBuild *build)
 	/* pages will change many times: they are logged in the end */
 	build->log_later = true;
 	link_and_write(build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_INSERTING);
-	vecgraph_store_open(&build->pages, build->index, build->context);
-	build->pages.building = true;
-	vx_linker_init(&build->linker, &build->pages.mem);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
+	vecgraph_build_begin_rest(build);
 	build->regime = BUILD_PAGES;
+}
+
+/* Inserts what came after that. */
+static void
+insert_rest(VecGraphBuild *build)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_INSERTING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->rest_rows);
+	vecgraph_build_insert_rest(build);
+	if (RelationNeedsWAL(build->index))
+		log_newpage_range(build->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(build->index), true);
 }
 
 /* Makes room for one more row. */
@@ -338,7 +429,7 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 	{
 		make_room(build);
 		if (build->regime == BUILD_PAGES)
-			vecgraph_insert_point(&build->pages, &build->linker, point, heap_tid);
+			vecgraph_build_put_rest(build, point, heap_tid);
 		else
 			vecgraph_build_load(build, point, heap_tid);
 		build->index_tuples++;
@@ -350,6 +441,9 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 static void
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
+	BlockNumber pages;
+	double		visible;
+
 	memset(build, 0, sizeof(*build));
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
@@ -362,6 +456,8 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 		.metric = (VxMetric) build->meta.metric,.dim = build->meta.dim
 	};
 	build->workers = vecidx_build_workers(heap, index, index_info);
+	build->concurrent = index_info->ii_Concurrent;
+	estimate_rel_size(heap, NULL, &pages, &build->expected_rows, &visible);
 	vecgraph_build_begin_load(build);
 }
 
@@ -385,8 +481,8 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
 	if (build.regime != BUILD_PAGES)
 		link_and_write(&build);
-	else if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+	else
+		insert_rest(&build);
 	result->index_tuples = build.index_tuples;
 	MemoryContextDelete(build.context);
 	return result;

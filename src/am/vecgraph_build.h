@@ -1,21 +1,27 @@
 /*
  * vecgraph_build.h: what the files of CREATE INDEX share: vecgraph_build.c (the whole, linking), vecgraph_build_load.c (rows
- * into memory), vecgraph_build_write.c (pages).
+ * into memory), vecgraph_build_write.c (pages), vecgraph_build_insert.c (rows that memory had no room for).
  */
 #ifndef VECGRAPH_BUILD_H
 #define VECGRAPH_BUILD_H
 
 #include "am/vecgraph.h"
 
+#include "utils/tuplesort.h"
+
 #include "am/vecgraph_parallel.h"
+#include "graph/vx_order.h"
 
 /* Where vectors are while the graph is linked. Each needs less memory than the one before. */
 typedef enum BuildRegime
 {
 	BUILD_POINTS,				/* in memory */
 	BUILD_CODES,				/* on their pages; the graph is linked in memory by their codes */
-	BUILD_PAGES					/* on their pages, and so is the graph: rows are inserted one by one */
+	BUILD_PAGES					/* on their pages, and so is the graph: other rows wait to be inserted one by one */
 } BuildRegime;
+
+/* The part of the memory that finding the order of linking may take. */
+#define VECGRAPH_ORDER_SHARE 16
 
 /* Heap TIDs of a node beyond its first: a list, newest first. */
 typedef struct MoreTids
@@ -31,6 +37,13 @@ typedef struct NodeTids
 	uint32		count;
 } NodeTids;
 
+/* Where the heap TIDs of a node are that do not fit it. */
+typedef struct NodeChain
+{
+	VxNodeId	node;
+	VxNodeId	first;			/* id of the first of its slots, which follow each other */
+} NodeChain;
+
 typedef struct VecGraphBuild
 {
 	Relation	index;
@@ -43,6 +56,7 @@ typedef struct VecGraphBuild
 	BuildRegime regime;
 
 	/* loading */
+	double		expected_rows;	/* a guess of what the heap has */
 	VxSpace		space;
 	VxMemStore	store;
 	int			workers;
@@ -62,28 +76,65 @@ typedef struct VecGraphBuild
 	VxPqCodebook *codebook;		/* NULL for untrained codes */
 	float	   *training_vector;	/* [dim] */
 
+	/* linking */
+	bool		has_order;
+	VxOrder		order;			/* its depth is 0 where there are few points, or memory is very short */
+	NodeTids	tids_aside;		/* places for one node while they are put in order */
+	VxPoint    *point_aside;
+
 	/* BUILD_CODES and later */
+	uint32	   *keys;			/* [tids_capacity], by node id: places in the order */
 	double		switched_after;	/* rows */
 	VxCodec		own_link_codec;
 	VxCodec    *link_codec;		/* of the codes that the graph is linked by: the index's or, where those are too coarse, own */
 	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */
 	uint8	   *index_code;		/* [meta.code_bytes] the same where the index has other codes */
-	BlockNumber extended;		/* blocks that the index has */
-	BlockNumber blocks;			/* pages made so far */
+	bool		codes_placed;	/* the codes of the index are on their pages, too */
+
+	/* writing */
+	BlockNumber extended;		/* blocks that the index has, as far as is known here */
+	BlockNumber blocks;			/* pages made before writing began */
 	bool		log_later;		/* pages are not logged as they are written */
+	uint32		ids;			/* slots that the index will have, of nodes and of chains */
+	NodeChain  *chains;			/* [chain_count] by node */
+	uint32		chain_count;
+	BlockNumber planned;		/* blocks that the index will have */
+	BlockNumber tail;			/* the first of those with slots of chains; planned if there are none */
 
 	/* BUILD_PAGES */
-	VecGraphStore pages;
-	VxLinker	linker;
+	bool		concurrent;		/* CREATE INDEX CONCURRENTLY: its locks are others */
+	Tuplesortstate *rest;		/* rows that wait */
+	TupleTableSlot *rest_put;
+	TupleTableSlot *rest_slot;
+	uint64		rest_rows;
 } VecGraphBuild;
 
 /* ---- vecgraph_build.c ---- */
+
+/* The lock that whoever builds holds on the index. */
+static inline LOCKMODE
+vecgraph_build_index_lock(bool concurrent)
+{
+	return concurrent ? RowExclusiveLock : AccessExclusiveLock;
+}
 
 /* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
 extern void vecgraph_build_fit(VecGraphBuild *build);
 
 /* Gives a codec of scalar codes the mean of the loaded points. */
 extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
+
+/* Makes the order of linking from the loaded points, unless that was done. */
+extern void vecgraph_build_make_order(VecGraphBuild *build);
+
+/* Of a vector; the same for equal ones. */
+extern uint32 vecgraph_build_hash(const VecGraphBuild *build, const VxPoint *point);
+
+/* The place of a vector in the order of linking. */
+extern uint32 vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point);
+
+/* What follows when the graph is linked: entries are known, and the head of the index is written. */
+extern void vecgraph_build_linked(VecGraphBuild *build);
 
 /* ---- vecgraph_build_load.c ---- */
 
@@ -119,7 +170,26 @@ extern void vecgraph_build_place_code(VecGraphBuild *build, VxNodeId id, const u
  */
 extern void vecgraph_build_fill_model_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
 
-/* Writes the index as linked. */
-extern void vecgraph_build_write(VecGraphBuild *build);
+/* Blocks to be written at once, and logged. */
+#define VECGRAPH_WRITE_BATCH 64
+
+/* Decides where everything goes, once all rows are loaded and ids are final. Errors: too many rows. */
+extern void vecgraph_build_plan_pages(VecGraphBuild *build);
+
+/* Write the index as linked, the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail. */
+extern void vecgraph_build_write_head(VecGraphBuild *build);
+extern void vecgraph_build_write_body(VecGraphBuild *build, BlockNumber first, BlockNumber end);
+extern void vecgraph_build_write_tail(VecGraphBuild *build);
+
+/* ---- vecgraph_build_insert.c ---- */
+
+/* Gets ready to take rows that memory has no room for; there is an order of linking. */
+extern void vecgraph_build_begin_rest(VecGraphBuild *build);
+
+/* Takes such a row. */
+extern void vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid);
+
+/* Inserts those rows into the pages of the index, without logging that. */
+extern void vecgraph_build_insert_rest(VecGraphBuild *build);
 
 #endif							/* VECGRAPH_BUILD_H */

@@ -51,16 +51,20 @@ vecgraph_build_is_full(VecGraphBuild *build)
 	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
 	/* codes that wait in chunks are copied before they are linked */
 	uint32		code_bytes = build->regime == BUILD_CODES ? build->link_codec->code_bytes : build->meta.code_bytes;
+	/* workers get copies of heap TIDs */
+	Size		tids = build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids);
 	Size		needed;
 
+	if (build->parallel != NULL)
+		tids *= 2;
 	if (build->regime == BUILD_POINTS && build->parallel != NULL)
 		items = vecgraph_parallel_bytes(build->parallel, more);
 	needed = items
 		+ n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes)
-		+ build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids)
+		+ tids + (build->regime == BUILD_CODES ? build->tids_capacity * sizeof(uint32) : 0)
 		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
-		/* bitmap and stack of reachability */
-		+ n * 5;
+		/* the order of linking (twice an id), later bitmap and stack of reachability (5 bytes) */
+		+ n * 2 * sizeof(uint32) + build->memory_limit / VECGRAPH_ORDER_SHARE;
 	return needed > build->memory_limit && n > LEAST_POINTS;
 }
 
@@ -68,14 +72,14 @@ vecgraph_build_is_full(VecGraphBuild *build)
 
 /* The first place to look for a vector; code: its code, where those are kept. */
 static inline uint32
-twins_start(VecGraphBuild *build, const float *x, const uint8 *code)
+twins_start(VecGraphBuild *build, const VxPoint *point, const uint8 *code)
 {
 	uint32		hash;
 
 	if (build->regime == BUILD_CODES)
 		hash = hash_bytes(code, build->link_codec->code_bytes);
 	else
-		hash = hash_bytes((const unsigned char *) x, build->meta.dim * sizeof(float));
+		hash = vecgraph_build_hash(build, point);
 	return hash & build->twins_mask;
 }
 
@@ -83,7 +87,7 @@ static void
 twins_put(VecGraphBuild *build, VxNodeId id)
 {
 	const void *item = vx_memstore_item(&build->store, id);
-	uint32		at = twins_start(build, ((const VxPoint *) item)->x, item);
+	uint32		at = twins_start(build, item, item);
 
 	while (build->twins[at] != 0)
 		at = (at + 1) & build->twins_mask;
@@ -120,7 +124,7 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 static VxNodeId
 twins_find(VecGraphBuild *build, const VxPoint *point)
 {
-	uint32		at = twins_start(build, point->x, build->code);
+	uint32		at = twins_start(build, point, build->code);
 
 	for (; build->twins[at] != 0; at = (at + 1) & build->twins_mask)
 	{
@@ -165,8 +169,9 @@ add_code(VecGraphBuild *build, const VxPoint *point)
 {
 	VxNodeId	id = vx_memstore_add_code(&build->store, build->code);
 
+	build->keys[id] = vecgraph_build_key(build, point);
 	vecgraph_build_place_point(build, id, point);
-	if (build->meta.code_kind != VX_CODES_NONE && build->link_codec != &build->codec)
+	if (build->codes_placed)
 	{
 		vx_codec_encode(&build->codec, point, build->index_code);
 		vecgraph_build_place_code(build, id, build->index_code);
@@ -188,6 +193,8 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, ItemPointer heap
 		{
 			build->tids_capacity = Max(1024, build->tids_capacity + build->tids_capacity / 2);
 			build->tids = vx_resize(&build->mem, build->tids, build->tids_capacity * sizeof(NodeTids));
+			if (build->regime == BUILD_CODES)
+				build->keys = vx_resize(&build->mem, build->keys, build->tids_capacity * sizeof(uint32));
 		}
 		id = build->regime == BUILD_CODES ? add_code(build, point) : vx_memstore_add(&build->store, point->x);
 		memset(&build->tids[id], 0, sizeof(NodeTids));
@@ -211,6 +218,7 @@ choose_link_codec(VecGraphBuild *build)
 	if (build->meta.code_kind == VX_CODES_SCALAR4)
 		return;
 	build->link_codec = &build->own_link_codec;
+	build->codes_placed = build->meta.code_kind != VX_CODES_NONE;
 	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
 	vecgraph_build_fit_mean(build, build->link_codec);
 }
@@ -229,6 +237,8 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 		return false;
 
 	vecgraph_build_fit(build);
+	vecgraph_build_make_order(build);
+	build->keys = MemoryContextAllocHuge(build->context, build->tids_capacity * sizeof(uint32));
 	choose_link_codec(build);
 	build->code = MemoryContextAlloc(build->context, build->link_codec->code_bytes);
 	build->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));
@@ -254,16 +264,20 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 void
 vecgraph_build_free_memory(VecGraphBuild *build)
 {
+	/* they may have been moved to where workers see them */
+	vx_free(build->store.arrays, build->tids);
+	vx_free(build->store.arrays, build->more);
+	vx_free(build->store.arrays, build->chains);
 	vx_memstore_free(&build->store);
 	if (build->parallel != NULL)
 		vecgraph_parallel_end(build->parallel);
 	build->parallel = NULL;
-	if (build->tids != NULL)
-		pfree(build->tids);
-	if (build->more != NULL)
-		pfree(build->more);
+	if (build->keys != NULL)
+		pfree(build->keys);
+	build->keys = NULL;
 	pfree(build->twins);
 	build->tids = NULL;
 	build->more = NULL;
+	build->chains = NULL;
 	build->twins = NULL;
 }

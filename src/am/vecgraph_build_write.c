@@ -1,19 +1,19 @@
 /*
  * vecgraph_build_write.c: the pages of a build; see vecgraph_build.h.
  *
- * They are written in block order and logged as they are written. Where vectors did not fit into memory, pages with the vectors
- * are there already and get the rest now. Nobody sees any of them before the build commits.
+ * There are three parts: the head (meta page and models), the body (nodes and their codes) and the tail (heap TIDs of nodes that have
+ * many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is written. Where
+ * vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees any of them before
+ * the build commits.
  */
 #include "am/vecgraph_build.h"
 
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 
-/* How many pages are logged at once. */
-#define WRITE_BATCH 32
-
-/* Where vecgraph_build_write is: heap TIDs that do not fit their node go to slots behind all nodes. */
+/* Where the tail is: heap TIDs that do not fit their node go to slots behind all nodes. */
 typedef struct ChainWriter
 {
 	VxNodeId	node;			/* whose chain is being written */
@@ -28,9 +28,70 @@ chain_slots(VecGraphBuild *build, uint32 tid_count)
 	return (tid_count - VX_INLINE_TIDS + build->geometry.tids_per_slot - 1) / build->geometry.tids_per_slot;
 }
 
-/* Writes the node with its first TIDs; chain is the id of its first slot of others, which the caller counts on. */
+void
+vecgraph_build_plan_pages(VecGraphBuild *build)
+{
+	const VxGeometry *g = &build->geometry;
+	uint32		nodes = build->store.count;
+	uint64		ids = nodes;
+	uint32		chain_count = 0;
+
+	for (VxNodeId id = 0; id < nodes; id++)
+	{
+		uint32		slots = chain_slots(build, build->tids[id].count);
+
+		ids += slots;
+		chain_count += slots > 0;
+	}
+	if (ids >= VX_NO_NODE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(build->index))));
+
+	build->chains = MemoryContextAllocHuge(build->context, Max(chain_count, 1) * sizeof(NodeChain));
+	build->chain_count = 0;
+	build->ids = nodes;
+	for (VxNodeId id = 0; id < nodes && build->chain_count < chain_count; id++)
+	{
+		uint32		slots = chain_slots(build, build->tids[id].count);
+
+		if (slots == 0)
+			continue;
+		build->chains[build->chain_count++] = (NodeChain)
+		{
+			.node = id,.first = build->ids
+		};
+		build->ids += slots;
+	}
+	build->planned = vx_blocks_for(g, build->ids);
+	build->tail = build->ids > nodes ? vx_id_block(g, nodes) : build->planned;
+	if (build->ids % g->nodes_per_page != 0)
+		build->meta.free_page = build->planned - 1;
+}
+
+/* The first slot of the chain of a node that has one. */
+static VxNodeId
+first_of_chain(VecGraphBuild *build, VxNodeId node)
+{
+	uint32		low = 0;
+	uint32		high = build->chain_count - 1;
+
+	while (low < high)
+	{
+		uint32		middle = (low + high) / 2;
+
+		if (build->chains[middle].node < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	Assert(build->chains[low].node == node);
+	return build->chains[low].first;
+}
+
+/* Writes the node with its first TIDs. */
 static void
-fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id, VxNodeId chain)
+fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id)
 {
 	NodeTids   *node = &build->tids[id];
 	uint32		more = node->more;
@@ -41,7 +102,7 @@ fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id, VxNodeId chain)
 	for (; more != 0 && slot->tid_count < VX_INLINE_TIDS; more = build->more[more - 1].next)
 		slot->tids[slot->tid_count++] = build->more[more - 1].tid;
 	node->more = more;			/* what is left for the chain */
-	slot->chain = more != 0 ? chain : VX_NO_NODE;
+	slot->chain = more != 0 ? first_of_chain(build, id) : VX_NO_NODE;
 	slot->degree = build->store.degrees[id];
 	memcpy(slot->edges, build->store.edges + (Size) id * build->store.base.edge_capacity,
 		   slot->degree * sizeof(VxNodeId));
@@ -66,12 +127,24 @@ fill_chain(VecGraphBuild *build, VxTidSlot *slot, VxNodeId id, ChainWriter *writ
 	slot->chain = writer->more != 0 ? id + 1 : VX_NO_NODE;
 }
 
-/* Makes a block, exclusively locked and all zeros; so many more, itself included, will be wanted. */
-static Buffer
-new_block(VecGraphBuild *build, BlockNumber block, BlockNumber wanted)
+/* Makes the index so many blocks long at least. Several participants may do so at once. */
+static void
+extend_to(VecGraphBuild *build, BlockNumber blocks)
 {
-	while (build->extended <= block)
-		build->extended += vecidx_extend(build->index, wanted);
+	if (build->extended >= blocks)
+		return;
+	LockRelationForExtension(build->index, ExclusiveLock);
+	build->extended = RelationGetNumberOfBlocks(build->index);
+	while (build->extended < blocks)
+		build->extended += vecidx_extend(build->index, blocks - build->extended);
+	UnlockRelationForExtension(build->index, ExclusiveLock);
+}
+
+/* A block for the first time, exclusively locked and all zeros. */
+static Buffer
+new_block(VecGraphBuild *build, BlockNumber block)
+{
+	extend_to(build, block + 1);
 	return ReadBufferExtended(build->index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
 }
 
@@ -109,7 +182,7 @@ make_blocks(VecGraphBuild *build, BlockNumber last)
 {
 	for (; build->blocks <= last; build->blocks++)
 	{
-		Buffer		buffer = new_block(build, build->blocks, 1);
+		Buffer		buffer = new_block(build, build->blocks);
 
 		init_block(build, BufferGetPage(buffer), build->blocks);
 		MarkBufferDirty(buffer);
@@ -163,29 +236,25 @@ fill_code_page(VecGraphBuild *build, Page page, BlockNumber block)
 	const VxGeometry *g = &build->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
 
-	if (build->regime == BUILD_CODES && build->link_codec != &build->codec)
-		return;
-	if (first < build->store.count)
+	if (!build->codes_placed && first < build->store.count)
 		memcpy(vecgraph_page_body(page), vx_memstore_code(&build->store, first),
 			   (Size) Min(vx_code_run(g, first), build->store.count - first) * g->code_bytes);
 }
 
+/* writer is used in the tail only. */
 static void
-fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, uint32 ids, VxNodeId *chain, ChainWriter *writer)
+fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, ChainWriter *writer)
 {
 	const VxGeometry *g = &build->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
 
-	for (uint32 i = 0; i < g->nodes_per_page && first + i < ids; i++)
+	for (uint32 i = 0; i < g->nodes_per_page && first + i < build->ids; i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
 		VxNodeId	id = first + i;
 
 		if (id < build->store.count)
-		{
-			fill_node(build, slot, id, *chain);
-			*chain += chain_slots(build, build->tids[id].count);
-		}
+			fill_node(build, slot, id);
 		else
 			fill_chain(build, (VxTidSlot *) slot, id, writer);
 		vecgraph_page_special(page)->free_slots--;
@@ -194,51 +263,58 @@ fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, uint32 ids, V
 		vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
 }
 
-void
-vecgraph_build_write(VecGraphBuild *build)
+static void
+write_blocks(VecGraphBuild *build, BlockNumber first, BlockNumber end, ChainWriter *writer)
 {
 	const VxGeometry *g = &build->geometry;
 	Relation	index = build->index;
-	uint32		nodes = build->store.count;
-	uint64		ids = nodes;
-	VxNodeId	chain = nodes;
-	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
-	BlockNumber blocks;
-	BlockNumber logged = 0;
 
-	for (VxNodeId id = 0; id < nodes; id++)
-		ids += chain_slots(build, build->tids[id].count);
-	if (ids >= VX_NO_NODE)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(index))));
-	blocks = vx_blocks_for(g, ids);
-	if (ids % g->nodes_per_page != 0)
-		build->meta.free_page = blocks - 1;
-
-	for (BlockNumber block = 0; block < blocks; block++)
+	extend_to(build, end);
+	for (BlockNumber block = first; block < end; block++)
 	{
 		Buffer		buffer;
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = block < build->blocks ? lock_block(build, block) : new_block(build, block, blocks - block);
+		buffer = block < build->blocks ? lock_block(build, block) : new_block(build, block);
 		page = BufferGetPage(buffer);
 		if (block >= build->blocks || block == VECGRAPH_META_BLOCK)
 			init_block(build, page, block);
 		if (block >= g->first_segment && vx_block_has_codes(g, block))
 			fill_code_page(build, page, block);
 		else if (block >= g->first_segment)
-			fill_node_page(build, page, block, ids, &chain, &writer);
+			fill_node_page(build, page, block, writer);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
-
-		if (RelationNeedsWAL(index) && !build->log_later && block - logged >= WRITE_BATCH)
-		{
-			log_newpage_range(index, MAIN_FORKNUM, logged, block + 1, true);
-			logged = block + 1;
-		}
 	}
-	if (RelationNeedsWAL(index) && !build->log_later && logged < blocks)
-		log_newpage_range(index, MAIN_FORKNUM, logged, blocks, true);
+	if (RelationNeedsWAL(index) && !build->log_later && first < end)
+		log_newpage_range(index, MAIN_FORKNUM, first, end, true);
+}
+
+/* The same, so many at a time that what is logged is still in the buffers. */
+static void
+write_many_blocks(VecGraphBuild *build, BlockNumber first, BlockNumber end, ChainWriter *writer)
+{
+	for (; first < end; first += Min(VECGRAPH_WRITE_BATCH, end - first))
+		write_blocks(build, first, first + Min(VECGRAPH_WRITE_BATCH, end - first), writer);
+}
+
+void
+vecgraph_build_write_head(VecGraphBuild *build)
+{
+	write_blocks(build, 0, build->geometry.first_segment, NULL);
+}
+
+void
+vecgraph_build_write_body(VecGraphBuild *build, BlockNumber first, BlockNumber end)
+{
+	write_many_blocks(build, first, end, NULL);
+}
+
+void
+vecgraph_build_write_tail(VecGraphBuild *build)
+{
+	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
+
+	write_many_blocks(build, build->tail, build->planned, &writer);
 }

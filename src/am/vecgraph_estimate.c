@@ -25,8 +25,8 @@ VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
 
 #define SAMPLE_ROWS 2000
 
-/* Bytes a row's heap TIDs, its place in the table of twins and the walks over the finished graph take, in memory. */
-#define OTHER_ROW_BYTES 32
+/* Bytes a row's heap TIDs, its place in the table of twins and in the order of linking take, in memory. */
+#define OTHER_ROW_BYTES 40
 
 /* Rows of a table: what ANALYZE or VACUUM saw, or a count where they have not been. */
 static double

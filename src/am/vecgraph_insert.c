@@ -240,12 +240,8 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPo
 	return false;
 }
 
-/*
- * Makes a node an entry when the search met nothing alive to link it to: the first node of an index, or the first after
- * everything else has died. Returns false if the entries have changed since the store was refreshed: look again then.
- */
-static bool
-claim_entry(VecGraphStore *store, VxNodeId id)
+bool
+vecgraph_set_entries(VecGraphStore *store, const VxNodeId *entries, uint32 count)
 {
 	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
 	VxMeta	   *meta;
@@ -260,15 +256,29 @@ claim_entry(VecGraphStore *store, VxNodeId id)
 		VecGraphChange change = vecgraph_change_start(store);
 
 		meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-		/* with all entries taken, all are dead: any may go */
-		if (meta->entry_count < VX_MAX_ENTRIES)
-			meta->entries[meta->entry_count++] = id;
-		else
-			meta->entries[id % VX_MAX_ENTRIES] = id;
+		meta->entry_count = count;
+		memset(meta->entries, 0, sizeof(meta->entries));
+		memcpy(meta->entries, entries, count * sizeof(VxNodeId));
 		vecgraph_change_finish(change);
 	}
 	UnlockReleaseBuffer(buffer);
 	return unchanged;
+}
+
+/*
+ * Makes a node an entry when the search met nothing alive to link it to: the first node of an index, or the first after
+ * everything else has died. Returns false if the entries have changed since the store was refreshed: look again then.
+ */
+static bool
+claim_entry(VecGraphStore *store, VxNodeId id)
+{
+	VxNodeId	entries[VX_MAX_ENTRIES];
+	uint32		count = store->meta.entry_count;
+
+	memcpy(entries, store->meta.entries, sizeof(entries));
+	/* with all entries taken, all are dead: any may go */
+	entries[count < VX_MAX_ENTRIES ? count++ : id % VX_MAX_ENTRIES] = id;
+	return vecgraph_set_entries(store, entries, count);
 }
 
 /* Inner product: remembers the largest norm, on which the added dimension of linking depends. */
@@ -342,6 +352,43 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 		vx_link_back(linker, &store->base, id);
 		return;
 	}
+}
+
+/* What vecgraph_attach searches with. */
+typedef struct Seeker
+{
+	VecGraphStore *store;
+	VxPoint    *point;			/* of the last node, NULL at first */
+} Seeker;
+
+static bool
+seek(void *context, VxNodeId id, VxQuery *query)
+{
+	Seeker	   *seeker = context;
+	VecGraphStore *store = seeker->store;
+	VxEdges		edges;
+
+	vx_free(&store->mem, seeker->point);
+	seeker->point = NULL;
+	if (store->base.ops->read_edges(&store->base, id, NULL, &edges) == VX_OK && edges.live)
+		seeker->point = node_point(store, id);
+	query->point = seeker->point;
+	return seeker->point != NULL;
+}
+
+void
+vecgraph_attach(VecGraphStore *store)
+{
+	Seeker		seeker = {.store = store};
+	VxLinker	linker;
+
+	vecgraph_store_refresh(store);
+	vx_linker_init(&linker, &store->mem);
+	store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
+	vx_link_attach(&linker, &store->base, store->id_bound, store->meta.build_list_size, seek, &seeker);
+	store->query_decoded = false;
+	vx_free(&store->mem, seeker.point);
+	vx_linker_free(&linker);
 }
 
 void

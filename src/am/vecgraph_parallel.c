@@ -1,21 +1,22 @@
 /*
- * vecgraph_parallel.c: linking the points of a build with parallel maintenance workers; see vecgraph_parallel.h.
+ * vecgraph_parallel.c: linking and writing a build with parallel maintenance workers; see vecgraph_parallel.h.
  *
- * The leader alone reads the heap and writes the pages. In between, everything that costs is done by all participants, the
- * leader among them, in phases; each takes batches of ids from a counter until there are none:
+ * The leader alone reads the heap. After that everything that costs is done by all participants, the leader among them, in phases;
+ * each takes batches of ids, or of blocks, from a counter until there are none:
  *
  *   encode    codes of the points
  *   entries   the leader chooses and links the entry nodes, the others wait
  *   link      each node is searched for, gets its edges and its back-links
  *   prune     lists are cut down to max degree
+ *   attach    the leader sees to it that every node can be reached, and writes the head of the index; the others wait
+ *   write     pages of nodes and codes are filled and logged
  *
- * What they share are the arrays of the memory store, in dynamic shared memory; vx_memstore.h says why nothing is locked. A
- * worker touches no relation. One that starts late joins the phase that is under way; one that fails ends the build by its
+ * What they share are the arrays of the memory store, in dynamic shared memory; vx_memstore.h says why nothing is locked. One that starts late joins the phase that is under way; one that fails ends the build by its
  * error, which the leader meets where it waits or polls.
  */
-#include "am/vecgraph.h"
+#include "am/vecgraph_build.h"
 
-#include "access/parallel.h"
+#include "access/genam.h"
 #include "access/xact.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
@@ -32,12 +33,10 @@
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
-#include "am/vecgraph_parallel.h"
-
 /* Keys of the table of contents. */
 #define KEY_SHARED UINT64CONST(1)
 #define KEY_CHUNKS UINT64CONST(2)
-#define KEY_QUERY UINT64CONST(3)
+#define KEY_QUERY UINT64CONST(0xFFFF)	/* of every context */
 
 /* Points come in about this many segments, so no more than this part of the memory is allocated in vain. */
 #define POINT_SEGMENTS 32
@@ -46,8 +45,13 @@
 /* Fewer points than this are linked before a worker has started. */
 #define LEAST_POINTS 1000
 
-/* How many ids are taken at once: few where each is much work, so that all end together. */
-#define LINK_BATCH 16
+/*
+ * How many ids are taken at once. Neighbours in id order are near each other, and who links them one after the other finds in its
+ * caches what it needs; but none may be left with much to do while the others have nothing.
+ */
+#define LEAST_LINK_BATCH 16
+#define MOST_LINK_BATCH 1024
+#define LINK_BATCHES 64			/* for each participant, if that makes neither too small nor too large ones */
 #define LIGHT_BATCH 256
 
 typedef enum Phase
@@ -56,6 +60,8 @@ typedef enum Phase
 	PHASE_ENTRIES,
 	PHASE_LINK,
 	PHASE_PRUNE,
+	PHASE_ATTACH,
+	PHASE_WRITE,
 	PHASE_DONE
 } Phase;
 
@@ -76,6 +82,7 @@ typedef struct Shared
 	float		alpha;
 	uint32		list_size;
 	uint32		count;
+	uint32		link_batch;
 	uint32		chunk_count;
 
 	bool		only_codes;
@@ -89,7 +96,25 @@ typedef struct Shared
 	Place		versions;
 	Place		deleted;
 	Place		codes;
+	Place		order;
 	Place		model;
+
+	/* of VecGraphBuild, for writing */
+	Oid			index;
+	bool		concurrent;
+	BuildRegime regime;
+	bool		codes_placed;
+	bool		log_later;
+	BlockNumber blocks;
+	uint32		ids;
+	uint32		chain_count;
+	BlockNumber planned;
+	BlockNumber tail;
+	VxMeta		meta;
+	VxGeometry	geometry;
+	Place		tids;
+	Place		more;
+	Place		chains;
 
 	/* set in PHASE_ENTRIES */
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];
@@ -114,6 +139,41 @@ struct VecGraphParallel
 	Size		total;			/* bytes of all segments and of local memory */
 	bool		is_local;		/* not everything is in shared memory: no workers */
 };
+
+/* ---- what workers show ---- */
+
+static Size
+query_bytes(void)
+{
+	return debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
+}
+
+void
+vecgraph_parallel_estimate_query(ParallelContext *context)
+{
+	shm_toc_estimate_chunk(&context->estimator, query_bytes());
+	shm_toc_estimate_keys(&context->estimator, 1);
+}
+
+void
+vecgraph_parallel_share_query(ParallelContext *context)
+{
+	Size		bytes = query_bytes();
+	char	   *query;
+
+	if (bytes == 0)
+		return;
+	query = shm_toc_allocate(context->toc, bytes);
+	memcpy(query, debug_query_string, bytes);
+	shm_toc_insert(context->toc, KEY_QUERY, query);
+}
+
+void
+vecgraph_parallel_report_query(shm_toc *toc)
+{
+	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+}
 
 /* ---- shared memory ---- */
 
@@ -271,16 +331,16 @@ vecgraph_parallel_end(VecGraphParallel *parallel)
 
 /* ---- what every participant does ---- */
 
-/* Takes the next batch of ids, first to end - 1; false if there are none left. */
+/* Takes the next batch of count things, first to end - 1; false if there are none left. */
 static bool
-take_batch(Shared *shared, Phase phase, uint32 size, VxNodeId *first, VxNodeId *end)
+take_batch(Shared *shared, Phase phase, uint32 count, uint32 size, uint32 *first, uint32 *end)
 {
 	uint64		next = pg_atomic_fetch_add_u64(&shared->next[phase], size);
 
-	if (next >= shared->count)
+	if (next >= count)
 		return false;
-	*first = (VxNodeId) next;
-	*end = (VxNodeId) Min(next + size, shared->count);
+	*first = (uint32) next;
+	*end = (uint32) Min(next + size, count);
 	return true;
 }
 
@@ -290,16 +350,19 @@ wait_for_others(Shared *shared)
 	BarrierArriveAndWait(&shared->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 }
 
-/* The phases from the one that the participant came in. The leader begins and ends the build. */
-static void
-participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuild *build, uint64 seed)
+/* Phases encode to attach. The leader begins and ends the linking. */
+static int
+link_phases(Shared *shared, VecGraphBuild *build, int phase, bool is_leader, uint64 seed)
 {
+	VxMemStore *store = &build->store;
+	VxBuild		linking;
 	VxNodeId	first;
 	VxNodeId	end;
 
 	if (phase == PHASE_ENCODE)
 	{
-		while (shared->coded && !shared->only_codes && take_batch(shared, PHASE_ENCODE, LIGHT_BATCH, &first, &end))
+		while (shared->coded && !shared->only_codes
+			   && take_batch(shared, PHASE_ENCODE, shared->count, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
 		wait_for_others(shared);
 		phase++;
@@ -308,7 +371,7 @@ participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuil
 	{
 		if (is_leader)
 		{
-			vx_build_begin(build, store, shared->list_size, seed);
+			vx_build_begin(&linking, store, shared->list_size, seed);
 			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
 			shared->entry_count = store->entry_count;
 		}
@@ -319,13 +382,14 @@ participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuil
 	{
 		memcpy(store->entry_ids, shared->entry_ids, sizeof(shared->entry_ids));
 		store->entry_count = shared->entry_count;
-		vx_build_join(build, store, shared->list_size);
+		vx_build_join(&linking, store, shared->list_size);
 	}
 	if (phase == PHASE_LINK)
 	{
-		while (take_batch(shared, PHASE_LINK, LINK_BATCH, &first, &end))
+		/* positions in the order of linking */
+		while (take_batch(shared, PHASE_LINK, shared->count, shared->link_batch, &first, &end))
 		{
-			vx_build_link(build, first, end);
+			vx_build_link(&linking, first, end);
 			/* the counter is that of all participants */
 			if (is_leader)
 				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
@@ -336,25 +400,74 @@ participate(Shared *shared, VxMemStore *store, int phase, bool is_leader, VxBuil
 	}
 	if (phase == PHASE_PRUNE)
 	{
-		while (take_batch(shared, PHASE_PRUNE, LIGHT_BATCH, &first, &end))
-			vx_build_prune(build, first, end);
+		while (take_batch(shared, PHASE_PRUNE, shared->count, LIGHT_BATCH, &first, &end))
+			vx_build_prune(&linking, first, end);
+		wait_for_others(shared);
+		phase++;
+	}
+	if (phase == PHASE_ATTACH)
+	{
+		if (is_leader)
+		{
+			vx_build_attach(&linking);
+			vecgraph_build_linked(build);
+		}
+		wait_for_others(shared);
+		phase++;
+	}
+	if (!is_leader)
+		vx_build_leave(&linking);
+	return phase;
+}
+
+/* The phases from the one that the participant came in. */
+static void
+participate(Shared *shared, VecGraphBuild *build, int phase, bool is_leader, uint64 seed)
+{
+	BlockNumber head = build->geometry.first_segment;
+	BlockNumber first;
+	BlockNumber end;
+
+	if (phase < PHASE_WRITE)
+		phase = link_phases(shared, build, phase, is_leader, seed);
+	if (phase == PHASE_WRITE)
+	{
+		while (take_batch(shared, PHASE_WRITE, build->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
+			vecgraph_build_write_body(build, head + first, head + end);
 		if (is_leader)
 			wait_for_others(shared);
 	}
-	if (!is_leader)
-		vx_build_leave(build);
 }
 
 /* ---- the leader ---- */
 
-/* Describes the store to the workers. Returns false if a part of it is not in shared memory. */
-static bool
-describe_store(VecGraphParallel *parallel, const VxMemStore *store, const void *model, Shared *shared)
+/* A copy of an array in shared memory, if there is room; the old one is freed. */
+static void *
+move_array(VecGraphParallel *parallel, void *array, Size bytes)
 {
+	void	   *moved;
+
+	if (array == NULL || bytes == 0)
+		return array;
+	moved = memcpy(allocate(parallel, bytes), array, bytes);
+	pfree(array);
+	return moved;
+}
+
+/* Describes a build to the workers. Returns false if a part of it is not in shared memory. */
+static bool
+describe_build(VecGraphBuild *build, const void *model, Shared *shared)
+{
+	VecGraphParallel *parallel = build->parallel;
+	const VxMemStore *store = &build->store;
+
 	memset(shared, 0, sizeof(*shared));
 	shared->space = store->space;
 	shared->max_degree = store->base.max_degree;
+	shared->alpha = build->meta.alpha;
+	shared->list_size = build->meta.build_list_size;
 	shared->count = store->count;
+	shared->link_batch = Min(Max(store->count / (LINK_BATCHES * (parallel->workers + 1)), LEAST_LINK_BATCH), MOST_LINK_BATCH);
 	shared->chunk_count = store->chunk_count;
 	shared->only_codes = store->only_codes;
 	shared->coded = store->codec != NULL;
@@ -369,7 +482,25 @@ describe_store(VecGraphParallel *parallel, const VxMemStore *store, const void *
 	shared->versions = place_of(parallel, store->versions);
 	shared->deleted = place_of(parallel, store->deleted);
 	shared->codes = place_of(parallel, store->codes);
+	shared->order = place_of(parallel, store->order);
 	shared->model = place_of(parallel, model);
+
+	shared->index = RelationGetRelid(build->index);
+	shared->concurrent = build->concurrent;
+	shared->regime = build->regime;
+	shared->codes_placed = build->codes_placed;
+	shared->log_later = build->log_later;
+	shared->blocks = build->blocks;
+	shared->ids = build->ids;
+	shared->chain_count = build->chain_count;
+	shared->planned = build->planned;
+	shared->tail = build->tail;
+	shared->meta = build->meta;
+	shared->geometry = build->geometry;
+	shared->tids = place_of(parallel, build->tids);
+	shared->more = place_of(parallel, build->more);
+	shared->chains = place_of(parallel, build->chains);
+
 	shared->segment_count = parallel->segment_count;
 	for (int i = 0; i < parallel->segment_count; i++)
 		shared->segments[i] = dsm_segment_handle(parallel->segments[i]);
@@ -381,14 +512,13 @@ static Shared *
 share(ParallelContext *context, VecGraphParallel *parallel, const VxMemStore *store, const Shared *description)
 {
 	Size		chunks_bytes = mul_size(store->chunk_count, sizeof(Place));
-	Size		query_bytes = debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
 	Shared	   *shared;
 	Place	   *chunks;
 
 	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
 	shm_toc_estimate_chunk(&context->estimator, chunks_bytes);
-	shm_toc_estimate_chunk(&context->estimator, query_bytes);
-	shm_toc_estimate_keys(&context->estimator, 3);
+	shm_toc_estimate_keys(&context->estimator, 2);
+	vecgraph_parallel_estimate_query(context);
 	InitializeParallelDSM(context);
 	if (context->seg == NULL)
 		return NULL;			/* too many segments in the system */
@@ -405,24 +535,18 @@ share(ParallelContext *context, VecGraphParallel *parallel, const VxMemStore *st
 		chunks[i] = place_of(parallel, store->chunks[i]);
 	shm_toc_insert(context->toc, KEY_CHUNKS, chunks);
 
-	if (query_bytes > 0)
-	{
-		char	   *query = shm_toc_allocate(context->toc, query_bytes);
-
-		memcpy(query, debug_query_string, query_bytes);
-		shm_toc_insert(context->toc, KEY_QUERY, query);
-	}
+	vecgraph_parallel_share_query(context);
 	return shared;
 }
 
 bool
-vecgraph_parallel_link(VecGraphParallel *parallel, VxMemStore *store, float alpha, uint32 list_size, uint64 seed,
-					   const void *model, Size model_bytes)
+vecgraph_parallel_build(VecGraphBuild *build, uint64 seed, const void *model, Size model_bytes)
 {
+	VecGraphParallel *parallel = build->parallel;
+	VxMemStore *store = &build->store;
 	Shared		description;
 	Shared	   *shared;
 	ParallelContext *context;
-	VxBuild		build;
 	void	   *shared_model = NULL;
 
 	if (store->count < LEAST_POINTS || IsInParallelMode() || !ActiveSnapshotSet())
@@ -430,10 +554,11 @@ vecgraph_parallel_link(VecGraphParallel *parallel, VxMemStore *store, float alph
 	vx_memstore_seal(store);
 	if (model != NULL)
 		shared_model = memcpy(allocate(parallel, model_bytes), model, model_bytes);
-	if (!describe_store(parallel, store, shared_model, &description))
+	build->tids = move_array(parallel, build->tids, store->count * sizeof(NodeTids));
+	build->more = move_array(parallel, build->more, build->more_count * sizeof(MoreTids));
+	build->chains = move_array(parallel, build->chains, build->chain_count * sizeof(NodeChain));
+	if (!describe_build(build, shared_model, &description))
 		return false;
-	description.alpha = alpha;
-	description.list_size = list_size;
 
 	EnterParallelMode();
 	context = CreateParallelContext("vecidx", "vecgraph_parallel_build_main", parallel->workers);
@@ -445,13 +570,11 @@ vecgraph_parallel_link(VecGraphParallel *parallel, VxMemStore *store, float alph
 		ereport(DEBUG1,
 				(errmsg_internal("vecgraph build launched %d of %d workers", context->nworkers_launched,
 								 parallel->workers)));
-		participate(shared, store, PHASE_ENCODE, true, &build, seed);
+		participate(shared, build, PHASE_ENCODE, true, seed);
 		WaitForParallelWorkersToFinish(context);
 	}
 	DestroyParallelContext(context);
 	ExitParallelMode();
-	if (shared != NULL)
-		vx_build_attach(&build);
 	return shared != NULL;
 }
 
@@ -494,6 +617,7 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	store->versions = address_of(segments, shared->versions);
 	store->deleted = address_of(segments, shared->deleted);
 	store->codes = address_of(segments, shared->codes);
+	store->order = address_of(segments, shared->order);
 	if (!shared->coded)
 		return;
 
@@ -507,6 +631,25 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	vx_memstore_set_codec(store, codec, shared->score_codes);
 }
 
+/* The worker's view of what it writes. */
+static void
+view_build(Shared *shared, dsm_segment **segments, VecGraphBuild *build)
+{
+	build->regime = shared->regime;
+	build->codes_placed = shared->codes_placed;
+	build->log_later = shared->log_later;
+	build->blocks = shared->blocks;
+	build->ids = shared->ids;
+	build->chain_count = shared->chain_count;
+	build->planned = shared->planned;
+	build->tail = shared->tail;
+	build->meta = shared->meta;
+	build->geometry = shared->geometry;
+	build->tids = address_of(segments, shared->tids);
+	build->more = address_of(segments, shared->more);
+	build->chains = address_of(segments, shared->chains);
+}
+
 /* Where parallel workers of a build start; found by its name. */
 PGDLLEXPORT void vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc);
 
@@ -516,21 +659,22 @@ vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc)
 	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	Place	   *chunks = shm_toc_lookup(toc, KEY_CHUNKS, false);
 	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
+	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
 	dsm_segment *segments[MAX_SEGMENTS];
-	VxMemStore	store;
+	VecGraphBuild build = {0};
 	VxCodec		codec;
-	VxBuild		build;
 	int			phase;
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-
+	vecgraph_parallel_report_query(toc);
 	attach_segments(shared, segments);
-	view_store(shared, segments, chunks, &store, &mem, &codec);
+	view_store(shared, segments, chunks, &build.store, &mem, &codec);
+	view_build(shared, segments, &build);
+	build.index = index_open(shared->index, lock_mode);
 	phase = BarrierAttach(&shared->barrier);
 	if (phase < PHASE_DONE)
-		participate(shared, &store, phase, false, &build, 0);
+		participate(shared, &build, phase, false, 0);
 	BarrierArriveAndDetach(&shared->barrier);
+	index_close(build.index, lock_mode);
 	for (int i = 0; i < shared->segment_count; i++)
 		dsm_detach(segments[i]);
 }

@@ -1,11 +1,13 @@
 /*
- * vecgraph_parallel.h: linking the points of a build with parallel maintenance workers.
+ * vecgraph_parallel.h: linking and writing a build with parallel maintenance workers, and what else needs those.
  *
  * Use: vecgraph_parallel_begin before the heap is read, with vecgraph_parallel_mem as the allocator of the store's arrays; then
- * vecgraph_parallel_link once all points are loaded and the codec is fitted; vecgraph_parallel_end when the pages are written.
+ * vecgraph_parallel_build once all points are loaded, the codec is fitted and pages are planned; vecgraph_parallel_end.
  */
 #ifndef VECGRAPH_PARALLEL_H
 #define VECGRAPH_PARALLEL_H
+
+#include "access/parallel.h"
 
 #include "graph/vx_build.h"
 
@@ -27,13 +29,22 @@ extern const VxMem *vecgraph_parallel_mem(VecGraphParallel *parallel);
 extern Size vecgraph_parallel_bytes(VecGraphParallel *parallel, Size more);
 
 /*
- * Encodes the points of the store, if it has a codec, links and prunes them: all of a build but the writing. alpha as given to
- * vx_memstore_init; model [model_bytes]: the codebook, or the mean (NULL: zero), of the codec. Returns false, having done nothing,
- * if there can be no workers. Errors: those of the workers.
+ * Encodes the points of a build, if its store has a codec, links and prunes them, and writes the index but for its tail. seed as
+ * for vx_build_begin; model [model_bytes]: the codebook, or the mean (NULL: zero), of the codec that codes in memory are of. Moves
+ * tids, more and chains of the build to shared memory. Returns false, having done no more than that, if there can be no workers.
+ * Errors: those of the workers.
  */
-extern bool vecgraph_parallel_link(VecGraphParallel *parallel, VxMemStore *store, float alpha, uint32 list_size,
-								   uint64 seed, const void *model, Size model_bytes);
+struct VecGraphBuild;
+extern bool vecgraph_parallel_build(struct VecGraphBuild *build, uint64 seed, const void *model, Size model_bytes);
 
 extern void vecgraph_parallel_end(VecGraphParallel *parallel);
+
+/*
+ * What a worker shows in pg_stat_activity is its leader's query: room for it, to be asked for before the memory of the context is
+ * made; putting it there; and showing it, in the worker.
+ */
+extern void vecgraph_parallel_estimate_query(ParallelContext *context);
+extern void vecgraph_parallel_share_query(ParallelContext *context);
+extern void vecgraph_parallel_report_query(shm_toc *toc);
 
 #endif							/* VECGRAPH_PARALLEL_H */

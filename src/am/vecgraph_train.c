@@ -10,7 +10,8 @@
  *   3  inserts that began before are waited out
  *   4  node page by node page, codes of the old epoch are made again
  *   5  the meta page forgets the old model
- *   6  nodes whose old codes said too little to link them well are linked again
+ *   6  nodes whose old codes said too little to link them well are linked again; entry nodes are chosen from what the index holds
+ *      by now, and nodes that cannot be reached from them are attached
  *
  * A crash or cancel after 2 leaves codes of both epochs, which costs searches a little time; the next fit finishes the work
  * before it starts its own. The caller keeps others from fitting and from VACUUM (ShareUpdateExclusiveLock on the table), so
@@ -29,6 +30,7 @@
 #include "utils/snapmgr.h"
 
 #include "core/vx_visited.h"
+#include "graph/vx_entries.h"
 #include "quant/vx_sample.h"
 
 /* VACUUM fits the codes of an index that has grown to this many times its slots, if it has at least so many heap TIDs. */
@@ -376,6 +378,57 @@ relink(VecGraphStore *store, const VxVisited *lost)
 	vx_linker_free(&linker);
 }
 
+/* Some live nodes, at most count, into ids; returns how many. */
+static uint32
+some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
+{
+	VxRng		rng = {TRAINING_SEED};
+	VxEdges		edges;
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		low = (uint64) store->id_bound * i / count;
+		uint32		high = (uint64) store->id_bound * (i + 1) / count;
+
+		store->base.ops->poll(&store->base);
+		if (low == high)
+			continue;
+		ids[n] = low + vx_rng_below(&rng, high - low);
+		if (store->base.ops->read_edges(&store->base, ids[n], NULL, &edges) == VX_OK && edges.live)
+			n++;
+	}
+	return n;
+}
+
+/* Searches start from what the index holds now, which may be elsewhere than what it held first. */
+static void
+choose_entries(VecGraphStore *store)
+{
+	VxNodeId	ids[VX_ENTRIES_LEAST_SAMPLE];
+	VxNodeId	entries[VX_MAX_ENTRIES] = {0};
+	VxRng		rng = {TRAINING_SEED};
+	VxPointSet	sample = {0};
+	uint32		n = some_nodes(store, ids, VX_ENTRIES_LEAST_SAMPLE);
+	uint32		usable = 0;
+
+	store->base.ops->gather(&store->base, ids, n, &sample);
+	/* none was free a moment ago, and nobody frees any; all the same */
+	for (uint32 i = 0; i < n; i++)
+		if (sample.points[i] != NULL)
+		{
+			ids[usable] = ids[i];
+			sample.points[usable++] = sample.points[i];
+		}
+	if (usable > 0)
+	{
+		uint32		count = vx_entries_choose(&store->base, &store->mem, ids, &sample, usable, 0, &rng, entries);
+
+		vecgraph_set_entries(store, entries, count);
+	}
+	vx_pointset_free(&sample, &store->mem);
+}
+
 /* Steps 3 to 6; returns how many nodes there are. */
 static uint32
 finish_fit(Walk *walk)
@@ -397,6 +450,8 @@ finish_fit(Walk *walk)
 	store->meta.fitted_error = vecgraph_finite_error(new.measured == 0 ? 0 : new.error / new.measured);
 	write_meta(store);
 	relink(store, &new.lost);
+	choose_entries(store);
+	vecgraph_attach(store);
 	vx_visited_free(&new.lost);
 	pfree(new.code);
 	pfree(new.ids);
@@ -412,6 +467,14 @@ vecgraph_fit(VecGraphStore *store, Relation heap)
 	void	   *model;
 	Walk		walk;
 
+	if (store->meta.code_kind == VX_CODES_NONE)
+	{
+		store->meta.fitted_slots = store->id_bound;
+		write_meta(store);
+		choose_entries(store);
+		vecgraph_attach(store);
+		return 0;
+	}
 	begin_walk(&walk, store, heap);
 	if (store->meta.code_flags & VX_CODES_MIXED)
 		finish_fit(&walk);
@@ -481,7 +544,7 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	MemoryContext old_context;
 	VecGraphStore ours;
 
-	if (store->meta.code_kind == VX_CODES_NONE || store->meta.code_kind == VX_CODES_PQ
+	if (store->meta.code_kind == VX_CODES_PQ
 		|| store->id_bound < EARLY_SLOTS || store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
@@ -502,8 +565,10 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 {
 	const VecGraphOptions *options = (VecGraphOptions *) store->index->rd_options;
 
-	if (store->meta.code_kind == VX_CODES_NONE || tuples < LEAST_TO_FIT)
+	if (tuples < LEAST_TO_FIT)
 		return false;
+	if (store->meta.code_kind == VX_CODES_NONE)
+		return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT;
 	/* a named codebook is its owner's business; one that cannot be trained in the memory there is stays */
 	if (store->meta.code_kind == VX_CODES_PQ
 		&& (vecgraph_codebook_option(options) != NULL

@@ -525,9 +525,6 @@ replace_entries(VecGraphVacuum *vacuum)
 		VxNodeId	entries[VX_MAX_ENTRIES] = {0};
 		uint32		n = 0;
 		bool		changed = false;
-		bool		same;
-		Buffer		buffer;
-		VxMeta	   *meta;
 
 		vecgraph_store_refresh(store);
 		for (uint32 i = 0; i < store->meta.entry_count; i++)
@@ -550,27 +547,10 @@ replace_entries(VecGraphVacuum *vacuum)
 			n = 1;
 			changed = true;
 		}
-		if (n == 0)
-			entries[0] = 0;
 		if (!changed)
 			return;
 
-		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		meta = vecgraph_page_body(BufferGetPage(buffer));
-		same = meta->entry_count == store->meta.entry_count
-			&& memcmp(meta->entries, store->meta.entries, sizeof(entries)) == 0;
-		if (same)
-		{
-			GenericXLogState *xlog = GenericXLogStart(store->index);
-
-			meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
-			meta->entry_count = n;
-			memcpy(meta->entries, entries, sizeof(entries));
-			GenericXLogFinish(xlog);
-		}
-		UnlockReleaseBuffer(buffer);
-		if (same)
+		if (vecgraph_set_entries(store, entries, n))
 			return;
 	}
 }

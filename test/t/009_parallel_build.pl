@@ -159,48 +159,57 @@ sub leftovers
 	return {
 		files => scalar(grep { !m{/pg_internal|_fsm$|_vm$} } glob($node->data_dir . "/base/$oid/*")),
 		segments => scalar(() = glob($node->data_dir . '/pg_dynshmem/mmap.*')),
+		sorts => scalar(() = glob($node->data_dir . '/base/pgsql_tmp/*')),
 		index => $node->safe_psql('postgres', "SELECT coalesce(to_regclass('large_v')::text, 'none')"),
 		workers =>
 		  $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'") };
 }
 
-# Starts a build and does something when its workers are linking; returns what the client was told.
+# Starts a build and does something when its workers are in a phase; returns what the client was told.
 sub disturbed
 {
-	my ($sql) = @_;
+	my ($memory, $phase, $sql) = @_;
 	my ($out, $err) = ('', '');
 	my $running = IPC::Run::start(
 		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'),
-			'-c', 'SET max_parallel_maintenance_workers = 2', '-c', 'CREATE INDEX large_v ON large USING vecgraph (v vector_l2_ops)' ],
+			'-c', "SET max_parallel_maintenance_workers = 2; SET client_min_messages = warning", '-c',
+			"SET maintenance_work_mem = '$memory'", '-c', 'CREATE INDEX large_v ON large USING vecgraph (v vector_l2_ops)' ],
 		'>', \$out, '2>', \$err);
-	my $linking = $node->poll_query_until('postgres', q{
-		SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%linking%' AND tuples_done BETWEEN 100 AND 15000)
+	my $seen = $node->poll_query_until('postgres', qq{
+		SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase%' AND tuples_done BETWEEN 100 AND 15000)
 		   AND (SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker')});
-	ok($linking, 'two workers are linking, and progress is seen');
+	ok($seen, "two workers are $phase, and progress is seen");
 	$sql->();
 	$running->finish;
 	return $err;
 }
 
 my $pid_of = q{(SELECT pid FROM pg_stat_progress_create_index)};
-my $before = leftovers();
-like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid_of)") }), qr/canceling statement/, 'cancelled');
-is_deeply(leftovers(), $before, 'cancelled: nothing is left');
-like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid_of)") }),
-	qr/terminating connection/, 'terminated');
-$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'});
-is_deeply(leftovers(), $before, 'terminated: nothing is left');
 my $one_worker = q{(SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker')};
-like(disturbed(sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($one_worker)") }),
-	qr/terminating|lost connection/, 'a worker terminated');
-is_deeply(leftovers(), $before, 'a worker terminated: nothing is left');
+for my $case ([ '64MB', 'linking' ], [ '2MB', 'inserting' ])
+{
+	my $phase = $case->[1];
+	# the cache of codes, which stays, is made when it is first needed
+	disturbed(@$case, sub { $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid_of)") });
+	my $before = leftovers();
+	like(disturbed(@$case, sub { $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid_of)") }),
+		qr/canceling statement/, "$phase, cancelled");
+	is_deeply(leftovers(), $before, "$phase, cancelled: nothing is left");
+	like(disturbed(@$case, sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid_of)") }),
+		qr/terminating connection/, "$phase, terminated");
+	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'});
+	is_deeply(leftovers(), $before, "$phase, terminated: nothing is left");
+	like(disturbed(@$case, sub { $node->safe_psql('postgres', "SELECT pg_terminate_backend($one_worker)") }),
+		qr/terminating|lost connection/, "$phase, a worker terminated");
+	is_deeply(leftovers(), $before, "$phase, a worker terminated: nothing is left");
 
-# a crash may leave files of the transaction behind, as for every table, but no index and no shared memory
-disturbed(sub { my $pid = $node->safe_psql('postgres', "SELECT $one_worker"); kill 'KILL', $pid; });
-$node->poll_query_until('postgres', 'SELECT true');
-my $crashed = leftovers();
-is($crashed->{index}, 'none', 'a worker killed: no index');
-is($crashed->{segments}, $before->{segments}, 'a worker killed: no shared memory');
+	# a crash may leave files of the transaction behind, as for every table, but no index and no shared memory
+	disturbed(@$case, sub { my $pid = $node->safe_psql('postgres', "SELECT $one_worker"); kill 'KILL', $pid; });
+	$node->poll_query_until('postgres', 'SELECT true');
+	my $crashed = leftovers();
+	is($crashed->{index}, 'none', "$phase, a worker killed: no index");
+	cmp_ok($crashed->{segments}, '<=', $before->{segments}, "$phase, a worker killed: no shared memory");
+}
 
 # two at once
 my @at_once = map {

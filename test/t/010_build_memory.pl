@@ -59,7 +59,8 @@ $node->safe_psql('postgres', q{
 	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 2 = 0;
 	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 7 = 0;
 	INSERT INTO twins (v) SELECT v FROM l2 WHERE id % 2 = 1;
-	INSERT INTO twins (v) SELECT v FROM l2, generate_series(1, 9) WHERE id % 99 = 0});
+	INSERT INTO twins (v) SELECT v FROM l2, generate_series(1, 9) WHERE id % 99 = 0;
+	INSERT INTO twins (v) SELECT v FROM l2, generate_series(1, 3000) WHERE id = 7});
 for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 32', 'storage = half', 'storage = heap')
 {
 	for my $case ([ '6MB', 'codes' ], [ '2MB', 'pages' ])
@@ -98,6 +99,30 @@ for my $metric (sort keys %operators)
 	note "$metric: share of the ten nearest ", join(', ', map { "$_ $share{$_}" } sort keys %share);
 	cmp_ok($share{$_}, '>=', $share{'64MB'} - 0.03, "$metric: recall with $_") for '4MB', '1MB';
 }
+
+# ---- so many rows that they are linked in an order of their own ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE many (id int PRIMARY KEY, v vector(64)) WITH (parallel_workers = 2);
+	SELECT setseed(0.25);
+	INSERT INTO many SELECT i, array(SELECT sin(a * j) + cos(b * j) + sin(c * j * j) FROM generate_series(1, 64) j)::vector
+		FROM generate_series(1, 120000) i, LATERAL (SELECT random() + i * 0 a, random() b, random() c) r});
+my %many;
+for my $case ([ '256MB', 2, 'points' ], [ '64MB', 2, 'codes' ], [ '8MB', 0, 'pages' ], [ '8MB', 2, 'pages' ])
+{
+	my ($memory, $workers, $expected) = @$case;
+	my ($is) = build($memory, $workers, 'CREATE INDEX many_v ON many USING vecgraph (v vector_l2_ops)');
+	is($is, $expected, "many rows, $memory, $workers workers: regime");
+	complete($node, 'many', 'many_v', "many rows, $memory, $workers workers");
+	is($node->safe_psql('postgres', "SELECT unreachable FROM vecgraph_info('many_v')"), 0,
+		"many rows, $memory, $workers workers: every node can be reached");
+	$many{"$memory $workers"} = share($node, 'many', '<->', 60, 1013);
+	$node->safe_psql('postgres', 'DROP INDEX many_v');
+}
+note 'many rows: share of the ten nearest ', join(', ', map { "$_ $many{$_}" } sort keys %many);
+cmp_ok($many{'256MB 2'}, '>=', 0.95, 'many rows: recall');
+cmp_ok($many{$_}, '>=', $many{'256MB 2'} - 0.01, "many rows: recall with $_ as with plenty") for sort keys %many;
+$node->safe_psql('postgres', 'DROP TABLE many');
 
 # ---- unlogged, concurrently, again; what comes later ----
 
