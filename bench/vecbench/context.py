@@ -12,7 +12,7 @@ from .data import VectorSet
 from .engines import Engine, Variant
 from .errors import BenchError
 
-PHASES = ("load", "build", "search", "filter", "cold", "write", "growth", "baseline")
+PHASES = ("load", "short", "build", "search", "filter", "cold", "write", "growth", "baseline")
 TARGETS = (0.95, 0.99)
 
 

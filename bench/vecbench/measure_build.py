@@ -86,15 +86,18 @@ def _build(context: Context, variant: Variant, workers: int) -> None:
 
 
 def create_index(
-    context: Context, connection, variant: Variant, table: str, rows: int, workers: int
+    context: Context, connection, variant: Variant, table: str, rows: int, workers: int, memory: str | None = None
 ) -> tuple[dict, list[str]]:
-    """Builds the index of table afresh; returns its figures and what the server had to say."""
+    """Builds the index of table afresh; returns its figures and what the server had to say.
+
+    memory: maintenance_work_mem, if not that of the options.
+    """
     notes: list[str] = []
     connection.add_notice_handler(lambda d: notes.append(f"{d.severity}: {d.message_primary}"))
     connection.execute(f"DROP INDEX IF EXISTS {table}_embedding")
     connection.execute(
         "SELECT set_config('maintenance_work_mem', %s, false), set_config('max_parallel_maintenance_workers', %s, false)",
-        (context.options.maintenance_work_mem, str(workers)),
+        (memory or context.options.maintenance_work_mem, str(workers)),
     )
     # The planner would give a small table fewer workers than were asked for.
     connection.execute(f"ALTER TABLE {table} SET (parallel_workers = {workers})")
@@ -105,7 +108,7 @@ def create_index(
     local = is_local(pid)
     begun = time.perf_counter()
     if local:
-        with PeakMemory(pid) as memory:
+        with PeakMemory(pid) as peak:
             connection.execute(statement)
     else:
         connection.execute(statement)
@@ -118,7 +121,7 @@ def create_index(
     connection.execute(f"ALTER TABLE {table} RESET (parallel_workers)")
     values = {"seconds": seconds, "index_bytes": size, "wal_bytes": int(wal)}
     if local:
-        values.update(peak_bytes=memory.peak, peak_resident_bytes=memory.peak_resident, processes=memory.processes)
+        values.update(peak_bytes=peak.peak, peak_resident_bytes=peak.peak_resident, processes=peak.processes)
     else:
         context.once("build memory is not measured: the server's processes are not visible from here")
     return values, sorted(set(notes))

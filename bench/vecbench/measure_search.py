@@ -123,6 +123,34 @@ def page_reads(context: Context, connection, variant: Variant, table: str, k: in
     return {"buffers": float(np.mean(touched)), "scan": "/".join(sorted(scans))}
 
 
+def short_steps(context: Context) -> list[Step]:
+    """CREATE INDEX with memory for a tenth of the vectors, and what searches find then; the first variant of each engine."""
+    first: dict[str, Variant] = {}
+    for variant in context.variants(indexed=True):
+        first.setdefault(variant.engine, variant)
+    weight = 2 + context.data.rows * (context.data.dim + 100) / 1e6
+    return [
+        Step(f"build {v.key} in a tenth of memory, workers={w}", weight, partial(_build_short, context, v, w))
+        for w in context.options.workers
+        for v in first.values()
+    ]
+
+
+def _build_short(context: Context, variant: Variant, workers: int) -> None:
+    data = context.data
+    table, k = context.table(variant), context.options.ks[0]
+    settings = database.session_settings(variant, variant.search.default)
+    for memory in (None, f"{max(1024, data.rows * data.dim * 4 // 10 // 1024)}kB"):
+        with database.connect(context.cluster, context.engine(variant).database, settings) as connection:
+            values, notes = create_index(context, connection, variant, table, data.rows, workers, memory)
+            values["recall"] = answer_quality(context, connection, variant, table, data.rows, k)["recall"]
+        if memory is None:
+            plenty = values
+    values["plenty_seconds"], values["plenty_recall"] = plenty["seconds"], plenty["recall"]
+    values["times_plenty"] = values["seconds"] / plenty["seconds"]
+    context.add("short", variant.key, {"workers": workers}, values, notes=notes)
+
+
 def growth_steps(context: Context) -> list[Step]:
     """Build and short curve of each indexed variant on the first N/8, N/4, N/2 rows; N itself is in the other phases."""
     options = context.options

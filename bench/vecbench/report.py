@@ -292,6 +292,20 @@ class Report:
             ["workers"],
         )
         parts += self.flat(
+            "short",
+            "Build with memory for a tenth of the vectors",
+            [
+                ("seconds", "s", number),
+                ("plenty_seconds", "s with plenty", number),
+                ("times_plenty", "times that", number),
+                ("recall", "recall", share),
+                ("plenty_recall", "recall with plenty", share),
+                ("peak_bytes", "peak MB", megabytes),
+            ],
+            {"seconds": False},
+            ["workers"],
+        )
+        parts += self.flat(
             "load",
             "Load (COPY, no index)",
             [("rows_per_s", "rows/s", number), ("seconds", "s", number), ("table_bytes", "table MB", megabytes)],

@@ -17,9 +17,10 @@ from .engines import Engine
 from .errors import BenchError
 from .progress import Progress, counting
 
-# In this order: writes change the tables, so they come after everything that needs them as built.
+# In this order: searches need the indexes that the last builds leave, and writes change the tables, so they come after everything that needs them as built.
 PHASE_STEPS: dict[str, Callable[[Context], list[Step]]] = {
     "load": measure_build.load_steps,
+    "short": measure_search.short_steps,
     "build": measure_build.build_steps,
     "search": measure_search.search_steps,
     "filter": measure_change.filter_steps,
