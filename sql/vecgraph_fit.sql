@@ -113,6 +113,45 @@ SELECT vecgraph_check('s_v', true);
 SELECT found('s', 0) > 0.9 AS near, found('s', 4) > 0.9 AS far;
 DROP TABLE s;
 
+-- trained codes that there are too few rows for: none until there are enough
+CREATE TABLE u (id int, v vector(32)) WITH (autovacuum_enabled = off);
+CREATE INDEX u_pq ON u USING vecgraph (v) WITH (pq_subvectors = 8);
+CREATE INDEX u_half ON u USING vecgraph (v vector_cosine_ops) WITH (pq_subvectors = 11, storage = half);
+CREATE INDEX u_heap ON u USING vecgraph (v vector_ip_ops) WITH (pq_subvectors = 8, storage = heap);
+SELECT c, codes, code_bytes, fitted_nodes FROM unnest('{u_pq,u_half,u_heap}'::regclass[]) c, vecgraph_info(c);
+INSERT INTO u SELECT i, place(i, 0) FROM generate_series(1, 900) i;
+SELECT vecgraph_train('u_pq');
+VACUUM u;
+SELECT c, codes, fitted_nodes > 0 AS fitted, vecgraph_prewarm(c) > 0 AS cached FROM unnest('{u_pq,u_half,u_heap}'::regclass[]) c, vecgraph_info(c);
+SELECT c, vecgraph_check(c, true) FROM unnest('{u_pq,u_half,u_heap}'::regclass[]) c;
+DROP INDEX u_half, u_heap;
+SELECT found('u', 0) > 0.95 AS found;
+DELETE FROM u WHERE id % 9 = 0;
+VACUUM u;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM u ORDER BY v <-> place(1, 0);
+FETCH 1 FROM c;
+INSERT INTO u SELECT i, place(i, 0) FROM generate_series(1001, 2000) i;
+SELECT fitted_nodes > 1000 AS fitted, code_drift < 1.5 AS good FROM vecgraph_info('u_pq');
+MOVE FORWARD 798 FROM c;
+FETCH 1 FROM c \gset last_
+SELECT :last_id BETWEEN 1 AND 900 AS last_row;
+FETCH 1 FROM c;
+COMMIT;
+SELECT vecgraph_check('u_pq', true);
+SELECT found('u', 0) > 0.95 AS found;
+-- built again with too few, and with enough
+DELETE FROM u WHERE id > 500;
+SET client_min_messages = notice;
+REINDEX INDEX u_pq;
+SET client_min_messages = error;
+SELECT found('u', 0) > 0.95 AS found;
+INSERT INTO u SELECT i, place(i, 0) FROM generate_series(3001, 3700) i;
+SELECT vecgraph_train('u_pq') > 1000 AS trained;
+SELECT found('u', 0) > 0.95 AS found;
+SELECT vecgraph_check('u_pq', true);
+DROP TABLE u;
+
 -- VACUUM: growth
 CREATE TABLE g (id int, v vector(32)) WITH (autovacuum_enabled = off);
 CREATE INDEX g_scalar ON g USING vecgraph (v);

@@ -127,6 +127,15 @@ extern void vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeom
 extern uint32 vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block);
 extern void vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geometry);
 
+/*
+ * Whether a locked buffer holds one of the zero pages at the end of an index that were added and never filled, or never logged
+ * before a crash. Anywhere else they are corruption.
+ */
+extern bool vecgraph_is_unfilled(Relation index, Buffer buffer);
+
+/* How many blocks the index has without those. No lock on any page. */
+extern BlockNumber vecgraph_filled_blocks(Relation index);
+
 extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
 extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
 
@@ -146,7 +155,7 @@ typedef struct VecGraphCodes
 
 struct VecGraphStore;
 
-/* The codes of the store's index, with the models that its meta page speaks of; NULL if it has no codes. */
+/* The codes of the store's index, with the models that its meta page speaks of; NULL if it has no codes, or they need training. */
 extern VecGraphCodes *vecgraph_codes_open(struct VecGraphStore *store);
 
 /*
@@ -175,7 +184,8 @@ typedef struct VecGraphStore
 	VxSpace		space;
 	VxMem		mem;
 	uint32		id_bound;		/* ids below this exist; grows with the relation */
-	VecGraphCodes *codes;		/* NULL: scores come from inline vectors */
+	VecGraphCodes *codes;		/* NULL: there are none, or not yet */
+	bool		by_codes;		/* searches score codes; else scores come from the vectors in the nodes */
 	bool		decoded;		/* gather() and pairs() speak of decoded codes, not of vectors */
 	bool		query_decoded;	/* the next query's point is a decoded code */
 	VxCodeQuery code_query;
@@ -351,11 +361,11 @@ extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, Vx
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
- * codebook), and all codes anew; returns how many. The index has codes, and the caller holds ShareUpdateExclusiveLock on
- * the table. Searches and inserts go on. Errors: too few vectors or too little memory to train a codebook; those of
- * vecgraph_codebook_load.
+ * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without codes.
+ * The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
+ * too little memory to train a codebook; always those of vecgraph_codebook_load.
  */
-extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap);
+extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);
 
 /* Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. */
 extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);

@@ -82,19 +82,14 @@ static Buffer
 add_block(VecGraphStore *store)
 {
 	Relation	index = store->index;
-	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	BlockNumber filled = vecgraph_filled_blocks(index);
 	Buffer		buffer;
 
-	/* A crash may have left a last page that was added but never logged. */
-	if (blocks > store->geometry.first_segment)
-	{
-		buffer = ReadBuffer(index, blocks - 1);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		if (PageIsNew(BufferGetPage(buffer)))
-			return buffer;
-		UnlockReleaseBuffer(buffer);
-	}
-	return ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	if (filled == RelationGetNumberOfBlocks(index))
+		return ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	buffer = ReadBuffer(index, filled);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	return buffer;
 }
 
 static void

@@ -80,7 +80,7 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, Mem
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
 	const char *name = vecgraph_codebook_option(options);
-	uint32		subvectors = options != NULL && trained ? options->pq_subvectors : 0;
+	uint32		subvectors = options != NULL ? options->pq_subvectors : 0;
 	VxPqCodebook *codebook = NULL;
 
 	/* as many subvectors as dimensions are what untrained codes have */
@@ -97,6 +97,14 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, Mem
 		subvectors = codebook->m;
 	}
 	vecgraph_plan(options, metric, dim, subvectors, meta, geometry);
+	if (!trained && codebook == NULL && meta->code_kind == VX_CODES_PQ)
+	{
+		/* where only codes could tell what nodes look like there must be some from the beginning */
+		if (meta->storage == VX_STORAGE_HEAP)
+			vecgraph_plan(options, metric, dim, 0, meta, geometry);
+		else
+			meta->code_flags = 0;
+	}
 	return codebook;
 }
 
@@ -181,30 +189,46 @@ measure_error(VecGraphBuild *build)
 	return vecgraph_finite_error(sum / n);
 }
 
+/* Too few rows to train codes from. */
+static void
+go_on_untrained(VecGraphBuild *build)
+{
+	const char *name = RelationGetRelationName(build->index);
+	float		max_norm2 = build->meta.max_norm2;
+
+	if (build->meta.storage != VX_STORAGE_HEAP)
+	{
+		build->untrained = true;
+		build->meta.code_flags = 0;
+		ereport(NOTICE,
+				(errmsg("too few rows to train codes of index \"%s\": it does without for now", name),
+				 errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
+				 errhint("They are trained when there are enough: by inserts, by VACUUM, or by vecgraph_train().")));
+		return;
+	}
+	/* nothing but codes could tell what nodes look like */
+	ereport(NOTICE,
+			(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones", name),
+			 errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
+			 errhint("REINDEX it when the table has grown.")));
+	vecgraph_plan((VecGraphOptions *) build->index->rd_options, (VxMetric) build->meta.metric, build->meta.dim, 0, &build->meta,
+				  &build->geometry);
+	build->meta.max_norm2 = max_norm2;
+}
+
 void
 vecgraph_build_fit(VecGraphBuild *build)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
-	float		max_norm2;
 
 	if (build->fitted)
 		return;
 	build->fitted = true;
 	if (build->meta.code_kind == VX_CODES_PQ && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
-	{
-		ereport(NOTICE,
-				(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones",
-						RelationGetRelationName(build->index)),
-				 errdetail("There are %u distinct vectors, and training needs %d.", n, VECGRAPH_TRAINING_ROWS),
-				 errhint("REINDEX it when the table has grown.")));
-		max_norm2 = build->meta.max_norm2;
-		vecgraph_plan((VecGraphOptions *) build->index->rd_options, (VxMetric) build->meta.metric, dim, 0, &build->meta,
-					  &build->geometry);
-		build->meta.max_norm2 = max_norm2;
-	}
+		go_on_untrained(build);
 	build->meta.fitted_slots = n;
-	if (build->meta.code_kind == VX_CODES_NONE || n == 0)
+	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || n == 0)
 		return;
 	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
 				  vx_code_subvectors(build->meta.code_bytes));
@@ -304,7 +328,7 @@ prepare_codec(VecGraphBuild *build)
 		return build->link_codec;
 	}
 	vecgraph_build_fit(build);
-	if (build->meta.code_kind == VX_CODES_NONE || build->store.count == 0)
+	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || build->store.count == 0)
 		return NULL;
 	build->codec.max_norm2 = build->meta.max_norm2;
 	/* trained codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */

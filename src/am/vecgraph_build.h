@@ -72,6 +72,7 @@ typedef struct VecGraphBuild
 
 	/* codes, once there is something to fit them to */
 	bool		fitted;
+	bool		untrained;		/* there were too few vectors to train codes from: nodes get none yet */
 	VxCodec		codec;			/* of the index */
 	VxPqCodebook *codebook;		/* NULL for untrained codes */
 	float	   *training_vector;	/* [dim] */

@@ -218,7 +218,7 @@ choose_link_codec(VecGraphBuild *build)
 	if (build->meta.code_kind == VX_CODES_SCALAR4)
 		return;
 	build->link_codec = &build->own_link_codec;
-	build->codes_placed = build->meta.code_kind != VX_CODES_NONE;
+	build->codes_placed = build->meta.code_kind != VX_CODES_NONE && !build->untrained;
 	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
 	vecgraph_build_fit_mean(build, build->link_codec);
 }

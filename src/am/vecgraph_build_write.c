@@ -236,7 +236,7 @@ fill_code_page(VecGraphBuild *build, Page page, BlockNumber block)
 	const VxGeometry *g = &build->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
 
-	if (!build->codes_placed && first < build->store.count)
+	if (!build->codes_placed && build->store.codes != NULL && first < build->store.count)
 		memcpy(vecgraph_page_body(page), vx_memstore_code(&build->store, first),
 			   (Size) Min(vx_code_run(g, first), build->store.count - first) * g->code_bytes);
 }

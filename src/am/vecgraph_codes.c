@@ -157,7 +157,7 @@ vecgraph_codes_open(VecGraphStore *store)
 	VecGraphCodes *codes;
 	bool		found;
 
-	if (store->meta.code_kind == VX_CODES_NONE)
+	if (store->meta.code_kind == VX_CODES_NONE || (store->meta.code_kind == VX_CODES_PQ && store->meta.code_flags == 0))
 		return NULL;
 	if (all_codes == NULL)
 	{
@@ -224,8 +224,7 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 			Buffer		buffer = ReadBuffer(store->index, block);
 
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-			/* the last page may have been added and not yet logged */
-			if (PageIsNew(BufferGetPage(buffer)) && block + 1 >= RelationGetNumberOfBlocks(store->index))
+			if (vecgraph_is_unfilled(store->index, buffer))
 				memset(to, 0, (Size) run * g->code_bytes);
 			else
 			{

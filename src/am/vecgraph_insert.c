@@ -385,7 +385,8 @@ vecgraph_attach(VecGraphStore *store)
 	vecgraph_store_refresh(store);
 	vx_linker_init(&linker, &store->mem);
 	store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
-	vx_link_attach(&linker, &store->base, store->id_bound, store->meta.build_list_size, seek, &seeker);
+	vx_link_attach(&linker, &store->base, vx_id_bound(&store->geometry, vecgraph_filled_blocks(store->index)),
+				   store->meta.build_list_size, seek, &seeker);
 	store->query_decoded = false;
 	vx_free(&store->mem, seeker.point);
 	vx_linker_free(&linker);

@@ -244,7 +244,7 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (block < g->first_segment)
 		vecgraph_check_model_page(check->index, buffer, g);
-	else if (!PageIsNew(BufferGetPage(buffer)) || block + 1 < RelationGetNumberOfBlocks(check->index))
+	else if (!vecgraph_is_unfilled(check->index, buffer))
 		vecgraph_check_code_page(check->index, buffer, g);
 	UnlockReleaseBuffer(buffer);
 }
@@ -266,7 +266,7 @@ check_page(VecGraphCheck *check, BlockNumber block)
 	buffer = ReadBuffer(check->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	if (PageIsNew(page) && block + 1 == RelationGetNumberOfBlocks(check->index))
+	if (vecgraph_is_unfilled(check->index, buffer))
 	{
 		UnlockReleaseBuffer(buffer);
 		return;
@@ -282,7 +282,7 @@ check_page(VecGraphCheck *check, BlockNumber block)
 			broken(check, id, wrong);
 		check->states[id] = slot->state;
 		check->counts[slot->state]++;
-		if (slot->state == VX_SLOT_LIVE && check->store.codes != NULL && g->storage != VX_STORAGE_HEAP)
+		if (slot->state == VX_SLOT_LIVE && check->store.by_codes && g->storage != VX_STORAGE_HEAP)
 			check_code(check, id, slot);
 		if (slot->state == VX_SLOT_FREE)
 			free_slots++;
@@ -524,7 +524,7 @@ vecgraph_prewarm_index(Relation index)
 	VecGraphCacheView *view;
 
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (store.codes == NULL || store.id_bound == 0)
+	if (!store.by_codes || store.id_bound == 0)
 		return 0;
 	view = &store.codes->view;
 	for (uint32 id = 0; id < store.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
@@ -573,11 +573,11 @@ vecgraph_train(PG_FUNCTION_ARGS)
 	index = open_index(index_oid, RowExclusiveLock);
 	begin_owner_rights(heap, &rights);
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (store.codes == NULL)
+	if (store.meta.code_kind == VX_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
-	fitted = vecgraph_fit(&store, heap);
+	fitted = vecgraph_fit(&store, heap, true);
 	end_owner_rights(&rights);
 	relation_close(index, RowExclusiveLock);
 	table_close(heap, ShareUpdateExclusiveLock);

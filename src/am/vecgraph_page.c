@@ -130,6 +130,42 @@ vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry)
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, wrong);
 }
 
+static bool
+is_new(Relation index, BlockNumber block)
+{
+	Buffer		buffer = ReadBuffer(index, block);
+	bool		result;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	result = PageIsNew(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+bool
+vecgraph_is_unfilled(Relation index, Buffer buffer)
+{
+	BlockNumber blocks;
+
+	if (!PageIsNew(BufferGetPage(buffer)))
+		return false;
+	blocks = RelationGetNumberOfBlocks(index);
+	for (BlockNumber block = BufferGetBlockNumber(buffer) + 1; block < blocks; block++)
+		if (!is_new(index, block))
+			return false;
+	return true;
+}
+
+BlockNumber
+vecgraph_filled_blocks(Relation index)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+
+	while (blocks > VECGRAPH_META_BLOCK + 1 && is_new(index, blocks - 1))
+		blocks--;
+	return blocks;
+}
+
 void
 vecgraph_tid_set(VxHeapTid *to, ItemPointer from)
 {

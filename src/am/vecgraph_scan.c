@@ -315,8 +315,7 @@ ready_from_sweep(VecGraphScan *state)
 	buffer = ReadBuffer(store->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	/* the last page may have been added and not yet filled, or never logged before a crash */
-	if (!PageIsNew(page) || block + 1 < RelationGetNumberOfBlocks(store->index))
+	if (!vecgraph_is_unfilled(store->index, buffer))
 	{
 		vecgraph_check_node_page(store->index, buffer, g);
 		for (uint32 i = 0; i < g->nodes_per_page; i++)

@@ -1,7 +1,7 @@
 /*
  * vecgraph_store.c: the graph's store over index pages.
  *
- * Neighbours are scored from codes where the index has them, else from the vectors on their pages.
+ * Neighbours are scored from codes where all nodes have them, else from the vectors on their pages.
  *
  * Every call pins and locks at most one page and gives it back before it returns (rule S1 of vx_store.h), so searching and
  * linking can never deadlock. Writes go through generic WAL records of one page.
@@ -280,7 +280,7 @@ page_prepare(VxStore *base, const VxQuery *query)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	if (store->codes != NULL)
+	if (store->by_codes)
 		prepare_codes(store, query);
 }
 
@@ -289,7 +289,7 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	if (store->codes != NULL)
+	if (store->by_codes)
 	{
 		score_codes(store, query, ids, n, score);
 		return;
@@ -304,9 +304,9 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 		if (!is_node(slot))
 			score[i] = get_float4_infinity();
 		else if (query->linking)
-			score[i] = vx_space_pair(&store->space, query->point, vx_slot_point(&store->geometry, slot));
+			score[i] = vx_space_pair(&store->space, query->point, vecgraph_slot_point(store, slot));
 		else
-			score[i] = vx_space_query(&store->space, query->point, vx_slot_point(&store->geometry, slot));
+			score[i] = vx_space_query(&store->space, query->point, vecgraph_slot_point(store, slot));
 		UnlockReleaseBuffer(buffer);
 	}
 }
@@ -466,6 +466,7 @@ vecgraph_store_refresh(VecGraphStore *store)
 	store->base.overflow_degree = Max(1, store->meta.edge_capacity * 4 / 5);
 	store->base.alpha = vx_space_alpha(&store->space, store->meta.alpha);
 	store->codes = vecgraph_codes_open(store);
+	store->by_codes = vx_codes_usable(&store->meta);
 	if (store->codes == NULL)
 		return;
 	vecgraph_cache_begin(&store->codes->view);
@@ -474,8 +475,9 @@ vecgraph_store_refresh(VecGraphStore *store)
 	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Under L1 codes estimate
 	 * another distance, which only decoded codes have in common.
 	 */
-	store->decoded = store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage == VX_STORAGE_HEAP
-		|| store->space.metric == VX_METRIC_L1;
+	store->decoded = store->by_codes
+		&& (store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage == VX_STORAGE_HEAP
+			|| store->space.metric == VX_METRIC_L1);
 	if (store->decoded)
 		store->base.alpha = store->meta.alpha;
 	if (!store->query_ready)

@@ -13,6 +13,9 @@
  *   6  nodes whose old codes said too little to link them well are linked again; entry nodes are chosen from what the index holds
  *      by now, and nodes that cannot be reached from them are attached
  *
+ * Codes that were never trained have no older model: then nobody goes by codes, new nodes are given theirs all the same
+ * (VX_CODES_PARTIAL), until step 5 says that all have one.
+ *
  * A crash or cancel after 2 leaves codes of both epochs, which costs searches a little time; the next fit finishes the work
  * before it starts its own. The caller keeps others from fitting and from VACUUM (ShareUpdateExclusiveLock on the table), so
  * nobody frees a slot meanwhile.
@@ -42,10 +45,11 @@
 #define DRIFT_PAGES 64
 
 /*
- * Untrained codes are fitted by inserts, too, while an index is small: when it has so many slots, and again when it has grown
- * to so many times that. Rows that are loaded into an empty index would be linked by poor codes until the first VACUUM.
+ * Codes are fitted by inserts, too, while an index is small: when it has so many slots, and again when it has grown to so many times
+ * that. Rows that are loaded into an empty index would be linked by poor codes, or by none, until the first VACUUM.
  */
 #define EARLY_SLOTS 128
+#define EARLY_SLOTS_TO_TRAIN 1024
 #define EARLY_GROWTH 8
 #define EARLY_MOST_SLOTS 10000
 
@@ -119,8 +123,7 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 	store->base.ops->poll(&store->base);
 	buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	/* the last page may have been added and not yet logged */
-	is_empty = PageIsNew(BufferGetPage(buffer)) && block + 1 >= RelationGetNumberOfBlocks(store->index);
+	is_empty = vecgraph_is_unfilled(store->index, buffer);
 	if (!is_empty)
 	{
 		vecgraph_check_node_page(store->index, buffer, g);
@@ -222,8 +225,9 @@ named_codebook(VecGraphStore *store, const char *name)
 	return codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0 ? NULL : codebook;
 }
 
+/* A codebook trained from the vectors of the index, or NULL, but by request, if there are too few or too little memory. */
 static void *
-new_codebook(Walk *walk)
+new_codebook(Walk *walk, bool by_request)
 {
 	VecGraphStore *store = walk->store;
 	uint32		dim = store->geometry.dim;
@@ -232,10 +236,12 @@ new_codebook(Walk *walk)
 	VxPqSample	training = {.row = vx_sample_row,.context = &sample,.poll = vecgraph_poll};
 	void	   *codebook;
 
+	if (capacity < VECGRAPH_TRAINING_ROWS && !by_request)
+		return NULL;
 	vecgraph_check_training_capacity(dim, capacity);
 	vx_sample_init(&sample, &store->mem, dim, Min(capacity, Max(store->id_bound, 1)), TRAINING_SEED);
 	visit_all(walk, add_to_sample, &sample);
-	if (sample.count < VECGRAPH_TRAINING_ROWS && store->vacuuming)
+	if (sample.count < VECGRAPH_TRAINING_ROWS && !by_request)
 		return NULL;
 	vecgraph_check_training_rows(sample.count);
 	training.n = sample.count;
@@ -257,6 +263,7 @@ typedef struct NewCodes
 	uint32		nodes;
 	double		error;			/* sum over those measured */
 	uint32		measured;
+	bool		first;			/* nodes may have had no code at all */
 	VxVisited	lost;			/* nodes to be linked again */
 } NewCodes;
 
@@ -296,12 +303,12 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	vecgraph_read_codes(store, id, 1, new->code);
 	if (!vx_codec_is_current(codec, new->code))
 	{
-		float		before = vx_codec_error(codec, point, new->code, NULL);
+		float		before = new->first ? 0 : vx_codec_error(codec, point, new->code, NULL);
 
 		if (new->waiting > 0 && vx_code_block(g, new->ids[0]) != vx_code_block(g, id))
 			write_codes(store, new);
 		vx_codec_encode(codec, point, new->code);
-		if (before > RELINK_ERROR * vx_codec_error(codec, point, new->code, NULL))
+		if (!new->first && before > RELINK_ERROR * vx_codec_error(codec, point, new->code, NULL))
 			vx_visited_add(&new->lost, id);
 		memcpy(new->codes + (Size) new->waiting * g->code_bytes, new->code, g->code_bytes);
 		new->ids[new->waiting++] = id;
@@ -384,12 +391,13 @@ some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
 {
 	VxRng		rng = {TRAINING_SEED};
 	VxEdges		edges;
+	uint32		bound = vx_id_bound(&store->geometry, vecgraph_filled_blocks(store->index));
 	uint32		n = 0;
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		low = (uint64) store->id_bound * i / count;
-		uint32		high = (uint64) store->id_bound * (i + 1) / count;
+		uint32		low = (uint64) bound * i / count;
+		uint32		high = (uint64) bound * (i + 1) / count;
 
 		store->base.ops->poll(&store->base);
 		if (low == high)
@@ -435,7 +443,9 @@ finish_fit(Walk *walk)
 {
 	VecGraphStore *store = walk->store;
 	const VxGeometry *g = &store->geometry;
-	NewCodes	new = {.code = palloc(g->code_bytes + VX_CODE_OVERREAD)};
+	NewCodes	new = {
+		.code = palloc(g->code_bytes + VX_CODE_OVERREAD),.first = (store->meta.code_flags & VX_CODES_PARTIAL) != 0
+	};
 
 	vx_visited_init(&new.lost, &store->mem);
 	new.ids = palloc(g->codes_per_page * sizeof(VxNodeId));
@@ -459,36 +469,46 @@ finish_fit(Walk *walk)
 	return new.nodes;
 }
 
+/* What is done where there are no codes, or too few vectors to make them from. */
+static void
+finish_without_codes(VecGraphStore *store)
+{
+	store->meta.fitted_slots = store->id_bound;
+	write_meta(store);
+	choose_entries(store);
+	vecgraph_attach(store);
+}
+
 uint32
-vecgraph_fit(VecGraphStore *store, Relation heap)
+vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 {
 	const char *name = vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options);
 	uint32		fitted = store->meta.fitted_nodes;
-	void	   *model;
+	bool		untrained = store->meta.code_kind == VX_CODES_PQ && store->meta.code_flags == 0;
+	void	   *model = NULL;
 	Walk		walk;
 
 	if (store->meta.code_kind == VX_CODES_NONE)
 	{
-		store->meta.fitted_slots = store->id_bound;
-		write_meta(store);
-		choose_entries(store);
-		vecgraph_attach(store);
+		finish_without_codes(store);
 		return 0;
 	}
 	begin_walk(&walk, store, heap);
-	if (store->meta.code_flags & VX_CODES_MIXED)
+	if (store->meta.code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
 		finish_fit(&walk);
 	if (store->meta.code_kind != VX_CODES_PQ)
 		model = new_mean(&walk);
 	else
-		model = name != NULL ? named_codebook(store, name) : new_codebook(&walk);
+		model = name != NULL ? named_codebook(store, name) : new_codebook(&walk, by_request);
+	if (model == NULL && !by_request)
+		finish_without_codes(store);
 	if (model != NULL)
 	{
 		int			parity = 1 - (store->meta.code_epoch & 1);
 
 		write_model(store, parity, model);
+		store->meta.code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
 		store->meta.code_epoch++;
-		store->meta.code_flags |= VX_CODES_MODEL(parity) | VX_CODES_MIXED;
 		write_meta(store);
 		fitted = finish_fit(&walk);
 		pfree(model);
@@ -545,7 +565,9 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	VecGraphStore ours;
 
 	if (store->meta.code_kind == VX_CODES_PQ
-		|| store->id_bound < EARLY_SLOTS || store->id_bound > EARLY_MOST_SLOTS
+		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL)
+		return;
+	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS) || store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
 		return;
@@ -554,7 +576,7 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	vecgraph_store_open(&ours, store->index, context);
 	/* another insert may have done it */
 	if (ours.id_bound >= (uint64) ours.meta.fitted_slots * EARLY_GROWTH)
-		vecgraph_fit(&ours, heap);
+		vecgraph_fit(&ours, heap, false);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 	UnlockRelation(heap, ShareUpdateExclusiveLock);

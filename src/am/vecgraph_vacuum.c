@@ -184,7 +184,7 @@ take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 	}
 }
 
-/* Reads and locks a node page for one of the passes; false for other pages and a last page that was never filled. */
+/* Reads and locks a node page for one of the passes; false for other pages and last ones that were never filled. */
 static bool
 lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
 {
@@ -196,7 +196,7 @@ lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
 		return false;
 	*buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
 	LockBuffer(*buffer, mode);
-	if (PageIsNew(BufferGetPage(*buffer)) && block + 1 >= RelationGetNumberOfBlocks(store->index))
+	if (vecgraph_is_unfilled(store->index, *buffer))
 	{
 		UnlockReleaseBuffer(*buffer);
 		return false;
@@ -638,7 +638,7 @@ fit_if_wanted(IndexVacuumInfo *info, double tuples)
 	store.strategy = info->strategy;
 	store.vacuuming = true;
 	if (vecgraph_wants_fit(&store, heap, tuples))
-		vecgraph_fit(&store, heap);
+		vecgraph_fit(&store, heap, false);
 	table_close(heap, NoLock);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);

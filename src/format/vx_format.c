@@ -48,13 +48,18 @@ vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
 	return (body_bytes - vx_record_bytes(VX_STORAGE_FULL, 0, degree)) / (uint32_t) sizeof(float);
 }
 
-/* Whether the codebooks exist that trained codes are made from: the newest always, the older while codes of it may be left. */
+/*
+ * Whether the codebooks exist that trained codes are made from: the newest always, the older while codes of it may be left. None at
+ * all before the first training, while nodes tell their vectors.
+ */
 static bool
 has_codebooks(const VxMeta *meta)
 {
 	uint32_t	newest = VX_CODES_MODEL(meta->code_epoch & 1);
 	uint32_t	both = VX_CODES_MODEL(0) | VX_CODES_MODEL(1);
 
+	if (meta->code_flags == 0)
+		return meta->code_epoch == 0 && meta->storage != VX_STORAGE_HEAP;
 	return (meta->code_flags & newest) != 0
 		&& ((meta->code_flags & VX_CODES_MIXED) == 0 || (meta->code_flags & both) == both);
 }

@@ -100,9 +100,22 @@ typedef struct VxMeta
 	uint32_t	reserved[12];	/* zero */
 } VxMeta;
 
-/* code_flags: which models exist, and whether codes of the older one may be left. */
+/*
+ * code_flags: which models exist, whether codes of the older one may be left, and whether nodes may be left that have no code at
+ * all, so that nobody may go by codes. PQ codes without any model are yet to be trained: nodes have no codes.
+ */
 #define VX_CODES_MODEL(parity) (1u << (parity))
 #define VX_CODES_MIXED 4u
+#define VX_CODES_PARTIAL 8u
+
+/* Whether searches can go by codes: there are some, and every node has one. */
+static inline bool
+vx_codes_usable(const VxMeta *meta)
+{
+	if (meta->code_kind == VX_CODES_NONE || (meta->code_flags & VX_CODES_PARTIAL) != 0)
+		return false;
+	return meta->code_kind != VX_CODES_PQ || (meta->code_flags & (VX_CODES_MODEL(0) | VX_CODES_MODEL(1))) != 0;
+}
 
 typedef enum VxSlotState
 {

@@ -8,7 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use VecidxTest qw(new_node complete);
+use VecidxTest qw(new_node complete share);
 
 my $rounds = $ENV{VECIDX_CRASH_ROUNDS} || 3;
 my $seed = $ENV{VECIDX_SEED} || int(rand(1_000_000));
@@ -103,6 +103,21 @@ for my $round (1 .. $rounds)
 	complete($node, 'items', 'items_v', "vacuum finished, round $round");
 	my $left = $node->safe_psql('postgres', "SELECT deleted FROM vecgraph_info('items_v')");
 	is($left, 0, "vacuum finished, round $round: no deleted node is left");
+}
+
+# codes that are trained for the first time: until every node has one, nobody goes by them
+for my $round (1 .. $rounds)
+{
+	$node->safe_psql('postgres', "DROP TABLE IF EXISTS few; CREATE TABLE few (id bigserial PRIMARY KEY, v vector(64));
+		INSERT INTO few (v) SELECT $random FROM generate_series(1, 900) i;
+		CREATE INDEX few_v ON few USING vecgraph (v) WITH (pq_subvectors = 16);
+		INSERT INTO few (v) SELECT $random FROM generate_series(1, 105) i; CHECKPOINT");
+	killed_while(150, q{SELECT vecgraph_train('few_v')}, q{INSERT INTO few (v) SELECT v FROM few WHERE id < 5});
+	complete($node, 'few', 'few_v', "first training, round $round");
+	note 'trained: ', $node->safe_psql('postgres', "SELECT fitted_nodes > 0 FROM vecgraph_info('few_v')");
+	cmp_ok($node->safe_psql('postgres', "SELECT vecgraph_train('few_v')"), '>=', 1005, "first training finished, round $round");
+	complete($node, 'few', 'few_v', "first training finished, round $round");
+	cmp_ok(share($node, 'few', '<->', 100, 20), '>=', 0.9, "first training finished, round $round: recall");
 }
 
 $node->stop;

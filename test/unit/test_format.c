@@ -121,7 +121,7 @@ static void
 test_codebook_flags(void **state)
 {
 	(void) state;
-	for (uint32_t flags = 0; flags < 8; flags++)
+	for (uint32_t flags = 0; flags < 16; flags++)
 		for (uint32_t epoch = 0; epoch < 4; epoch++)
 		{
 			VxMeta		meta = sample_meta_with(VX_STORAGE_FULL, VX_CODES_PQ, 64, 16);
@@ -131,7 +131,13 @@ test_codebook_flags(void **state)
 
 			meta.code_flags = flags;
 			meta.code_epoch = epoch;
-			assert_int_equal(vx_meta_check(&meta, BODY, &g) == NULL, newest && (older || !(flags & VX_CODES_MIXED)));
+			/* none at all, and so no flags, before they are trained for the first time */
+			assert_int_equal(vx_meta_check(&meta, BODY, &g) == NULL,
+							 flags == 0 ? epoch == 0 : newest && (older || !(flags & VX_CODES_MIXED)));
+			assert_int_equal(vx_codes_usable(&meta), (newest || older) && !(flags & VX_CODES_PARTIAL));
+			meta = sample_meta_with(VX_STORAGE_HEAP, VX_CODES_PQ, 64, 16);
+			meta.code_flags = 0;
+			assert_non_null(vx_meta_check(&meta, BODY, &g));
 		}
 }
 
