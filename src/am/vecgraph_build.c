@@ -25,10 +25,12 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/backend_progress.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 /* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
@@ -462,6 +464,29 @@ build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull
 	MemoryContextReset(build->row_context);
 }
 
+/*
+ * How many parallel workers there may be: what the server decides by max_parallel_maintenance_workers, the table and the index
+ * expressions. But it wants each to have 32 MB of maintenance_work_mem for itself, and here all share what there is.
+ */
+static int
+count_workers(Relation heap, Relation index)
+{
+	int			memory = maintenance_work_mem;
+	volatile int workers = 0;
+
+	PG_TRY();
+	{
+		maintenance_work_mem = MAX_KILOBYTES;
+		workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+	}
+	PG_FINALLY();
+	{
+		maintenance_work_mem = memory;
+	}
+	PG_END_TRY();
+	return workers;
+}
+
 static void
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
@@ -479,7 +504,7 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	{
 		.metric = (VxMetric) build->meta.metric,.dim = build->meta.dim
 	};
-	build->workers = vecidx_build_workers(heap, index, index_info);
+	build->workers = count_workers(heap, index);
 	build->concurrent = index_info->ii_Concurrent;
 	estimate_rel_size(heap, NULL, &pages, &build->expected_rows, &visible);
 	vecgraph_build_begin_load(build);

@@ -380,8 +380,11 @@ void
 vecgraph_attach(VecGraphStore *store)
 {
 	Seeker		seeker = {.store = store};
+	BufferAccessStrategy strategy = store->strategy;
 	VxLinker	linker;
 
+	/* this walk comes by the same pages again and again: VACUUM's ring of few buffers is not for it */
+	store->strategy = NULL;
 	vecgraph_store_refresh(store);
 	vx_linker_init(&linker, &store->mem);
 	store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
@@ -390,6 +393,7 @@ vecgraph_attach(VecGraphStore *store)
 	store->query_decoded = false;
 	vx_free(&store->mem, seeker.point);
 	vx_linker_free(&linker);
+	store->strategy = strategy;
 }
 
 void

@@ -57,17 +57,10 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
-/*
- * How many parallel workers a build may ask for. From 17 on the server has settled that before it calls; before, it did so for
- * B-tree only, by the function that any access method may call.
- */
+/* From 17 on an access method says that it builds with parallel workers. */
 #if PG_VERSION_NUM >= 170000
-#define vecidx_build_workers(heap, index, index_info) ((index_info)->ii_ParallelWorkers)
 #define vecidx_set_amcanbuildparallel(routine) ((routine)->amcanbuildparallel = true)
 #else
-#include "optimizer/optimizer.h"
-#define vecidx_build_workers(heap, index, index_info) \
-	plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index))
 #define vecidx_set_amcanbuildparallel(routine) ((void) 0)
 #endif
 

@@ -31,7 +31,7 @@ $_->append_conf('postgresql.conf', "enable_seqscan = off\nenable_sort = off") fo
 $_->reload for $primary, $standby;
 for my $options ('codes = none', 'codes = pq', 'codes = pq, storage = heap')
 {
-	$primary->safe_psql('postgres', "DROP TABLE IF EXISTS items; CREATE TABLE items (id serial, v vector(4));
+	$primary->safe_psql('postgres', "DROP TABLE IF EXISTS items; CREATE TABLE items (id serial, v vector(4)) WITH (parallel_workers = 2);
 		INSERT INTO items (v) SELECT $random FROM generate_series(1, 2000) i;
 		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($options)");
 	same("$options: built");
@@ -54,7 +54,7 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, storage = heap')
 # vectors leave the memory of the build, and pages are made before they are logged
 $query = 'SELECT id FROM items ORDER BY v <-> (SELECT v FROM items WHERE id = 7) LIMIT 20';
 my $long = $random =~ s/4\)/96)/r;
-$primary->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id serial, v vector(96));
+$primary->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id serial, v vector(96)) WITH (parallel_workers = 2);
 	INSERT INTO items (v) SELECT $long FROM generate_series(1, 5000) i");
 for my $options ('codes = none', 'codes = pq', 'codes = pq, pq_subvectors = 24', 'storage = heap')
 {
