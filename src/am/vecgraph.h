@@ -361,8 +361,8 @@ extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, Vx
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
- * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without codes.
- * The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
+ * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without
+ * codes. The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
  * too little memory to train a codebook; always those of vecgraph_codebook_load.
  */
 extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);

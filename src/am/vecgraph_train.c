@@ -45,8 +45,8 @@
 #define DRIFT_PAGES 64
 
 /*
- * Codes are fitted by inserts, too, while an index is small: when it has so many slots, and again when it has grown to so many times
- * that. Rows that are loaded into an empty index would be linked by poor codes, or by none, until the first VACUUM.
+ * Codes are fitted by inserts, too, while an index is small: when it has so many slots, and again when it has grown to so many
+ * times that. Rows that are loaded into an empty index would be linked by poor codes, or by none, until the first VACUUM.
  */
 #define EARLY_SLOTS 128
 #define EARLY_SLOTS_TO_TRAIN 1024
@@ -567,7 +567,8 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	if (store->meta.code_kind == VX_CODES_PQ
 		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL)
 		return;
-	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS) || store->id_bound > EARLY_MOST_SLOTS
+	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
+		|| store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
 		return;

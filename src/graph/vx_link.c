@@ -233,7 +233,8 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
  * of the last (farthest) edge of the nearest one. Returns whether it did.
  */
 static bool
-attach(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId id, const VxVisited *mainland, bool force)
+attach(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId id, const VxVisited *mainland,
+	   bool force)
 {
 	VxSearch   *search = &linker->search;
 	VxEdges    *edges = &linker->other;
