@@ -362,7 +362,7 @@ link_and_write_alone(VecGraphBuild *build)
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
 	vx_build_finish(&linking);
 	vecgraph_build_linked(build);
-	vecgraph_build_write_body(build, build->geometry.first_segment, build->tail);
+	vecgraph_build_write_body(build, build->geometry.first_segment, build->pages.tail);
 }
 
 /* Makes an index of what is loaded, and gives its memory back. */
@@ -405,7 +405,7 @@ switch_to_pages(VecGraphBuild *build)
 			 errdetail("The other rows are linked through the pages of the index, which takes longer."),
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 	/* pages will change many times: they are logged in the end */
-	build->log_later = true;
+	build->pages.log_later = true;
 	link_and_write(build);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
 	vecgraph_build_begin_rest(build);

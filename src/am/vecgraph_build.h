@@ -44,6 +44,18 @@ typedef struct NodeChain
 	VxNodeId	first;			/* id of the first of its slots, which follow each other */
 } NodeChain;
 
+/* What is known of the pages of the index before they are written, to all who write. */
+typedef struct BuildPages
+{
+	BlockNumber blocks;			/* made before, while vectors were placed */
+	bool		codes_placed;	/* the codes of the index are on their pages, too */
+	bool		log_later;		/* pages are not logged as they are written */
+	uint32		ids;			/* slots that the index will have, of nodes and of chains */
+	uint32		chain_count;
+	BlockNumber planned;		/* blocks that the index will have */
+	BlockNumber tail;			/* the first of those with slots of chains; planned if there are none */
+} BuildPages;
+
 typedef struct VecGraphBuild
 {
 	Relation	index;
@@ -90,17 +102,11 @@ typedef struct VecGraphBuild
 	VxCodec    *link_codec;		/* of the codes that the graph is linked by: the index's or, where those are too coarse, own */
 	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */
 	uint8	   *index_code;		/* [meta.code_bytes] the same where the index has other codes */
-	bool		codes_placed;	/* the codes of the index are on their pages, too */
 
 	/* writing */
 	BlockNumber extended;		/* blocks that the index has, as far as is known here */
-	BlockNumber blocks;			/* pages made before writing began */
-	bool		log_later;		/* pages are not logged as they are written */
-	uint32		ids;			/* slots that the index will have, of nodes and of chains */
-	NodeChain  *chains;			/* [chain_count] by node */
-	uint32		chain_count;
-	BlockNumber planned;		/* blocks that the index will have */
-	BlockNumber tail;			/* the first of those with slots of chains; planned if there are none */
+	BuildPages	pages;
+	NodeChain  *chains;			/* [pages.chain_count] by node */
 
 	/* BUILD_PAGES */
 	bool		concurrent;		/* CREATE INDEX CONCURRENTLY: its locks are others */

@@ -171,7 +171,7 @@ add_code(VecGraphBuild *build, const VxPoint *point)
 
 	build->keys[id] = vecgraph_build_key(build, point);
 	vecgraph_build_place_point(build, id, point);
-	if (build->codes_placed)
+	if (build->pages.codes_placed)
 	{
 		vx_codec_encode(&build->codec, point, build->index_code);
 		vecgraph_build_place_code(build, id, build->index_code);
@@ -218,7 +218,7 @@ choose_link_codec(VecGraphBuild *build)
 	if (build->meta.code_kind == VX_CODES_SCALAR4)
 		return;
 	build->link_codec = &build->own_link_codec;
-	build->codes_placed = build->meta.code_kind != VX_CODES_NONE && !build->untrained;
+	build->pages.codes_placed = build->meta.code_kind != VX_CODES_NONE && !build->untrained;
 	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
 	vecgraph_build_fit_mean(build, build->link_codec);
 }

@@ -1,10 +1,10 @@
 /*
  * vecgraph_build_write.c: the pages of a build; see vecgraph_build.h.
  *
- * There are three parts: the head (meta page and models), the body (nodes and their codes) and the tail (heap TIDs of nodes that have
- * many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is written. Where
- * vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees any of them before
- * the build commits.
+ * There are three parts: the head (meta page and models), the body (nodes and their codes) and the tail (heap TIDs of nodes
+ * that have many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is
+ * written. Where vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees
+ * any of them before the build commits.
  */
 #include "am/vecgraph_build.h"
 
@@ -49,24 +49,24 @@ vecgraph_build_plan_pages(VecGraphBuild *build)
 				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(build->index))));
 
 	build->chains = MemoryContextAllocHuge(build->context, Max(chain_count, 1) * sizeof(NodeChain));
-	build->chain_count = 0;
-	build->ids = nodes;
-	for (VxNodeId id = 0; id < nodes && build->chain_count < chain_count; id++)
+	build->pages.chain_count = 0;
+	build->pages.ids = nodes;
+	for (VxNodeId id = 0; id < nodes && build->pages.chain_count < chain_count; id++)
 	{
 		uint32		slots = chain_slots(build, build->tids[id].count);
 
 		if (slots == 0)
 			continue;
-		build->chains[build->chain_count++] = (NodeChain)
+		build->chains[build->pages.chain_count++] = (NodeChain)
 		{
-			.node = id,.first = build->ids
+			.node = id,.first = build->pages.ids
 		};
-		build->ids += slots;
+		build->pages.ids += slots;
 	}
-	build->planned = vx_blocks_for(g, build->ids);
-	build->tail = build->ids > nodes ? vx_id_block(g, nodes) : build->planned;
-	if (build->ids % g->nodes_per_page != 0)
-		build->meta.free_page = build->planned - 1;
+	build->pages.planned = vx_blocks_for(g, build->pages.ids);
+	build->pages.tail = build->pages.ids > nodes ? vx_id_block(g, nodes) : build->pages.planned;
+	if (build->pages.ids % g->nodes_per_page != 0)
+		build->meta.free_page = build->pages.planned - 1;
 }
 
 /* The first slot of the chain of a node that has one. */
@@ -74,7 +74,7 @@ static VxNodeId
 first_of_chain(VecGraphBuild *build, VxNodeId node)
 {
 	uint32		low = 0;
-	uint32		high = build->chain_count - 1;
+	uint32		high = build->pages.chain_count - 1;
 
 	while (low < high)
 	{
@@ -180,11 +180,11 @@ init_block(VecGraphBuild *build, Page page, BlockNumber block)
 static void
 make_blocks(VecGraphBuild *build, BlockNumber last)
 {
-	for (; build->blocks <= last; build->blocks++)
+	for (; build->pages.blocks <= last; build->pages.blocks++)
 	{
-		Buffer		buffer = new_block(build, build->blocks);
+		Buffer		buffer = new_block(build, build->pages.blocks);
 
-		init_block(build, BufferGetPage(buffer), build->blocks);
+		init_block(build, BufferGetPage(buffer), build->pages.blocks);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
@@ -236,7 +236,7 @@ fill_code_page(VecGraphBuild *build, Page page, BlockNumber block)
 	const VxGeometry *g = &build->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
 
-	if (!build->codes_placed && build->store.codes != NULL && first < build->store.count)
+	if (!build->pages.codes_placed && build->store.codes != NULL && first < build->store.count)
 		memcpy(vecgraph_page_body(page), vx_memstore_code(&build->store, first),
 			   (Size) Min(vx_code_run(g, first), build->store.count - first) * g->code_bytes);
 }
@@ -248,7 +248,7 @@ fill_node_page(VecGraphBuild *build, Page page, BlockNumber block, ChainWriter *
 	const VxGeometry *g = &build->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
 
-	for (uint32 i = 0; i < g->nodes_per_page && first + i < build->ids; i++)
+	for (uint32 i = 0; i < g->nodes_per_page && first + i < build->pages.ids; i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
 		VxNodeId	id = first + i;
@@ -276,9 +276,9 @@ write_blocks(VecGraphBuild *build, BlockNumber first, BlockNumber end, ChainWrit
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = block < build->blocks ? lock_block(build, block) : new_block(build, block);
+		buffer = block < build->pages.blocks ? lock_block(build, block) : new_block(build, block);
 		page = BufferGetPage(buffer);
-		if (block >= build->blocks || block == VECGRAPH_META_BLOCK)
+		if (block >= build->pages.blocks || block == VECGRAPH_META_BLOCK)
 			init_block(build, page, block);
 		if (block >= g->first_segment && vx_block_has_codes(g, block))
 			fill_code_page(build, page, block);
@@ -287,7 +287,7 @@ write_blocks(VecGraphBuild *build, BlockNumber first, BlockNumber end, ChainWrit
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
-	if (RelationNeedsWAL(index) && !build->log_later && first < end)
+	if (RelationNeedsWAL(index) && !build->pages.log_later && first < end)
 		log_newpage_range(index, MAIN_FORKNUM, first, end, true);
 }
 
@@ -316,5 +316,5 @@ vecgraph_build_write_tail(VecGraphBuild *build)
 {
 	ChainWriter writer = {.node = VX_NO_NODE};	/* ++ makes it 0 */
 
-	write_many_blocks(build, build->tail, build->planned, &writer);
+	write_many_blocks(build, build->pages.tail, build->pages.planned, &writer);
 }

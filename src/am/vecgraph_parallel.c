@@ -11,8 +11,9 @@
  *   attach    the leader sees to it that every node can be reached, and writes the head of the index; the others wait
  *   write     pages of nodes and codes are filled and logged
  *
- * What they share are the arrays of the memory store, in dynamic shared memory; vx_memstore.h says why nothing is locked. One that starts late joins the phase that is under way; one that fails ends the build by its
- * error, which the leader meets where it waits or polls.
+ * What they share are the arrays of the memory store, in dynamic shared memory; vx_memstore.h says why nothing is locked. One
+ * that starts late joins the phase that is under way; one that fails ends the build by its error, which the leader meets where
+ * it waits or polls.
  */
 #include "am/vecgraph_build.h"
 
@@ -103,13 +104,7 @@ typedef struct Shared
 	Oid			index;
 	bool		concurrent;
 	BuildRegime regime;
-	bool		codes_placed;
-	bool		log_later;
-	BlockNumber blocks;
-	uint32		ids;
-	uint32		chain_count;
-	BlockNumber planned;
-	BlockNumber tail;
+	BuildPages	pages;
 	VxMeta		meta;
 	VxGeometry	geometry;
 	Place		tids;
@@ -432,7 +427,7 @@ participate(Shared *shared, VecGraphBuild *build, int phase, bool is_leader, uin
 		phase = link_phases(shared, build, phase, is_leader, seed);
 	if (phase == PHASE_WRITE)
 	{
-		while (take_batch(shared, PHASE_WRITE, build->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
+		while (take_batch(shared, PHASE_WRITE, build->pages.tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
 			vecgraph_build_write_body(build, head + first, head + end);
 		if (is_leader)
 			wait_for_others(shared);
@@ -488,13 +483,7 @@ describe_build(VecGraphBuild *build, const void *model, Shared *shared)
 	shared->index = RelationGetRelid(build->index);
 	shared->concurrent = build->concurrent;
 	shared->regime = build->regime;
-	shared->codes_placed = build->codes_placed;
-	shared->log_later = build->log_later;
-	shared->blocks = build->blocks;
-	shared->ids = build->ids;
-	shared->chain_count = build->chain_count;
-	shared->planned = build->planned;
-	shared->tail = build->tail;
+	shared->pages = build->pages;
 	shared->meta = build->meta;
 	shared->geometry = build->geometry;
 	shared->tids = place_of(parallel, build->tids);
@@ -556,7 +545,7 @@ vecgraph_parallel_build(VecGraphBuild *build, uint64 seed, const void *model, Si
 		shared_model = memcpy(allocate(parallel, model_bytes), model, model_bytes);
 	build->tids = move_array(parallel, build->tids, store->count * sizeof(NodeTids));
 	build->more = move_array(parallel, build->more, build->more_count * sizeof(MoreTids));
-	build->chains = move_array(parallel, build->chains, build->chain_count * sizeof(NodeChain));
+	build->chains = move_array(parallel, build->chains, build->pages.chain_count * sizeof(NodeChain));
 	if (!describe_build(build, shared_model, &description))
 		return false;
 
@@ -636,13 +625,7 @@ static void
 view_build(Shared *shared, dsm_segment **segments, VecGraphBuild *build)
 {
 	build->regime = shared->regime;
-	build->codes_placed = shared->codes_placed;
-	build->log_later = shared->log_later;
-	build->blocks = shared->blocks;
-	build->ids = shared->ids;
-	build->chain_count = shared->chain_count;
-	build->planned = shared->planned;
-	build->tail = shared->tail;
+	build->pages = shared->pages;
 	build->meta = shared->meta;
 	build->geometry = shared->geometry;
 	build->tids = address_of(segments, shared->tids);
