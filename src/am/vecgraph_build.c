@@ -5,10 +5,10 @@
  * 2. linking   vx_build makes the graph in memory
  * 3. writing   pages are written and logged
  *
- * Steps 2 and 3 are done by parallel workers, too, where the server grants them (vecgraph_parallel).
+ * All steps are done by parallel workers, too, where the server grants them (vecgraph_build_scan.c, vecgraph_parallel.c).
  *
  * When vectors and graph outgrow maintenance_work_mem, the vectors go to their pages and only codes stay, by which the graph is
- * linked all the same. When codes and graph outgrow it, too, steps 2 and 3 are taken with what was read so far. All other rows are
+ * linked all the same. When codes and graph outgrow it, too, all other rows wait on disk until steps 2 and 3 are done. They are
  * then sorted into the order in which they are best linked, and inserted one by one into the pages, by all workers: slower, but
  * bounded. (BuildRegime has the names.)
  *
@@ -18,11 +18,9 @@
 
 #include <math.h>
 
-#include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "optimizer/optimizer.h"
@@ -268,18 +266,6 @@ move_node(void *context, uint32 to, uint32 from)
 	memcpy(to_point, from < n ? vx_memstore_point(&build->store, from) : build->point_aside, build->store.item_bytes);
 }
 
-uint32
-vecgraph_build_hash(const VecGraphBuild *build, const VxPoint *point)
-{
-	return hash_bytes((const unsigned char *) point->x, build->meta.dim * sizeof(float));
-}
-
-uint32
-vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point)
-{
-	return vx_order_key(&build->order, point, vecgraph_build_hash(build, point));
-}
-
 void
 vecgraph_build_make_order(VecGraphBuild *build)
 {
@@ -309,8 +295,10 @@ order_points(VecGraphBuild *build)
 	sorted = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
 	for (uint32 i = 0; i < n; i++)
 	{
+		const VxPoint *point = loaded_point(build, i);
+
 		CHECK_FOR_INTERRUPTS();
-		keys[i] = vecgraph_build_key(build, loaded_point(build, i));
+		keys[i] = vecgraph_build_key(build, point, vecgraph_build_hash(&build->space, point));
 	}
 	vx_order_sort(&build->order, &build->mem, keys, n, sorted);
 	build->point_aside = MemoryContextAlloc(build->context, build->store.item_bytes);
@@ -396,9 +384,9 @@ link_and_write(VecGraphBuild *build)
 
 /* ---- the whole ---- */
 
-/* Not even codes fit: puts what is there on pages, and goes on inserting into them. */
+/* Not even codes fit: other rows wait. */
 static void
-switch_to_pages(VecGraphBuild *build)
+begin_rest(VecGraphBuild *build)
 {
 	ereport(NOTICE,
 			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", build->index_tuples),
@@ -406,13 +394,11 @@ switch_to_pages(VecGraphBuild *build)
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 	/* pages will change many times: they are logged in the end */
 	build->pages.log_later = true;
-	link_and_write(build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
+	vecgraph_build_make_order(build);
 	vecgraph_build_begin_rest(build);
-	build->regime = BUILD_PAGES;
 }
 
-/* Inserts what came after that. */
+/* Inserts what waits. */
 static void
 insert_rest(VecGraphBuild *build)
 {
@@ -424,44 +410,30 @@ insert_rest(VecGraphBuild *build)
 		log_newpage_range(build->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(build->index), true);
 }
 
-/* Makes room for one more row. */
+/* Makes room for one more row, if that is possible. */
 static void
 make_room(VecGraphBuild *build)
 {
-	if (build->regime == BUILD_POINTS && vecgraph_build_is_full(build))
+	if (build->rest != NULL || !vecgraph_build_is_full(build))
+		return;
+	if (build->regime == BUILD_POINTS && vecgraph_build_switch_to_codes(build))
 	{
-		if (vecgraph_build_switch_to_codes(build))
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
-		else
-			switch_to_pages(build);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
+		if (!vecgraph_build_is_full(build))
+			return;
 	}
-	if (build->regime == BUILD_CODES && vecgraph_build_is_full(build))
-		switch_to_pages(build);
+	begin_rest(build);
 }
 
 static void
-build_callback(Relation index, ItemPointer heap_tid, Datum *values, bool *isnull, bool alive, void *state)
+take_row(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
 {
-	VecGraphBuild *build = state;
-	MemoryContext old_context;
-	VxPoint    *point;
-
-	if (isnull[0])
-		return;
-
-	old_context = MemoryContextSwitchTo(build->row_context);
-	point = vecgraph_point_from_datum(&build->space, values[0], false, build->row_context);
-	if (point != NULL)
-	{
-		make_room(build);
-		if (build->regime == BUILD_PAGES)
-			vecgraph_build_put_rest(build, point, heap_tid);
-		else
-			vecgraph_build_load(build, point, heap_tid);
-		build->index_tuples++;
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(build->row_context);
+	make_room(build);
+	if (build->rest != NULL)
+		vecgraph_build_put_rest(build, point, hash, heap_tid);
+	else
+		vecgraph_build_load(build, point, hash, heap_tid);
+	build->index_tuples++;
 }
 
 /*
@@ -497,7 +469,6 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
 	build->codebook = plan_index(index, &build->meta, &build->geometry, true, build->context);
-	build->row_context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
 	build->mem = vecgraph_mem(build->context);
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
 	build->space = (VxSpace)
@@ -521,16 +492,15 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 
 	begin_build(&build, heap, index, index_info);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
-	result->heap_tuples = table_index_build_scan(heap, index, index_info, true, true, build_callback, &build, NULL);
-	if (build.regime == BUILD_CODES)
+	result->heap_tuples = vecgraph_build_scan(&build, heap, index_info, take_row);
+	if (build.regime == BUILD_CODES && build.rest == NULL)
 		ereport(NOTICE,
 				(errmsg("vectors no longer fit into maintenance_work_mem after %.0f rows", build.switched_after),
 				 errdetail("The graph of index \"%s\" is linked by their codes, which are a little less exact.",
 						   RelationGetRelationName(index)),
 				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
-	if (build.regime != BUILD_PAGES)
-		link_and_write(&build);
-	else
+	link_and_write(&build);
+	if (build.rest != NULL)
 		insert_rest(&build);
 	result->index_tuples = build.index_tuples;
 	MemoryContextDelete(build.context);

@@ -1,23 +1,24 @@
 /*
- * vecgraph_build.h: what the files of CREATE INDEX share: vecgraph_build.c (the whole, linking), vecgraph_build_load.c (rows
- * into memory), vecgraph_build_write.c (pages), vecgraph_build_insert.c (rows that memory had no room for).
+ * vecgraph_build.h: what the files of CREATE INDEX share: vecgraph_build.c (the whole, linking), vecgraph_build_scan.c (rows of
+ * the heap), vecgraph_build_load.c (rows into memory), vecgraph_build_write.c (pages), vecgraph_build_insert.c (rows that memory
+ * had no room for).
  */
 #ifndef VECGRAPH_BUILD_H
 #define VECGRAPH_BUILD_H
 
 #include "am/vecgraph.h"
 
-#include "utils/tuplesort.h"
+#include "utils/tuplestore.h"
 
 #include "am/vecgraph_parallel.h"
+#include "core/vx_hash.h"
 #include "graph/vx_order.h"
 
 /* Where vectors are while the graph is linked. Each needs less memory than the one before. */
 typedef enum BuildRegime
 {
 	BUILD_POINTS,				/* in memory */
-	BUILD_CODES,				/* on their pages; the graph is linked in memory by their codes */
-	BUILD_PAGES					/* on their pages, and so is the graph: other rows wait to be inserted one by one */
+	BUILD_CODES					/* on their pages; the graph is linked in memory by their codes */
 } BuildRegime;
 
 /* The part of the memory that finding the order of linking may take. */
@@ -36,6 +37,13 @@ typedef struct NodeTids
 	uint32		more;			/* position + 1 of the newest of the others */
 	uint32		count;
 } NodeTids;
+
+/* Where a node is found by its vector. */
+typedef struct Twin
+{
+	uint32		node;			/* id + 1, 0: free */
+	uint32		hash;
+} Twin;
 
 /* Where the heap TIDs of a node are that do not fit it. */
 typedef struct NodeChain
@@ -62,9 +70,9 @@ typedef struct VecGraphBuild
 	VxMeta		meta;
 	VxGeometry	geometry;
 	MemoryContext context;		/* of everything below */
-	MemoryContext row_context;
 	VxMem		mem;
 	Size		memory_limit;	/* bytes */
+	bool		concurrent;		/* CREATE INDEX CONCURRENTLY: its locks are others */
 	BuildRegime regime;
 
 	/* loading */
@@ -72,13 +80,14 @@ typedef struct VecGraphBuild
 	VxSpace		space;
 	VxMemStore	store;
 	int			workers;
+	Size		queue_bytes;	/* of what other processes have read and this one has not taken in */
 	VecGraphParallel *parallel;	/* NULL: no workers */
 	NodeTids   *tids;			/* [tids_capacity], by node id */
 	uint32		tids_capacity;
 	MoreTids   *more;
 	uint32		more_count;
 	uint32		more_capacity;
-	uint32	   *twins;			/* open hash table of node id + 1 */
+	Twin	   *twins;			/* open hash table [twins_mask + 1] */
 	uint32		twins_mask;
 	double		index_tuples;
 
@@ -95,7 +104,7 @@ typedef struct VecGraphBuild
 	NodeTids	tids_aside;		/* places for one node while they are put in order */
 	VxPoint    *point_aside;
 
-	/* BUILD_CODES and later */
+	/* BUILD_CODES */
 	uint32	   *keys;			/* [tids_capacity], by node id: places in the order */
 	double		switched_after;	/* rows */
 	VxCodec		own_link_codec;
@@ -108,10 +117,8 @@ typedef struct VecGraphBuild
 	BuildPages	pages;
 	NodeChain  *chains;			/* [pages.chain_count] by node */
 
-	/* BUILD_PAGES */
-	bool		concurrent;		/* CREATE INDEX CONCURRENTLY: its locks are others */
-	Tuplesortstate *rest;		/* rows that wait */
-	TupleTableSlot *rest_put;
+	/* rows that memory has no room for: they are inserted into the pages, one by one */
+	Tuplestorestate *rest;		/* NULL: there are none */
 	TupleTableSlot *rest_slot;
 	uint64		rest_rows;
 } VecGraphBuild;
@@ -125,6 +132,13 @@ vecgraph_build_index_lock(bool concurrent)
 	return concurrent ? RowExclusiveLock : AccessExclusiveLock;
 }
 
+/* The one on the table. */
+static inline LOCKMODE
+vecgraph_build_heap_lock(bool concurrent)
+{
+	return concurrent ? ShareUpdateExclusiveLock : ShareLock;
+}
+
 /* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
 extern void vecgraph_build_fit(VecGraphBuild *build);
 
@@ -135,13 +149,32 @@ extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
 extern void vecgraph_build_make_order(VecGraphBuild *build);
 
 /* Of a vector; the same for equal ones. */
-extern uint32 vecgraph_build_hash(const VecGraphBuild *build, const VxPoint *point);
+static inline uint32
+vecgraph_build_hash(const VxSpace *space, const VxPoint *point)
+{
+	return (uint32) vx_hash_floats(point->x, space->dim);
+}
 
-/* The place of a vector in the order of linking. */
-extern uint32 vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point);
+/* The place of a vector, whose hash is given, in the order of linking. */
+static inline uint32
+vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash)
+{
+	return vx_order_key(&build->order, point, hash);
+}
 
 /* What follows when the graph is linked: entries are known, and the head of the index is written. */
 extern void vecgraph_build_linked(VecGraphBuild *build);
+
+/* ---- vecgraph_build_scan.c ---- */
+
+/*
+ * Takes in a row that belongs into the index; hash: vecgraph_build_hash of its vector. What it allocates in the current context is
+ * freed after it.
+ */
+typedef void (*VecGraphTakeRow) (VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
+
+/* Reads the heap. Returns its number of rows. Errors: vectors of another dimension, and those of expressions. */
+extern double vecgraph_build_scan(VecGraphBuild *build, Relation heap, struct IndexInfo *info, VecGraphTakeRow take);
 
 /* ---- vecgraph_build_load.c ---- */
 
@@ -152,7 +185,7 @@ extern void vecgraph_build_begin_load(VecGraphBuild *build);
 extern bool vecgraph_build_is_full(VecGraphBuild *build);
 
 /* Adds a row: its vector, or just its heap TID if the vector is there already. */
-extern void vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid);
+extern void vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
 
 /*
  * Goes from BUILD_POINTS to BUILD_CODES: moves the vectors to their pages and keeps codes. Returns false, having done nothing, if
@@ -194,9 +227,9 @@ extern void vecgraph_build_write_tail(VecGraphBuild *build);
 extern void vecgraph_build_begin_rest(VecGraphBuild *build);
 
 /* Takes such a row. */
-extern void vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid);
+extern void vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
 
-/* Inserts those rows into the pages of the index, without logging that. */
+/* Inserts those rows into the pages of the index, when the others are there, without logging that. */
 extern void vecgraph_build_insert_rest(VecGraphBuild *build);
 
 #endif							/* VECGRAPH_BUILD_H */

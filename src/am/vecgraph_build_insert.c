@@ -1,7 +1,7 @@
 /*
  * vecgraph_build_insert.c: the rows of a build that came when memory was full; see vecgraph_build.h.
  *
- * They wait in a sort, on disk as far as memory does not do, and come back in the order in which they are best linked
+ * They wait on disk until the others are linked and written, and are then sorted into the order in which they are best linked
  * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers.
  *
  * The leader puts sorted rows into a queue of batches; all participants, the leader among them, take batches from it and insert
@@ -9,6 +9,7 @@
  * equal vectors come one after the other and go to the same participant, so they share a node.
  */
 #include "am/vecgraph_build.h"
+#include "am/vecgraph_queue.h"
 
 #include "access/genam.h"
 #include "access/parallel.h"
@@ -16,31 +17,24 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/progress.h"
-#include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "port/atomics.h"
-#include "storage/condition_variable.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
+#include "utils/tuplestore.h"
 #include "utils/wait_event.h"
 
 /* Fewer rows than this are inserted before a worker has started. */
 #define LEAST_ROWS 1000
 
-#define BATCH_ROWS 64
-#define BATCH_BYTES (256 * 1024)	/* about, if so many rows are not enough */
-#define BATCHES 4				/* for each participant */
+/* The part of the memory that rows may take while they wait for the others to be linked. */
+#define WAITING_SHARE 16
 
-/* Heap TIDs of a batch's last vector beyond its first. */
-#define MORE_TIDS 512
-
-/* The part of the memory that the queue may take. */
-#define QUEUE_SHARE 8
-
-#define KEY_QUEUE UINT64CONST(1)
+/* Keys of the table of contents. */
+#define KEY_SHARED UINT64CONST(1)
+#define KEY_QUEUE UINT64CONST(2)
 
 enum
 {
@@ -51,48 +45,19 @@ enum
 	COLUMNS = COLUMN_POINT
 };
 
-typedef enum BatchState
-{
-	BATCH_EMPTY,				/* the leader's */
-	BATCH_FULL,					/* anybody's */
-	BATCH_TAKEN					/* of who took it */
-} BatchState;
-
-typedef struct Batch
-{
-	pg_atomic_uint32 state;		/* BatchState */
-	uint32		row_count;
-	uint32		more_count;
-	ItemPointerData more[MORE_TIDS];	/* heap TIDs that the last row's vector has besides */
-	/* rows follow */
-} Batch;
-
-typedef struct Row
-{
-	ItemPointerData tid;
-	VxPoint		point;			/* at its end: dim floats follow */
-} Row;
-
-typedef struct Queue
+typedef struct Shared
 {
 	Oid			index;
 	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
-	bool		shared;			/* there are workers */
-	uint32		batch_count;
-	uint32		batch_rows;		/* room in a batch */
-	Size		row_bytes;
-	Size		batch_bytes;
 	pg_atomic_uint32 finished;	/* no more batches will come */
 	pg_atomic_uint64 inserted;	/* rows so far */
-	ConditionVariable filled;	/* a batch was, or there will be none any more */
-	ConditionVariable emptied;	/* a batch was */
-	char		batches[FLEXIBLE_ARRAY_MEMBER];
-} Queue;
+} Shared;
 
 /* What a participant inserts with. */
 typedef struct Inserter
 {
-	Queue	   *queue;
+	Shared	   *shared;
+	VecGraphQueue *queue;
 	VecGraphStore store;
 	VxLinker	linker;
 	MemoryContext context;		/* of a row */
@@ -103,123 +68,80 @@ typedef struct Inserter
 void
 vecgraph_build_begin_rest(VecGraphBuild *build)
 {
-	AttrNumber	columns[] = {COLUMN_KEY, COLUMN_HASH};
-	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
-	Oid			collations[] = {InvalidOid, InvalidOid};
-	bool		nulls_first[] = {false, false};
 	MemoryContext old_context = MemoryContextSwitchTo(build->context);
 	TupleDesc	desc = CreateTemplateTupleDesc(COLUMNS);
-	Size		memory = build->memory_limit - build->memory_limit / VECGRAPH_ORDER_SHARE - build->memory_limit / QUEUE_SHARE;
 
 	TupleDescInitEntry(desc, COLUMN_KEY, "key", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_HASH, "hash", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_TID, "tid", TIDOID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_POINT, "point", BYTEAOID, -1, 0);
-	build->rest = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
-									   (int) (memory / 1024), NULL, 0);
+	build->rest = tuplestore_begin_heap(false, false, (int) (build->memory_limit / WAITING_SHARE / 1024));
 	build->rest_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	build->rest_put = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	MemoryContextSwitchTo(old_context);
 }
 
 void
-vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid)
+vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
 {
-	TupleTableSlot *slot = build->rest_put;
 	Size		bytes = VX_POINT_BYTES(build->meta.dim);
 	bytea	   *value = palloc(VARHDRSZ + bytes);
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
 
 	SET_VARSIZE(value, VARHDRSZ + bytes);
 	memcpy(VARDATA(value), point, bytes);
-	ExecClearTuple(slot);
-	slot->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vecgraph_build_key(build, point));
-	slot->tts_values[COLUMN_HASH - 1] = Int32GetDatum((int32) vecgraph_build_hash(build, point));
-	slot->tts_values[COLUMN_TID - 1] = PointerGetDatum(heap_tid);
-	slot->tts_values[COLUMN_POINT - 1] = PointerGetDatum(value);
-	memset(slot->tts_isnull, 0, COLUMNS * sizeof(bool));
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(build->rest, slot);
-	ExecClearTuple(slot);
+	values[COLUMN_KEY - 1] = Int32GetDatum((int32) vecgraph_build_key(build, point, hash));
+	values[COLUMN_HASH - 1] = Int32GetDatum((int32) hash);
+	values[COLUMN_TID - 1] = PointerGetDatum(heap_tid);
+	values[COLUMN_POINT - 1] = PointerGetDatum(value);
+	tuplestore_putvalues(build->rest, build->rest_slot->tts_tupleDescriptor, values, nulls);
 	build->rest_rows++;
+}
+
+/* Sorts the rows that wait. */
+static Tuplesortstate *
+sort_rest(VecGraphBuild *build)
+{
+	AttrNumber	columns[] = {COLUMN_KEY, COLUMN_HASH};
+	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
+	Oid			collations[] = {InvalidOid, InvalidOid};
+	bool		nulls_first[] = {false, false};
+	Size		memory = build->memory_limit - build->memory_limit / WAITING_SHARE - build->memory_limit / VECGRAPH_QUEUE_SHARE;
+	TupleTableSlot *slot = build->rest_slot;
+	Tuplesortstate *sort;
+
+	sort = tuplesort_begin_heap(slot->tts_tupleDescriptor, lengthof(columns), columns, operators, collations, nulls_first,
+								(int) (memory / 1024), NULL, 0);
+	while (tuplestore_gettupleslot(build->rest, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuplesort_puttupleslot(sort, slot);
+	}
+	ExecClearTuple(slot);
+	tuplestore_end(build->rest);
+	tuplesort_performsort(sort);
+	return sort;
 }
 
 /* The next row; *point need not be aligned. Both are valid until the next call. */
 static bool
-next_row(VecGraphBuild *build, ItemPointer *tid, const void **point)
+next_row(Tuplesortstate *sort, TupleTableSlot *slot, ItemPointer *tid, const void **point)
 {
-	TupleTableSlot *slot = build->rest_slot;
 	bool		is_null;
 
-	if (!tuplesort_gettupleslot(build->rest, true, false, slot, NULL))
+	if (!tuplesort_gettupleslot(sort, true, false, slot, NULL))
 		return false;
 	*tid = (ItemPointer) DatumGetPointer(slot_getattr(slot, COLUMN_TID, &is_null));
 	*point = VARDATA_ANY(DatumGetPointer(slot_getattr(slot, COLUMN_POINT, &is_null)));
 	return true;
 }
 
-/* ---- the queue ---- */
-
-static inline Batch *
-batch_number(Queue *queue, uint32 i)
-{
-	return (Batch *) (queue->batches + i * queue->batch_bytes);
-}
-
-static inline Row *
-row_number(Queue *queue, Batch *batch, uint32 i)
-{
-	return (Row *) ((char *) batch + MAXALIGN(sizeof(Batch)) + i * queue->row_bytes);
-}
-
-/* Fills in the dimensions of a queue for so many participants; returns its bytes. */
-static Size
-size_queue(VecGraphBuild *build, int participants, Queue *queue)
-{
-	Size		most;
-
-	memset(queue, 0, sizeof(*queue));
-	queue->index = RelationGetRelid(build->index);
-	queue->concurrent = build->concurrent;
-	queue->shared = participants > 1;
-	queue->batch_count = queue->shared ? BATCHES * participants : 1;
-	queue->row_bytes = MAXALIGN(offsetof(Row, point) + VX_POINT_BYTES(build->meta.dim));
-	most = Min(build->memory_limit / QUEUE_SHARE / queue->batch_count, BATCH_BYTES);
-	queue->batch_rows = Min(Max(most / queue->row_bytes, 1), BATCH_ROWS);
-	queue->batch_bytes = MAXALIGN(sizeof(Batch)) + queue->batch_rows * queue->row_bytes;
-	return offsetof(Queue, batches) + queue->batch_count * queue->batch_bytes;
-}
+/* ---- what every participant does ---- */
 
 static void
-init_queue(Queue *queue, const Queue *sized)
+insert_row(Inserter *inserter, VecGraphBatch *batch, uint32 i)
 {
-	memcpy(queue, sized, offsetof(Queue, batches));
-	pg_atomic_init_u32(&queue->finished, 0);
-	pg_atomic_init_u64(&queue->inserted, 0);
-	ConditionVariableInit(&queue->filled);
-	ConditionVariableInit(&queue->emptied);
-	for (uint32 i = 0; i < queue->batch_count; i++)
-		pg_atomic_init_u32(&batch_number(queue, i)->state, BATCH_EMPTY);
-}
-
-/* Takes a full batch, NULL if there is none. */
-static Batch *
-take_full(Queue *queue)
-{
-	for (uint32 i = 0; i < queue->batch_count; i++)
-	{
-		Batch	   *batch = batch_number(queue, i);
-		uint32		full = BATCH_FULL;
-
-		if (pg_atomic_compare_exchange_u32(&batch->state, &full, BATCH_TAKEN))
-			return batch;
-	}
-	return NULL;
-}
-
-static void
-insert_row(Inserter *inserter, Batch *batch, uint32 i)
-{
-	Row		   *row = row_number(inserter->queue, batch, i);
+	VecGraphRow *row = vecgraph_queue_row(inserter->queue, batch, i);
 	bool		is_last = i == batch->row_count - 1;
 
 	vecgraph_insert_point(&inserter->store, &inserter->linker, &row->point, &row->tid);
@@ -229,9 +151,8 @@ insert_row(Inserter *inserter, Batch *batch, uint32 i)
 
 /* Inserts the rows of a batch that was taken, and gives it back. */
 static void
-insert_batch(Inserter *inserter, Batch *batch)
+insert_batch(Inserter *inserter, VecGraphBatch *batch)
 {
-	Queue	   *queue = inserter->queue;
 	MemoryContext old_context = MemoryContextSwitchTo(inserter->context);
 
 	for (uint32 i = 0; i < batch->row_count; i++)
@@ -241,16 +162,14 @@ insert_batch(Inserter *inserter, Batch *batch)
 		MemoryContextReset(inserter->context);
 	}
 	MemoryContextSwitchTo(old_context);
-	pg_atomic_fetch_add_u64(&queue->inserted, batch->row_count + batch->more_count);
-	/* a full barrier: the rows have been read before others may be written there */
-	pg_atomic_exchange_u32(&batch->state, BATCH_EMPTY);
-	if (queue->shared)
-		ConditionVariableBroadcast(&queue->emptied);
+	pg_atomic_fetch_add_u64(&inserter->shared->inserted, batch->row_count + batch->more_count);
+	vecgraph_queue_give(inserter->queue, batch, VECGRAPH_BATCH_EMPTY);
 }
 
 static void
-begin_inserting(Inserter *inserter, Queue *queue, Relation index, MemoryContext context)
+begin_inserting(Inserter *inserter, Shared *shared, VecGraphQueue *queue, Relation index, MemoryContext context)
 {
+	inserter->shared = shared;
 	inserter->queue = queue;
 	vecgraph_store_open(&inserter->store, index, context);
 	inserter->store.building = true;
@@ -261,176 +180,159 @@ begin_inserting(Inserter *inserter, Queue *queue, Relation index, MemoryContext 
 /* ---- the leader ---- */
 
 static void
-insert_for_leader(Inserter *inserter, Batch *batch)
+insert_for_leader(Inserter *inserter, VecGraphBatch *batch)
 {
 	insert_batch(inserter, batch);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, pg_atomic_read_u64(&inserter->queue->inserted));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, pg_atomic_read_u64(&inserter->shared->inserted));
 }
 
 /* An empty batch; inserts the rows of others until there is one. */
-static Batch *
+static VecGraphBatch *
 empty_batch(Inserter *inserter)
 {
-	Queue	   *queue = inserter->queue;
-
 	for (;;)
 	{
-		Batch	   *full;
+		VecGraphBatch *batch = vecgraph_queue_take(inserter->queue, VECGRAPH_BATCH_EMPTY);
 
-		for (uint32 i = 0; i < queue->batch_count; i++)
-		{
-			Batch	   *batch = batch_number(queue, i);
-
-			if (pg_atomic_read_u32(&batch->state) != BATCH_EMPTY)
-				continue;
-			pg_read_barrier();
-			batch->row_count = batch->more_count = 0;
+		if (batch != NULL)
 			return batch;
-		}
-		full = take_full(queue);
-		if (full != NULL)
-			insert_for_leader(inserter, full);
+		batch = vecgraph_queue_take(inserter->queue, VECGRAPH_BATCH_FULL);
+		if (batch != NULL)
+			insert_for_leader(inserter, batch);
 	}
-}
-
-static void
-publish(Queue *queue, Batch *batch)
-{
-	pg_write_barrier();
-	pg_atomic_write_u32(&batch->state, BATCH_FULL);
-	if (queue->shared)
-		ConditionVariableSignal(&queue->filled);
 }
 
 /* Waits until the rows of a batch are in the index. */
 static void
-wait_for(Inserter *inserter, Batch *batch)
+wait_for(Inserter *inserter, VecGraphBatch *batch)
 {
-	Queue	   *queue = inserter->queue;
-	uint32		full = BATCH_FULL;
+	VecGraphQueue *queue = inserter->queue;
 
-	if (pg_atomic_compare_exchange_u32(&batch->state, &full, BATCH_TAKEN))
+	if (vecgraph_queue_take_this(batch, VECGRAPH_BATCH_FULL))
 	{
 		insert_for_leader(inserter, batch);
 		return;
 	}
 	ConditionVariablePrepareToSleep(&queue->emptied);
-	while (pg_atomic_read_u32(&batch->state) != BATCH_EMPTY)
+	while (pg_atomic_read_u32(&batch->state) != VECGRAPH_BATCH_EMPTY)
 		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 	ConditionVariableCancelSleep();
 }
 
-/* Adds a row to a batch that has room. */
+/* Feeds the queue with the rows of the sort, and inserts with the others. */
 static void
-add_row(VecGraphBuild *build, Queue *queue, Batch *batch, ItemPointer tid, const void *point)
+feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
 {
-	Row		   *row = row_number(queue, batch, batch->row_count++);
-
-	row->tid = *tid;
-	memcpy(&row->point, point, VX_POINT_BYTES(build->meta.dim));
-}
-
-/* Feeds the queue until there are no more rows, and inserts with the others. */
-static void
-feed(VecGraphBuild *build, Inserter *inserter)
-{
-	Queue	   *queue = inserter->queue;
-	Batch	   *batch = empty_batch(inserter);
+	VecGraphQueue *queue = inserter->queue;
+	VecGraphBatch *batch = empty_batch(inserter);
 	ItemPointer tid;
 	const void *point;
 
-	while (next_row(build, &tid, &point))
+	while (next_row(sort, slot, &tid, &point))
 	{
 		if (batch->row_count > 0
-			&& memcmp(&row_number(queue, batch, batch->row_count - 1)->point, point, VX_POINT_BYTES(build->meta.dim)) == 0)
+			&& memcmp(&vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, point, queue->point_bytes) == 0)
 		{
-			if (batch->more_count < MORE_TIDS)
+			if (batch->more_count < VECGRAPH_MORE_TIDS)
 			{
 				batch->more[batch->more_count++] = *tid;
 				continue;
 			}
 			/* who inserts this one is to find the node of the others */
-			publish(queue, batch);
+			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 			wait_for(inserter, batch);
 			batch = empty_batch(inserter);
 		}
 		else if (batch->row_count == queue->batch_rows || batch->more_count > 0)
 		{
-			publish(queue, batch);
+			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 			batch = empty_batch(inserter);
 		}
-		add_row(build, queue, batch, tid, point);
+		vecgraph_queue_add(queue, batch, tid, 0, point);
 	}
-	publish(queue, batch);
-	pg_atomic_write_u32(&queue->finished, 1);
+	vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
+	pg_atomic_write_u32(&inserter->shared->finished, 1);
 	if (queue->shared)
 		ConditionVariableBroadcast(&queue->filled);
-	while ((batch = take_full(queue)) != NULL)
+	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL)) != NULL)
 		insert_for_leader(inserter, batch);
 }
 
-/* Starts workers; returns their queue, NULL if there can be none. */
-static Queue *
-start_workers(VecGraphBuild *build, ParallelContext **context)
+static void
+init_shared(VecGraphBuild *build, Shared *shared)
 {
-	Queue		sized;
-	Size		bytes = size_queue(build, build->workers + 1, &sized);
-	Queue	   *queue;
+	shared->index = RelationGetRelid(build->index);
+	shared->concurrent = build->concurrent;
+	pg_atomic_init_u32(&shared->finished, 0);
+	pg_atomic_init_u64(&shared->inserted, 0);
+}
 
-	*context = NULL;
+/* Starts workers, and gives the inserter what it shares with them; NULL if there can be none. */
+static ParallelContext *
+start_workers(VecGraphBuild *build, Inserter *inserter)
+{
+	VecGraphQueue sized;
+	Size		bytes = vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized);
+	ParallelContext *context;
+
 	if (build->workers <= 0 || build->rest_rows < LEAST_ROWS || IsInParallelMode() || !ActiveSnapshotSet())
 		return NULL;
 	EnterParallelMode();
-	*context = CreateParallelContext("vecidx", "vecgraph_build_insert_main", build->workers);
-	shm_toc_estimate_chunk(&(*context)->estimator, bytes);
-	shm_toc_estimate_keys(&(*context)->estimator, 1);
-	vecgraph_parallel_estimate_query(*context);
-	InitializeParallelDSM(*context);
-	if ((*context)->seg == NULL)
+	context = CreateParallelContext("vecidx", "vecgraph_build_insert_main", build->workers);
+	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
+	shm_toc_estimate_chunk(&context->estimator, bytes);
+	shm_toc_estimate_keys(&context->estimator, 2);
+	vecgraph_parallel_estimate_query(context);
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
 	{
-		DestroyParallelContext(*context);
+		DestroyParallelContext(context);
 		ExitParallelMode();
-		*context = NULL;
 		return NULL;
 	}
-	queue = shm_toc_allocate((*context)->toc, bytes);
-	init_queue(queue, &sized);
-	shm_toc_insert((*context)->toc, KEY_QUEUE, queue);
-	vecgraph_parallel_share_query(*context);
-	LaunchParallelWorkers(*context);
+	inserter->shared = shm_toc_allocate(context->toc, sizeof(Shared));
+	init_shared(build, inserter->shared);
+	shm_toc_insert(context->toc, KEY_SHARED, inserter->shared);
+	inserter->queue = shm_toc_allocate(context->toc, bytes);
+	vecgraph_queue_init(inserter->queue, &sized);
+	shm_toc_insert(context->toc, KEY_QUEUE, inserter->queue);
+	vecgraph_parallel_share_query(context);
+	LaunchParallelWorkers(context);
 	ereport(DEBUG1,
-			(errmsg_internal("vecgraph build launched %d of %d workers to insert", (*context)->nworkers_launched,
+			(errmsg_internal("vecgraph build launched %d of %d workers to insert", context->nworkers_launched,
 							 build->workers)));
-	return queue;
+	return context;
 }
 
 void
 vecgraph_build_insert_rest(VecGraphBuild *build)
 {
-	ParallelContext *context;
-	Queue	   *queue;
+	TupleTableSlot *slot = build->rest_slot;
+	Tuplesortstate *sort = sort_rest(build);
 	Inserter	inserter;
+	ParallelContext *context = start_workers(build, &inserter);
+	Shared		alone;
 
-	tuplesort_performsort(build->rest);
-	queue = start_workers(build, &context);
-	if (queue == NULL)
+	if (context == NULL)
 	{
-		Queue		sized;
+		VecGraphQueue sized;
 
-		queue = MemoryContextAlloc(build->context, size_queue(build, 1, &sized));
-		init_queue(queue, &sized);
+		init_shared(build, &alone);
+		inserter.shared = &alone;
+		inserter.queue = MemoryContextAlloc(build->context,
+											vecgraph_queue_size(build->meta.dim, build->memory_limit, 1, &sized));
+		vecgraph_queue_init(inserter.queue, &sized);
 	}
-	begin_inserting(&inserter, queue, build->index, build->context);
-	feed(build, &inserter);
+	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);
+	feed(&inserter, sort, slot);
 	if (context != NULL)
 	{
 		WaitForParallelWorkersToFinish(context);
 		DestroyParallelContext(context);
 		ExitParallelMode();
 	}
-	ExecDropSingleTupleTableSlot(build->rest_slot);
-	ExecDropSingleTupleTableSlot(build->rest_put);
-	tuplesort_end(build->rest);
+	ExecDropSingleTupleTableSlot(slot);
+	tuplesort_end(sort);
 	vecgraph_attach(&inserter.store);
 }
 
@@ -442,26 +344,27 @@ PGDLLEXPORT void vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc);
 void
 vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc)
 {
-	Queue	   *queue = shm_toc_lookup(toc, KEY_QUEUE, false);
-	LOCKMODE	lock_mode = vecgraph_build_index_lock(queue->concurrent);
+	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	VecGraphQueue *queue = shm_toc_lookup(toc, KEY_QUEUE, false);
+	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
 	Relation	index;
 	Inserter	inserter;
 
 	vecgraph_parallel_report_query(toc);
-	index = index_open(queue->index, lock_mode);
-	begin_inserting(&inserter, queue, index, CurrentMemoryContext);
+	index = index_open(shared->index, lock_mode);
+	begin_inserting(&inserter, shared, queue, index, CurrentMemoryContext);
 	for (;;)
 	{
-		Batch	   *batch;
+		VecGraphBatch *batch;
 		bool		finished;
 
 		ConditionVariablePrepareToSleep(&queue->filled);
 		for (;;)
 		{
-			/* the flag first: what was published before it was set is seen then */
-			finished = pg_atomic_read_u32(&queue->finished) != 0;
+			/* the flag first: what was given before it was set is seen then */
+			finished = pg_atomic_read_u32(&shared->finished) != 0;
 			pg_read_barrier();
-			batch = take_full(queue);
+			batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL);
 			if (batch != NULL || finished)
 				break;
 			ConditionVariableSleep(&queue->filled, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);

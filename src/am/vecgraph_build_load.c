@@ -1,12 +1,10 @@
 /*
  * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build.h.
  *
- * Identical vectors share a node. The table of twins finds them: by the vectors, or once those are on pages by their codes,
- * which are equal where vectors are and seldom elsewhere.
+ * Identical vectors share a node: the table of twins finds it by the hash of the vector.
  */
 #include "am/vecgraph_build.h"
 
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -37,7 +35,7 @@ void
 vecgraph_build_begin_load(VecGraphBuild *build)
 {
 	build->twins_mask = FIRST_TWINS - 1;
-	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(uint32));
+	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
 	init_store(build);
 	start_parallel(build);
 }
@@ -59,10 +57,10 @@ vecgraph_build_is_full(VecGraphBuild *build)
 		tids *= 2;
 	if (build->regime == BUILD_POINTS && build->parallel != NULL)
 		items = vecgraph_parallel_bytes(build->parallel, more);
-	needed = items
+	needed = items + build->queue_bytes
 		+ n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes)
 		+ tids + (build->regime == BUILD_CODES ? build->tids_capacity * sizeof(uint32) : 0)
-		+ ((Size) build->twins_mask + 1) * sizeof(uint32)
+		+ ((Size) build->twins_mask + 1) * sizeof(Twin)
 		/* the order of linking (twice an id), later bitmap and stack of reachability (5 bytes) */
 		+ n * 2 * sizeof(uint32) + build->memory_limit / VECGRAPH_ORDER_SHARE;
 	return needed > build->memory_limit && n > LEAST_POINTS;
@@ -70,39 +68,29 @@ vecgraph_build_is_full(VecGraphBuild *build)
 
 /* ---- twins ---- */
 
-/* The first place to look for a vector; code: its code, where those are kept. */
-static inline uint32
-twins_start(VecGraphBuild *build, const VxPoint *point, const uint8 *code)
-{
-	uint32		hash;
-
-	if (build->regime == BUILD_CODES)
-		hash = hash_bytes(code, build->link_codec->code_bytes);
-	else
-		hash = vecgraph_build_hash(build, point);
-	return hash & build->twins_mask;
-}
-
 static void
-twins_put(VecGraphBuild *build, VxNodeId id)
+twins_put(VecGraphBuild *build, Twin twin)
 {
-	const void *item = vx_memstore_item(&build->store, id);
-	uint32		at = twins_start(build, item, item);
+	uint32		at = twin.hash & build->twins_mask;
 
-	while (build->twins[at] != 0)
+	while (build->twins[at].node != 0)
 		at = (at + 1) & build->twins_mask;
-	build->twins[at] = id + 1;
+	build->twins[at] = twin;
 }
 
-/* Makes the table anew, of the given size, with what is loaded. */
+/* Doubles the table. */
 static void
-twins_fill(VecGraphBuild *build, Size size)
+twins_grow(VecGraphBuild *build)
 {
-	pfree(build->twins);
-	build->twins = MemoryContextAllocExtended(build->context, size * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	build->twins_mask = size - 1;
-	for (VxNodeId id = 0; id < build->store.count; id++)
-		twins_put(build, id);
+	Twin	   *old = build->twins;
+	Size		old_size = (Size) build->twins_mask + 1;
+
+	build->twins = MemoryContextAllocExtended(build->context, 2 * old_size * sizeof(Twin), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	build->twins_mask = 2 * old_size - 1;
+	for (Size i = 0; i < old_size; i++)
+		if (old[i].node != 0)
+			twins_put(build, old[i]);
+	pfree(old);
 }
 
 /* Whether the vector of a node, that lies on its page, is this one. */
@@ -120,20 +108,21 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 	return same;
 }
 
-/* The node that has this very vector (and code, where codes are kept), or VX_NO_NODE. */
+/* The node that has this very vector, or VX_NO_NODE. */
 static VxNodeId
-twins_find(VecGraphBuild *build, const VxPoint *point)
+twins_find(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 {
-	uint32		at = twins_start(build, point, build->code);
+	uint32		at = hash & build->twins_mask;
 
-	for (; build->twins[at] != 0; at = (at + 1) & build->twins_mask)
+	for (; build->twins[at].node != 0; at = (at + 1) & build->twins_mask)
 	{
-		VxNodeId	id = build->twins[at] - 1;
-		const void *item = vx_memstore_item(&build->store, id);
+		VxNodeId	id = build->twins[at].node - 1;
 
+		if (build->twins[at].hash != hash)
+			continue;
 		if (build->regime == BUILD_CODES
-			? memcmp(item, build->code, build->link_codec->code_bytes) == 0 && placed_point_is(build, id, point)
-			: memcmp(((const VxPoint *) item)->x, point->x, build->meta.dim * sizeof(float)) == 0)
+			? placed_point_is(build, id, point)
+			: memcmp(vx_memstore_point(&build->store, id)->x, point->x, build->meta.dim * sizeof(float)) == 0)
 			return id;
 	}
 	return VX_NO_NODE;
@@ -163,13 +152,15 @@ add_tid(VecGraphBuild *build, VxNodeId id, ItemPointer heap_tid)
 	node->more = build->more_count;
 }
 
-/* Keeps the code of a new node in memory (it is in build->code) and puts everything else on its page. */
+/* Keeps the code of a new node in memory and puts everything else on its page. */
 static VxNodeId
-add_code(VecGraphBuild *build, const VxPoint *point)
+add_code(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 {
-	VxNodeId	id = vx_memstore_add_code(&build->store, build->code);
+	VxNodeId	id;
 
-	build->keys[id] = vecgraph_build_key(build, point);
+	vx_codec_encode(build->link_codec, point, build->code);
+	id = vx_memstore_add_code(&build->store, build->code);
+	build->keys[id] = vecgraph_build_key(build, point, hash);
 	vecgraph_build_place_point(build, id, point);
 	if (build->pages.codes_placed)
 	{
@@ -180,13 +171,11 @@ add_code(VecGraphBuild *build, const VxPoint *point)
 }
 
 void
-vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, ItemPointer heap_tid)
+vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
 {
 	VxNodeId	id;
 
-	if (build->regime == BUILD_CODES)
-		vx_codec_encode(build->link_codec, point, build->code);
-	id = twins_find(build, point);
+	id = twins_find(build, point, hash);
 	if (id == VX_NO_NODE)
 	{
 		if (build->store.count == build->tids_capacity)
@@ -196,12 +185,14 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, ItemPointer heap
 			if (build->regime == BUILD_CODES)
 				build->keys = vx_resize(&build->mem, build->keys, build->tids_capacity * sizeof(uint32));
 		}
-		id = build->regime == BUILD_CODES ? add_code(build, point) : vx_memstore_add(&build->store, point->x);
+		id = build->regime == BUILD_CODES ? add_code(build, point, hash) : vx_memstore_add(&build->store, point->x);
 		memset(&build->tids[id], 0, sizeof(NodeTids));
 		if (build->store.count > build->twins_mask / 2)
-			twins_fill(build, ((Size) build->twins_mask + 1) * 2);	/* puts the new one in, too */
-		else
-			twins_put(build, id);
+			twins_grow(build);
+		twins_put(build, (Twin)
+				  {
+					  .node = id + 1,.hash = hash
+				  });
 		if (build->meta.metric == VX_METRIC_IP)
 			build->meta.max_norm2 = Max(build->meta.max_norm2, point->norm2);
 	}
@@ -249,15 +240,15 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 	vx_memstore_use_codes(&build->store, build->link_codec);
 	for (VxNodeId id = 0; id < points.count; id++)
 	{
+		const VxPoint *point = vx_memstore_point(&points, id);
+
 		CHECK_FOR_INTERRUPTS();
-		vx_codec_encode(build->link_codec, vx_memstore_point(&points, id), build->code);
-		add_code(build, vx_memstore_point(&points, id));
+		add_code(build, point, vecgraph_build_hash(&build->space, point));
 	}
 	vx_memstore_free(&points);
 	if (build->parallel != NULL)
 		vecgraph_parallel_end(build->parallel);
 	start_parallel(build);
-	twins_fill(build, (Size) build->twins_mask + 1);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /*
  * vecgraph_parallel.c: linking and writing a build with parallel maintenance workers; see vecgraph_parallel.h.
  *
- * The leader alone reads the heap. After that everything that costs is done by all participants, the leader among them, in phases;
- * each takes batches of ids, or of blocks, from a counter until there are none:
+ * When the heap has been read, everything that costs is done by all participants, the leader among them, in phases; each takes
+ * batches of ids, or of blocks, from a counter until there are none:
  *
  *   encode    codes of the points
  *   entries   the leader chooses and links the entry nodes, the others wait

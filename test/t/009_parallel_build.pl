@@ -11,7 +11,7 @@ use VecidxTest qw(new_node load_set recall complete share);
 my $node = new_node('parallel', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
 	  . "min_parallel_table_scan_size = 0\nrestart_after_crash = on\n");
 
-# Runs a build that may have so many workers; returns how many it launched (undef: it asked for none), and its messages.
+# Runs a build that may have so many workers; returns how many it launched to link (undef: it asked for none), and its messages.
 sub build
 {
 	my ($workers, $sql, $settings) = @_;
@@ -22,7 +22,10 @@ sub build
 		$sql});
 	is($result, 0, $sql) or diag($err);
 	unlike($err, qr/WARNING/, 'without warnings');
-	return ($err =~ /vecgraph build launched (\d) of \d workers/ ? $1 : undef, $err);
+	my ($launched) = $err =~ /vecgraph build launched (\d) of \d workers/;
+	my ($reading) = $err =~ /vecgraph heap scan launched (\d) of \d workers/;
+	is($reading, $launched, 'as many workers read the table') if defined $launched;
+	return ($launched, $err);
 }
 
 # ---- as good as without workers ----
@@ -106,6 +109,19 @@ $node->safe_psql('postgres', "SELECT vecgraph_check('items_part', true); DROP IN
 is($launched, 2, 'expression: launched');
 $node->safe_psql('postgres', "SELECT vecgraph_check('items_half', true); DROP INDEX items_half");
 
+# vectors in TOAST, by an expression that takes its time: what workers read is far ahead of what the leader takes in
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION slowly(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
+		'BEGIN IF random() < 0.2 THEN PERFORM pg_sleep(0.001); END IF; RETURN v; END';
+	CREATE TABLE wide (id int, v vector(900)) WITH (parallel_workers = 2);
+	INSERT INTO wide SELECT i, array(SELECT sin(i * j) FROM generate_series(1, 900) j)::vector FROM generate_series(1, 3000) i;
+	INSERT INTO wide SELECT 0, NULL FROM generate_series(1, 100)});
+($launched) = build(2, 'CREATE INDEX wide_v ON wide USING vecgraph ((slowly(v)::vector(900)) vector_l2_ops)');
+is($launched, 2, 'vectors in TOAST: launched');
+is($node->safe_psql('postgres', "SELECT nodes FROM vecgraph_info('wide_v'); SELECT vecgraph_check('wide_v', true)"),
+	"3000\n", 'vectors in TOAST: all there');
+$node->safe_psql('postgres', 'DROP INDEX wide_v');
+
 $node->safe_psql('postgres', q{
 	CREATE UNLOGGED TABLE unlogged (id int, v vector(12)) WITH (parallel_workers = 2);
 	INSERT INTO unlogged SELECT * FROM items;
@@ -170,13 +186,16 @@ sub disturbed
 {
 	my ($memory, $phase, $sql) = @_;
 	my ($out, $err) = ('', '');
+	my ($key, $progress) = ('v', 'tuples_done BETWEEN 100 AND 15000');
+	# reading is over too soon to be met, unless each row takes a while
+	($key, $progress) = ('(slowly(v)::vector(64))', 'blocks_done > 0') if $phase eq 'loading';
 	my $running = IPC::Run::start(
 		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'),
 			'-c', "SET max_parallel_maintenance_workers = 2; SET client_min_messages = warning", '-c',
-			"SET maintenance_work_mem = '$memory'", '-c', 'CREATE INDEX large_v ON large USING vecgraph (v vector_l2_ops)' ],
+			"SET maintenance_work_mem = '$memory'", '-c', "CREATE INDEX large_v ON large USING vecgraph ($key vector_l2_ops)" ],
 		'>', \$out, '2>', \$err);
 	my $seen = $node->poll_query_until('postgres', qq{
-		SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase%' AND tuples_done BETWEEN 100 AND 15000)
+		SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase%' AND $progress)
 		   AND (SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker')});
 	ok($seen, "two workers are $phase, and progress is seen");
 	$sql->();
@@ -186,7 +205,7 @@ sub disturbed
 
 my $pid_of = q{(SELECT pid FROM pg_stat_progress_create_index)};
 my $one_worker = q{(SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker')};
-for my $case ([ '64MB', 'linking' ], [ '2MB', 'inserting' ])
+for my $case ([ '64MB', 'loading' ], [ '64MB', 'linking' ], [ '2MB', 'inserting' ])
 {
 	my $phase = $case->[1];
 	# the cache of codes, which stays, is made when it is first needed

@@ -1,0 +1,316 @@
+/*
+ * vecgraph_build_scan.c: the heap scan of a build, with parallel workers where there are any; see vecgraph_build.h.
+ *
+ * All participants read blocks of the heap, get at the vectors (from TOAST, or by evaluating an expression) and hand over batches
+ * of rows. The leader alone takes rows in, its own and those of the batches: what it does then, finding twins and copying, is
+ * little beside the reading, and so neither memory nor the switch to a smaller regime needs to be agreed upon.
+ */
+#include "am/vecgraph_build.h"
+#include "am/vecgraph_queue.h"
+
+#include "access/genam.h"
+#include "access/parallel.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+/* Fewer rows than this are read before a worker has started. */
+#define LEAST_ROWS 1000
+
+/* After so many rows of its own the leader looks for batches of others. */
+#define OWN_ROWS 32
+
+/* Keys of the table of contents. */
+#define KEY_SHARED UINT64CONST(1)
+#define KEY_QUEUE UINT64CONST(2)
+#define KEY_SCAN UINT64CONST(3)
+
+typedef struct Shared
+{
+	Oid			heap;
+	Oid			index;
+	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
+	VxSpace		space;
+	pg_atomic_uint32 broken_hot_chain;
+	pg_atomic_uint32 finished;	/* workers that have no more rows */
+	pg_atomic_uint64 heap_rows; /* that they have read */
+} Shared;
+
+/* Who reads the heap. */
+typedef struct Reader
+{
+	VxSpace		space;
+	MemoryContext context;		/* of a row */
+	VecGraphQueue *queue;		/* NULL: the leader, alone */
+
+	/* the leader */
+	VecGraphBuild *build;
+	VecGraphTakeRow take;
+	uint64		own_rows;
+
+	/* a worker */
+	VecGraphBatch *batch;		/* that it fills, NULL: it has none */
+} Reader;
+
+/* ---- the leader ---- */
+
+/* Takes in the rows of a batch. */
+static void
+take_batch(Reader *reader, VecGraphBatch *batch)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(reader->context);
+
+	for (uint32 i = 0; i < batch->row_count; i++)
+	{
+		VecGraphRow *row = vecgraph_queue_row(reader->queue, batch, i);
+
+		reader->take(reader->build, &row->point, row->hash, &row->tid);
+		MemoryContextReset(reader->context);
+	}
+	MemoryContextSwitchTo(old_context);
+	vecgraph_queue_give(reader->queue, batch, VECGRAPH_BATCH_EMPTY);
+}
+
+/* Takes in what batches there are; returns whether there were any. */
+static bool
+take_batches(Reader *reader)
+{
+	VecGraphBatch *batch;
+	bool		any = false;
+
+	while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		take_batch(reader, batch);
+		any = true;
+	}
+	return any;
+}
+
+static void
+leader_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
+{
+	Reader	   *reader = state;
+	MemoryContext old_context;
+	VxPoint    *point;
+
+	if (reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
+		take_batches(reader);
+	if (is_null[0])
+		return;
+	old_context = MemoryContextSwitchTo(reader->context);
+	point = vecgraph_point_from_datum(&reader->space, values[0], false, reader->context);
+	if (point != NULL)
+		reader->take(reader->build, point, vecgraph_build_hash(&reader->space, point), tid);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(reader->context);
+}
+
+/* Takes in what workers still read. */
+static void
+take_rest(Reader *reader, Shared *shared, uint32 workers)
+{
+	VecGraphQueue *queue = reader->queue;
+
+	for (;;)
+	{
+		/* the count first: what was given before is seen then */
+		bool		finished = pg_atomic_read_u32(&shared->finished) == workers;
+
+		pg_read_barrier();
+		if (take_batches(reader))
+			ConditionVariableCancelSleep();
+		else if (finished)
+			break;
+		else
+			ConditionVariableSleep(&queue->filled, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/* Starts workers, if there can be any; *shared is what the leader shares with them. */
+static ParallelContext *
+start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **shared, VecGraphQueue **queue)
+{
+	VecGraphQueue sized;
+	Size		queue_bytes = vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized);
+	Size		scan_bytes;
+	ParallelTableScanDesc scan;
+	ParallelContext *context;
+
+	EnterParallelMode();
+	context = CreateParallelContext("vecidx", "vecgraph_build_scan_main", build->workers);
+	scan_bytes = table_parallelscan_estimate(heap, snapshot);
+	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
+	shm_toc_estimate_chunk(&context->estimator, queue_bytes);
+	shm_toc_estimate_chunk(&context->estimator, scan_bytes);
+	shm_toc_estimate_keys(&context->estimator, 3);
+	vecgraph_parallel_estimate_query(context);
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
+	{
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		return NULL;
+	}
+	*shared = shm_toc_allocate(context->toc, sizeof(Shared));
+	(*shared)->heap = RelationGetRelid(heap);
+	(*shared)->index = RelationGetRelid(build->index);
+	(*shared)->concurrent = build->concurrent;
+	(*shared)->space = build->space;
+	pg_atomic_init_u32(&(*shared)->broken_hot_chain, 0);
+	pg_atomic_init_u32(&(*shared)->finished, 0);
+	pg_atomic_init_u64(&(*shared)->heap_rows, 0);
+	shm_toc_insert(context->toc, KEY_SHARED, *shared);
+	*queue = shm_toc_allocate(context->toc, queue_bytes);
+	vecgraph_queue_init(*queue, &sized);
+	shm_toc_insert(context->toc, KEY_QUEUE, *queue);
+	scan = shm_toc_allocate(context->toc, scan_bytes);
+	table_parallelscan_initialize(heap, scan, snapshot);
+	shm_toc_insert(context->toc, KEY_SCAN, scan);
+	vecgraph_parallel_share_query(context);
+	build->queue_bytes = queue_bytes;
+	LaunchParallelWorkers(context);
+	ereport(DEBUG1,
+			(errmsg_internal("vecgraph heap scan launched %d of %d workers", context->nworkers_launched, build->workers)));
+	return context;
+}
+
+/* Whether workers would help, and the queue is within its part of the memory. */
+static bool
+wants_workers(VecGraphBuild *build)
+{
+	VecGraphQueue sized;
+
+	return build->workers > 0 && build->expected_rows >= LEAST_ROWS && !IsInParallelMode() && ActiveSnapshotSet()
+		&& vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized)
+		<= build->memory_limit / VECGRAPH_QUEUE_SHARE;
+}
+
+/* The scan with workers; false, having done nothing, if there can be none. */
+static bool
+scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_rows)
+{
+	VecGraphBuild *build = reader->build;
+	Snapshot	snapshot = build->concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	Shared	   *shared = NULL;
+	ParallelContext *context = start_workers(build, heap, snapshot, &shared, &reader->queue);
+
+	if (context != NULL)
+	{
+		TableScanDesc scan = table_beginscan_parallel(heap, shm_toc_lookup(context->toc, KEY_SCAN, false));
+
+		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, leader_row, reader, scan);
+		/* one that could not start has no rows, and is an error here */
+		WaitForParallelWorkersToAttach(context);
+		take_rest(reader, shared, (uint32) context->nworkers_launched);
+		WaitForParallelWorkersToFinish(context);
+		*heap_rows += (double) pg_atomic_read_u64(&shared->heap_rows);
+		if (pg_atomic_read_u32(&shared->broken_hot_chain) != 0)
+			info->ii_BrokenHotChain = true;
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		reader->queue = NULL;
+		build->queue_bytes = 0;
+	}
+	if (IsMVCCSnapshot(snapshot))
+		UnregisterSnapshot(snapshot);
+	return context != NULL;
+}
+
+double
+vecgraph_build_scan(VecGraphBuild *build, Relation heap, IndexInfo *info, VecGraphTakeRow take)
+{
+	Reader		reader = {.space = build->space,.build = build,.take = take};
+	double		heap_rows;
+
+	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
+	if (!wants_workers(build) || !scan_with_workers(&reader, heap, info, &heap_rows))
+		heap_rows = table_index_build_scan(heap, build->index, info, true, true, leader_row, &reader, NULL);
+	MemoryContextDelete(reader.context);
+	return heap_rows;
+}
+
+/* ---- a worker ---- */
+
+/* An empty batch; waits until there is one. */
+static VecGraphBatch *
+wait_for_batch(VecGraphQueue *queue)
+{
+	VecGraphBatch *batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY);
+
+	if (batch != NULL)
+		return batch;
+	ConditionVariablePrepareToSleep(&queue->emptied);
+	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY)) == NULL)
+		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	ConditionVariableCancelSleep();
+	return batch;
+}
+
+static void
+worker_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
+{
+	Reader	   *reader = state;
+	MemoryContext old_context;
+	VxPoint    *point;
+
+	if (is_null[0])
+		return;
+	old_context = MemoryContextSwitchTo(reader->context);
+	point = vecgraph_point_from_datum(&reader->space, values[0], false, reader->context);
+	if (point != NULL)
+	{
+		if (reader->batch == NULL)
+			reader->batch = wait_for_batch(reader->queue);
+		vecgraph_queue_add(reader->queue, reader->batch, tid, vecgraph_build_hash(&reader->space, point), point);
+		if (reader->batch->row_count == reader->queue->batch_rows)
+		{
+			vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
+			reader->batch = NULL;
+		}
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(reader->context);
+}
+
+/* Where parallel workers start; found by its name. */
+PGDLLEXPORT void vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc);
+
+void
+vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
+{
+	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	LOCKMODE	heap_lock = vecgraph_build_heap_lock(shared->concurrent);
+	LOCKMODE	index_lock = vecgraph_build_index_lock(shared->concurrent);
+	Reader		reader = {.space = shared->space,.queue = shm_toc_lookup(toc, KEY_QUEUE, false)};
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *info;
+	double		heap_rows;
+
+	vecgraph_parallel_report_query(toc);
+	heap = table_open(shared->heap, heap_lock);
+	index = index_open(shared->index, index_lock);
+	info = BuildIndexInfo(index);
+	info->ii_Concurrent = shared->concurrent;
+	reader.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
+	heap_rows = table_index_build_scan(heap, index, info, true, false, worker_row, &reader,
+									   table_beginscan_parallel(heap, shm_toc_lookup(toc, KEY_SCAN, false)));
+	if (reader.batch != NULL)
+		vecgraph_queue_give(reader.queue, reader.batch, VECGRAPH_BATCH_FULL);
+	pg_atomic_fetch_add_u64(&shared->heap_rows, (int64) heap_rows);
+	if (info->ii_BrokenHotChain)
+		pg_atomic_write_u32(&shared->broken_hot_chain, 1);
+	pg_atomic_fetch_add_u32(&shared->finished, 1);
+	ConditionVariableSignal(&reader.queue->filled);
+	index_close(index, index_lock);
+	table_close(heap, heap_lock);
+}

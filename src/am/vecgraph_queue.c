@@ -1,0 +1,87 @@
+/*
+ * vecgraph_queue.c: rows from some processes of a build to others; see vecgraph_queue.h.
+ */
+#include "am/vecgraph_queue.h"
+
+#define BATCH_ROWS 64
+#define BATCH_BYTES (256 * 1024)	/* about, if so many rows are not enough */
+#define BATCHES 4				/* for each participant */
+
+static inline VecGraphBatch *
+batch_number(VecGraphQueue *queue, uint32 i)
+{
+	return (VecGraphBatch *) (queue->batches + i * queue->batch_bytes);
+}
+
+Size
+vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *sized)
+{
+	Size		most;
+
+	memset(sized, 0, sizeof(*sized));
+	sized->shared = participants > 1;
+	sized->batch_count = sized->shared ? BATCHES * participants : 1;
+	sized->point_bytes = VX_POINT_BYTES(dim);
+	sized->row_bytes = MAXALIGN(offsetof(VecGraphRow, point) + sized->point_bytes);
+	most = Min(limit / VECGRAPH_QUEUE_SHARE / sized->batch_count, BATCH_BYTES);
+	sized->batch_rows = Min(Max(most / sized->row_bytes, 1), BATCH_ROWS);
+	sized->batch_bytes = MAXALIGN(sizeof(VecGraphBatch)) + sized->batch_rows * sized->row_bytes;
+	return offsetof(VecGraphQueue, batches) + sized->batch_count * sized->batch_bytes;
+}
+
+void
+vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized)
+{
+	memcpy(queue, sized, offsetof(VecGraphQueue, batches));
+	ConditionVariableInit(&queue->filled);
+	ConditionVariableInit(&queue->emptied);
+	for (uint32 i = 0; i < queue->batch_count; i++)
+		pg_atomic_init_u32(&batch_number(queue, i)->state, VECGRAPH_BATCH_EMPTY);
+}
+
+bool
+vecgraph_queue_take_this(VecGraphBatch *batch, VecGraphBatchState state)
+{
+	uint32		expected = state;
+
+	return pg_atomic_compare_exchange_u32(&batch->state, &expected, VECGRAPH_BATCH_TAKEN);
+}
+
+VecGraphBatch *
+vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
+{
+	for (uint32 i = 0; i < queue->batch_count; i++)
+	{
+		VecGraphBatch *batch = batch_number(queue, i);
+
+		if (pg_atomic_read_u32(&batch->state) != state || !vecgraph_queue_take_this(batch, state))
+			continue;
+		if (state == VECGRAPH_BATCH_EMPTY)
+			batch->row_count = batch->more_count = 0;
+		return batch;
+	}
+	return NULL;
+}
+
+void
+vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state)
+{
+	/* a full barrier: what was read or written here was so before others may look */
+	pg_atomic_exchange_u32(&batch->state, state);
+	if (!queue->shared)
+		return;
+	if (state == VECGRAPH_BATCH_FULL)
+		ConditionVariableSignal(&queue->filled);
+	else
+		ConditionVariableBroadcast(&queue->emptied);	/* some wait for a certain one */
+}
+
+void
+vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, uint32 hash, const void *point)
+{
+	VecGraphRow *row = vecgraph_queue_row(queue, batch, batch->row_count++);
+
+	row->tid = *tid;
+	row->hash = hash;
+	memcpy(&row->point, point, queue->point_bytes);
+}

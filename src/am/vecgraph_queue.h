@@ -1,0 +1,82 @@
+/*
+ * vecgraph_queue.h: rows from some processes of a build to others, in batches in shared memory.
+ *
+ * Whoever has rows takes an empty batch, fills it and publishes it; whoever wants rows takes a full one, reads it and gives it
+ * back. Nobody waits for anybody but for a batch, and what is taken is one's own: there are no locks.
+ */
+#ifndef VECGRAPH_QUEUE_H
+#define VECGRAPH_QUEUE_H
+
+#include "am/vecgraph.h"
+
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/itemptr.h"
+
+/* Heap TIDs of a batch's last vector beyond its first. */
+#define VECGRAPH_MORE_TIDS 512
+
+/* The part of the memory of a build that a queue is to take at most. */
+#define VECGRAPH_QUEUE_SHARE 8
+
+typedef enum VecGraphBatchState
+{
+	VECGRAPH_BATCH_EMPTY,
+	VECGRAPH_BATCH_FULL,
+	VECGRAPH_BATCH_TAKEN		/* of who took it */
+} VecGraphBatchState;
+
+typedef struct VecGraphBatch
+{
+	pg_atomic_uint32 state;		/* VecGraphBatchState */
+	uint32		row_count;
+	uint32		more_count;
+	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs that the last row's vector has besides */
+	/* rows follow */
+} VecGraphBatch;
+
+typedef struct VecGraphRow
+{
+	ItemPointerData tid;
+	uint32		hash;
+	VxPoint		point;			/* at its end: dim floats follow */
+} VecGraphRow;
+
+typedef struct VecGraphQueue
+{
+	bool		shared;			/* there is more than one participant */
+	uint32		batch_count;
+	uint32		batch_rows;		/* room in a batch */
+	Size		point_bytes;
+	Size		row_bytes;
+	Size		batch_bytes;
+	ConditionVariable filled;	/* a batch was */
+	ConditionVariable emptied;	/* a batch was */
+	char		batches[FLEXIBLE_ARRAY_MEMBER];
+} VecGraphQueue;
+
+/* Fills in the dimensions of a queue for so many participants in a build that may use limit bytes; returns its bytes. */
+extern Size vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *sized);
+
+/* Makes an empty queue in memory of that size. */
+extern void vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized);
+
+/* Takes a batch that is in a state (an empty one then has no rows), or returns NULL if there is none. */
+extern VecGraphBatch *vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state);
+
+/* Takes that very batch; false if it is not in that state. */
+extern bool vecgraph_queue_take_this(VecGraphBatch *batch, VecGraphBatchState state);
+
+/* Gives a taken batch away: full of rows, or empty. Wakes who waits for that. */
+extern void vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state);
+
+/* Adds a row to a batch that has room; point need not be aligned. hash is whatever who takes the row wants to know. */
+extern void vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, uint32 hash, const void *point);
+
+static inline VecGraphRow *
+vecgraph_queue_row(VecGraphQueue *queue, VecGraphBatch *batch, uint32 i)
+{
+	return (VecGraphRow *) ((char *) batch + MAXALIGN(sizeof(VecGraphBatch)) + i * queue->row_bytes);
+}
+
+#endif							/* VECGRAPH_QUEUE_H */
