@@ -20,11 +20,14 @@ def search_steps(context: Context) -> list[Step]:
     options = context.options
     sweeps = [(v, v.values(options.quick)) for v in context.variants()]
     weight = (
-        len(options.clients) * (options.seconds + 0.4)
+        (len(options.clients) + (0 if options.quick else 1)) * (options.seconds + 0.4)
         + (len(options.ks) - 1) * (0 if options.quick else options.seconds + 0.4)
         + len(options.ks) * options.recall_queries * 0.002
     )
-    steps = [Step("checkpoint", 0.5, partial(_checkpoint, context))]
+    steps = [
+        Step("checkpoint", 0.5, partial(_checkpoint, context)),
+        Step("no search", len(options.clients) * options.seconds, partial(_floor, context)),
+    ]
     for place in range(max(len(values) for _, values in sweeps)):
         steps += [
             Step(f"search {v.key} {values[place]}", weight, partial(_search, context, v, values[place]))
@@ -67,12 +70,33 @@ def measure_point(
     key = {"k": k, "search": value}
     if not clients:
         context.add(phase, variant.key, {**key, "clients": 0}, common, rows)
-    script = f"\\set q random(1, {len(data.queries)})\n{database.query_text(table, data.metric, k, ':q')};\n"
+    statement = database.query_text(table, data.metric, k, ":q")
     for count in clients:
-        speed = pgbench.measure(
-            context.cluster, engine.database, script, count, options.seconds, options.seed + context.round, settings
-        )
+        speed = measure_speed(context, engine.database, statement, count, settings, pipelined=not options.quick)
         context.add(phase, variant.key, {**key, "clients": count}, {**common, **speed}, rows)
+
+
+def measure_speed(
+    context: Context, base: str, statement: str, clients: int, settings: dict[str, str], pipelined: bool
+) -> dict:
+    """Figures of pgbench for a statement with :q for the number of a query; one client may send several at once, too."""
+    options = context.options
+    script = f"\\set q random(1, {len(context.data.queries)})\n{statement};\n"
+    seed = options.seed + context.round
+    values = pgbench.measure(context.cluster, base, script, clients, options.seconds, seed, settings)
+    if clients == 1 and pipelined:
+        values["pipelined_qps"] = pgbench.measure_pipelined(
+            context.cluster, base, script, options.seconds, seed, settings
+        )
+    return values
+
+
+def _floor(context: Context) -> None:
+    """What a query costs without a search: the statement that fetches the query's vector, alone."""
+    for count in context.options.clients:
+        base = context.engines[0].database
+        values = measure_speed(context, base, "SELECT embedding FROM queries WHERE id = :q", count, {}, True)
+        context.add("floor", "no search", {"clients": count}, values)
 
 
 def answer_quality(context: Context, connection, variant: Variant, table: str, rows: int, k: int) -> dict:

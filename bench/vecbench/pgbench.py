@@ -11,6 +11,9 @@ from .errors import BenchError
 from .host import run
 from .stats import percentile
 
+# Queries that measure_pipelined() sends at once.
+IN_FLIGHT = 16
+
 
 def parse_log(lines) -> list[float]:
     """Latencies in milliseconds from pgbench's transaction log, without the first transaction of each client.
@@ -36,12 +39,33 @@ def parse_tps(output: str) -> float:
 
 
 def measure(
-    cluster: Cluster, database: str, script: str, clients: int, seconds: int, seed: int, settings: dict[str, str]
+    cluster: Cluster, database: str, query: str, clients: int, seconds: int, seed: int, settings: dict[str, str]
 ) -> dict[str, float]:
-    """Runs script for some seconds; returns qps, p50, p95, p99 (milliseconds) and how many transactions they are from.
+    """Runs a query for some seconds; returns qps, p50, p95, p99 (milliseconds) and how many transactions they are from.
 
-    The seed fixes the sequence of random numbers, so that engines get the same queries in the same order.
+    The query may use :q, the number of one of the queries. The seed fixes the sequence of random numbers, so that engines get
+    the same queries in the same order.
     """
+    tps, latencies = _run(cluster, database, query, clients, seconds, seed, settings)
+    return {
+        "qps": tps,
+        "transactions": len(latencies),
+        **{f"p{p}_ms": percentile(latencies, p / 100) for p in (50, 95, 99)},
+    }
+
+
+def measure_pipelined(
+    cluster: Cluster, database: str, query: str, seconds: int, seed: int, settings: dict[str, str]
+) -> float:
+    """Queries per second of one client that sends IN_FLIGHT of them before it waits for their answers."""
+    script = "\\startpipeline\n" + query * IN_FLIGHT + "\\endpipeline\n"
+    return _run(cluster, database, script, 1, seconds, seed, settings)[0] * IN_FLIGHT
+
+
+def _run(
+    cluster: Cluster, database: str, script: str, clients: int, seconds: int, seed: int, settings: dict[str, str]
+) -> tuple[float, list[float]]:
+    """Transactions per second, and the latency of each."""
     here, there = cluster.scratch()
     name = f"b{secrets.token_hex(4)}"
     (here / f"{name}.sql").write_text(script)
@@ -75,11 +99,7 @@ def measure(
         raise BenchError(
             f"no client finished two transactions within {seconds} s; give pgbench more time with --seconds"
         )
-    return {
-        "qps": parse_tps(done.stdout),
-        "transactions": len(latencies),
-        **{f"p{p}_ms": percentile(latencies, p / 100) for p in (50, 95, 99)},
-    }
+    return parse_tps(done.stdout), latencies
 
 
 def _remove(file: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .context import TARGETS
 from .measure_change import BY_RECALL
+from .pgbench import IN_FLIGHT
 from .tables import (
     advantage,
     at_summary,
@@ -72,6 +73,7 @@ class Report:
             counts = sorted(c for c in distinct(p["key"]["clients"] for p in select(search, k=k)) if c)
             measures = [("qps", c, f"QPS, {c} client{'s' if c > 1 else ''}", True) for c in counts]
             first = counts[0] if counts else 0
+            measures += [("pipelined_qps", 1, f"QPS, 1 client, {IN_FLIGHT} sent at once", True)] if 1 in counts else []
             measures += [("p99_ms", first, "p99 ms, 1 client", False)] if counts else []
             measures.append(("buffers", first, "buffers per query", False))
             for target in TARGETS:
@@ -83,6 +85,8 @@ class Report:
                         if not chosen:
                             continue
                         found = at_target(chosen, figure, target, larger)
+                        if not found:
+                            continue
                         cell = self.compare(
                             f"{label} at recall@{k} {target}", variant, values_of(mine), values_of(found), larger
                         )
@@ -278,6 +282,13 @@ class Report:
     def lines(self) -> list[str]:
         """The whole report of the set."""
         parts = self.headline()
+        parts += self.flat(
+            "floor",
+            "A query without a search: its vector is fetched, that is all",
+            [("qps", "QPS", number), ("pipelined_qps", f"QPS, {IN_FLIGHT} sent at once", number)],
+            {},
+            ["clients"],
+        )
         parts += self.flat(
             "build",
             "Build",

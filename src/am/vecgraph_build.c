@@ -38,6 +38,9 @@
 #define PHASE_INSERTING 5
 #define PHASE_TRAINING 6
 
+/* After so many rows loaded the progress is reported. */
+#define PROGRESS_ROWS 256
+
 /* From so many points it is measured how much codes lose. */
 #define ERROR_POINTS 1000
 
@@ -434,6 +437,8 @@ take_row(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer he
 	else
 		vecgraph_build_load(build, point, hash, heap_tid);
 	build->index_tuples++;
+	if ((uint64) build->index_tuples % PROGRESS_ROWS == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->index_tuples);
 }
 
 /*
@@ -492,6 +497,7 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 
 	begin_build(&build, heap, index, index_info);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) build.expected_rows);
 	result->heap_tuples = vecgraph_build_scan(&build, heap, index_info, take_row);
 	if (build.regime == BUILD_CODES && build.rest == NULL)
 		ereport(NOTICE,

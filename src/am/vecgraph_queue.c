@@ -16,6 +16,7 @@ batch_number(VecGraphQueue *queue, uint32 i)
 Size
 vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *sized)
 {
+	Size		head = MAXALIGN(sizeof(VecGraphBatch));
 	Size		most;
 
 	memset(sized, 0, sizeof(*sized));
@@ -23,9 +24,10 @@ vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *siz
 	sized->batch_count = sized->shared ? BATCHES * participants : 1;
 	sized->point_bytes = VX_POINT_BYTES(dim);
 	sized->row_bytes = MAXALIGN(offsetof(VecGraphRow, point) + sized->point_bytes);
-	most = Min(limit / VECGRAPH_QUEUE_SHARE / sized->batch_count, BATCH_BYTES);
+	most = (limit / VECGRAPH_QUEUE_SHARE - offsetof(VecGraphQueue, batches)) / sized->batch_count;
+	most = Min(most - Min(most, head), BATCH_BYTES);
 	sized->batch_rows = Min(Max(most / sized->row_bytes, 1), BATCH_ROWS);
-	sized->batch_bytes = MAXALIGN(sizeof(VecGraphBatch)) + sized->batch_rows * sized->row_bytes;
+	sized->batch_bytes = head + sized->batch_rows * sized->row_bytes;
 	return offsetof(VecGraphQueue, batches) + sized->batch_count * sized->batch_bytes;
 }
 

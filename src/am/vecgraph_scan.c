@@ -45,25 +45,44 @@ typedef struct ReadyTid
 	int			position;
 } ReadyTid;
 
+/*
+ * The arrays that a scan works with. They are as large for one query as for the next, and asking the system for them anew each time
+ * costs as much as a short search: a scan that ends leaves them to the next one of this backend.
+ */
+typedef struct ScanSpace
+{
+	MemoryContext context;		/* of all this */
+	VxMem		mem;
+	VxSearch	search;
+	VxIdSet		handed_out;		/* node ids */
+	ReadyNode  *ready;			/* [ready_capacity] */
+	int			ready_capacity;
+	ReadyTid   *tids;			/* [tid_capacity] */
+	int			tid_capacity;
+} ScanSpace;
+
+/* More than this is given back instead. */
+#define SPACE_KEPT (512 * 1024)
+
+/* That of a scan that ended, or NULL. */
+static ScanSpace *idle_space;
+
 typedef struct VecGraphScan
 {
 	VecGraphStore store;
-	VxSearch	search;
+	ScanSpace  *space;
 	VxQuery		query;
 	MemoryContext context;		/* of everything, reset by nothing but the end */
 	MemoryContext query_context;	/* of one query, reset by rescan */
 	ScanPhase	phase;
 	bool		search_done;	/* reranking: the search has given all it has */
 	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
-	VxIdSet		handed_out;		/* node ids */
 	int64		tuples;			/* handed out in this scan */
 	double		last_distance;
 
-	/* nodes whose turn it is, nearest first */
-	ReadyNode  *ready;
+	/* nodes whose turn it is, nearest first: places in space->ready */
 	int			ready_next;
 	int			ready_count;
-	int			ready_capacity;
 
 	/* the node at hand */
 	VxNodeId	node;
@@ -71,10 +90,8 @@ typedef struct VecGraphScan
 	VxNodeId	chain;			/* next slot with more of its TIDs */
 	uint32		chain_steps;	/* slots read; more than there are ids means a circle */
 	int			chain_restarts;
-	ReadyTid   *tids;
-	int			tid_next;
+	int			tid_next;		/* places in space->tids */
 	int			tid_count;
-	int			tid_capacity;
 	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
 
 	BlockNumber sweep_block;
@@ -112,6 +129,39 @@ tid_hash(const ItemPointerData *tid)
  */
 #define MAX_CHAIN_RESTARTS 64
 
+/* The space for a scan whose context is given, in which it ends if the scan does so by an error. */
+static ScanSpace *
+take_space(MemoryContext scan_context)
+{
+	ScanSpace  *space = idle_space;
+	MemoryContext context;
+
+	if (space != NULL)
+	{
+		idle_space = NULL;
+		MemoryContextSetParent(space->context, scan_context);
+		return space;
+	}
+	context = AllocSetContextCreate(scan_context, "vecgraph scan space", ALLOCSET_DEFAULT_SIZES);
+	space = MemoryContextAllocZero(context, sizeof(ScanSpace));
+	space->context = context;
+	space->mem = vecgraph_mem(context);
+	vx_search_init(&space->search, &space->mem);
+	vx_idset_init(&space->handed_out, &space->mem);
+	return space;
+}
+
+/* Leaves it to the next scan, if it is the only one and not too large. */
+static void
+leave_space(ScanSpace *space)
+{
+	vx_idset_clear(&space->handed_out);
+	if (idle_space != NULL || MemoryContextMemAllocated(space->context, true) > SPACE_KEPT)
+		return;
+	MemoryContextSetParent(space->context, TopMemoryContext);
+	idle_space = space;
+}
+
 IndexScanDesc
 vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 {
@@ -123,8 +173,7 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 	state->query_context = AllocSetContextCreate(context, "vecgraph scan query", ALLOCSET_DEFAULT_SIZES);
 	/* the store is opened by the first search: a scan that is never asked for rows reads nothing */
 	state->store.mem = vecgraph_mem(context);
-	vx_search_init(&state->search, &state->store.mem);
-	vx_idset_init(&state->handed_out, &state->store.mem);
+	state->space = take_space(context);
 	scan->opaque = state;
 	return scan;
 }
@@ -148,7 +197,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 	state->node = VX_NO_NODE;
 	state->chain = VX_NO_NODE;
 	state->seen = NULL;
-	vx_idset_clear(&state->handed_out);
+	vx_idset_clear(&state->space->handed_out);
 	MemoryContextReset(state->query_context);
 }
 
@@ -161,6 +210,7 @@ vecgraph_endscan(IndexScanDesc scan)
 		vecgraph_heap_end(state->rows);
 	if (state->store.codes != NULL)
 		vecgraph_cache_flush(&state->store.codes->view);
+	leave_space(state->space);
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
 }
@@ -197,7 +247,7 @@ start_search(IndexScanDesc scan)
 												   state->query_context);
 	if (state->store.geometry.storage != VX_STORAGE_FULL && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
-	vx_search_begin(&state->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
+	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
 					Min(memory / sizeof(VxCandidate), UINT32_MAX));
 	state->phase = PHASE_SEARCH;
 }
@@ -206,23 +256,24 @@ start_search(IndexScanDesc scan)
 static void
 add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPayload *payload)
 {
+	ScanSpace  *space = state->space;
 	int			at;
 
 	/* room at the front is used again before the array grows */
-	if (state->ready_count == state->ready_capacity && state->ready_next > 0)
+	if (state->ready_count == space->ready_capacity && state->ready_next > 0)
 	{
 		state->ready_count -= state->ready_next;
-		memmove(state->ready, state->ready + state->ready_next, state->ready_count * sizeof(ReadyNode));
+		memmove(space->ready, space->ready + state->ready_next, state->ready_count * sizeof(ReadyNode));
 		state->ready_next = 0;
 	}
-	if (state->ready_count == state->ready_capacity)
+	if (state->ready_count == space->ready_capacity)
 	{
-		state->ready_capacity = Max(64, state->ready_capacity * 2);
-		state->ready = vx_resize(&state->store.mem, state->ready, state->ready_capacity * sizeof(ReadyNode));
+		space->ready_capacity = Max(64, space->ready_capacity * 2);
+		space->ready = vx_resize(&space->mem, space->ready, space->ready_capacity * sizeof(ReadyNode));
 	}
-	for (at = state->ready_count; at > state->ready_next && state->ready[at - 1].distance > distance; at--)
-		state->ready[at] = state->ready[at - 1];
-	state->ready[at] = (ReadyNode)
+	for (at = state->ready_count; at > state->ready_next && space->ready[at - 1].distance > distance; at--)
+		space->ready[at] = space->ready[at - 1];
+	space->ready[at] = (ReadyNode)
 	{
 		.distance = distance,.id = id,.payload = *payload
 	};
@@ -270,7 +321,7 @@ ready_from_search(VecGraphScan *state)
 
 	while (state->ready_count - state->ready_next < wanted)
 	{
-		const VxFound *found = vx_search_next(&state->search, more_than_list(state));
+		const VxFound *found = vx_search_next(&state->space->search, more_than_list(state));
 		double		distance;
 
 		if (found == NULL)
@@ -278,7 +329,7 @@ ready_from_search(VecGraphScan *state)
 		distance = found->distance;
 		CHECK_FOR_INTERRUPTS();
 		/* a slot that was freed and used again meanwhile may come twice */
-		if (!vx_idset_add(&state->handed_out, found->id))
+		if (!vx_idset_add(&state->space->handed_out, found->id))
 			continue;
 		if (state->rows != NULL
 			&& !distance_from_heap(state, found->id, (const VecGraphPayload *) found->payload, &distance)
@@ -327,7 +378,7 @@ ready_from_sweep(VecGraphScan *state)
 			if (wrong != NULL)
 				vecgraph_corrupted(store->index, block, i, wrong);
 			node->id = vx_block_first_id(g, block) + i;
-			if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->handed_out, node->id))
+			if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
 				continue;
 			vecgraph_fill_payload(slot, &node->payload);
 			node->distance = 0;
@@ -354,14 +405,15 @@ static void
 add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
 {
 	VecGraphScan *state = scan->opaque;
+	ScanSpace  *space = state->space;
 	ReadyTid   *ready;
 
-	if (state->tid_count == state->tid_capacity)
+	if (state->tid_count == space->tid_capacity)
 	{
-		state->tid_capacity = Max(16, state->tid_capacity * 2);
-		state->tids = vx_resize(&state->store.mem, state->tids, state->tid_capacity * sizeof(ReadyTid));
+		space->tid_capacity = Max(16, space->tid_capacity * 2);
+		space->tids = vx_resize(&space->mem, space->tids, space->tid_capacity * sizeof(ReadyTid));
 	}
-	ready = &state->tids[state->tid_count];
+	ready = &space->tids[state->tid_count];
 	vecgraph_tid_get(tid, &ready->tid);
 	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->node, &ready->tid);
 	ready->position = position;
@@ -457,7 +509,7 @@ fetch_tids(IndexScanDesc scan)
 		}
 		else if (state->ready_next < state->ready_count)
 		{
-			ReadyNode  *node = &state->ready[state->ready_next++];
+			ReadyNode  *node = &state->space->ready[state->ready_next++];
 
 			if (state->seen != NULL)
 			{
@@ -498,7 +550,7 @@ kill_prior(IndexScanDesc scan)
 
 	if (state->tid_next == 0)
 		return;
-	prior = &state->tids[state->tid_next - 1];
+	prior = &state->space->tids[state->tid_next - 1];
 	if (prior->position < 0)
 		return;
 	slot = vecgraph_lock_slot(&state->store, state->node, BUFFER_LOCK_SHARE, &buffer);
@@ -525,7 +577,7 @@ vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 
 	if (state->tid_next == state->tid_count && !fetch_tids(scan))
 		return false;
-	scan->xs_heaptid = state->tids[state->tid_next++].tid;
+	scan->xs_heaptid = state->space->tids[state->tid_next++].tid;
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;
 	state->tuples++;

@@ -143,7 +143,7 @@ vecgraph_prewarmer_main(Datum unused)
 	proc_exit(0);
 }
 
-/* Loads one index, if it is still there and a vecgraph index. */
+/* Loads one index, if it is still there and a vecgraph index. Errors: a damaged page. */
 static void
 prewarm_oid(Oid oid)
 {
@@ -164,6 +164,32 @@ prewarm_oid(Oid oid)
 	relation_close(index, AccessShareLock);
 }
 
+/* The same in a transaction of its own; an error is reported, and is no reason to leave other indexes cold. */
+static void
+prewarm_in_transaction(Oid oid)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		prewarm_oid(oid);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		EmitErrorReport();
+		AbortCurrentTransaction();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+}
+
 void
 vecgraph_prewarm_database_main(Datum database)
 {
@@ -175,14 +201,7 @@ vecgraph_prewarm_database_main(Datum database)
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
 	count = read_hot(hot);
 	for (int i = 0; i < count; i++)
-	{
-		if (hot[i].database != DatumGetObjectId(database))
-			continue;
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		prewarm_oid(hot[i].index);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
+		if (hot[i].database == DatumGetObjectId(database))
+			prewarm_in_transaction(hot[i].index);
 	proc_exit(0);
 }

@@ -35,6 +35,15 @@ sub info
 	return split /\|/, $node->safe_psql($database, "SELECT cache, cached, nodes, codes FROM vecgraph_info('$index')");
 }
 
+# Writes a whole file.
+sub overwrite
+{
+	my ($path, $bytes) = @_;
+	open(my $file, '>:raw', $path) or die "cannot write $path: $!";
+	print($file $bytes) && close($file) or die "cannot write $path: $!";
+	return;
+}
+
 for my $preload (1, 0)
 {
 	my $what = $preload ? 'preloaded' : 'dynamic';
@@ -102,6 +111,27 @@ for my $preload (1, 0)
 	# what was searched lately comes back without being asked for
 	ok($node->poll_query_until('postgres', "SELECT cached >= nodes FROM vecgraph_info('items_v')"), "$what: warm again") if $preload;
 	cmp_ok(recall($node, 'postgres', 'items'), '>=', 0.95, "$what: recall after a restart");
+
+	# a damaged index, whichever comes first, leaves no other cold
+	for my $names ($preload ? ([ 'items', 'grown' ], [ 'grown', 'items' ]) : ())
+	{
+		my ($damaged, $whole) = @$names;
+		my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${damaged}_v')");
+		$node->safe_psql('postgres', "SELECT vecgraph_prewarm('${_}_v')") for 'items', 'grown';
+		$node->stop;
+		my $good = slurp_file($path);
+		my $bad = $good;
+		substr($bad, 8192 * $_ - 8, 8) = "\0" x 8 for 2 .. length($good) / 8192;
+		overwrite($path, $bad);
+		my $logged = -s $node->logfile;
+		$node->start;
+		ok($node->poll_query_until('postgres', "SELECT cached >= nodes FROM vecgraph_info('${whole}_v')"),
+			"$what: $whole is warm again, $damaged is damaged");
+		like(slurp_file($node->logfile, $logged), qr/index "${damaged}_v" is corrupted/, "$what: which is reported");
+		$node->stop;
+		overwrite($path, $good);
+		$node->start;
+	}
 	$node->stop;
 }
 
