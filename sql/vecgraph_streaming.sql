@@ -22,6 +22,43 @@ SET vecgraph.max_scan_tuples = 30;
 SELECT count(*) < 100 FROM (SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 100000) q;
 RESET vecgraph.max_scan_tuples;
 RESET vecgraph.search_list_size;
+-- scans that are open at once, one that fails and one that takes over what another left: none sees anything of the others
+CREATE FUNCTION interleaved() RETURNS SETOF boolean LANGUAGE plpgsql AS $$
+DECLARE
+	a CURSOR FOR SELECT id FROM s ORDER BY v <-> '[0,0,0,0]';
+	b CURSOR FOR SELECT id FROM s ORDER BY v <-> '[1,1,1,1]';
+	row record;
+	of_a int[];
+	of_b int[];
+BEGIN
+	OPEN a;
+	OPEN b;
+	FOR i IN 1 .. 120 LOOP
+		FETCH b INTO row;
+		of_b := of_b || row.id;
+		IF i <= 60 THEN
+			FETCH a INTO row;
+			of_a := of_a || row.id;
+		END IF;
+		IF i = 30 THEN
+			BEGIN
+				PERFORM 1 / (id - id) FROM (SELECT id FROM s ORDER BY v <-> '[0,1,0,1]' LIMIT 5) q;
+			EXCEPTION WHEN division_by_zero THEN
+				of_a := of_a;
+			END;
+		ELSIF i = 60 THEN
+			CLOSE a;
+		ELSIF i = 90 THEN
+			PERFORM id FROM (SELECT id FROM s ORDER BY v <-> '[1,0,1,0]' LIMIT 300) q;
+		END IF;
+	END LOOP;
+	CLOSE b;
+	RETURN NEXT of_a = ARRAY(SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 60);
+	RETURN NEXT of_b = ARRAY(SELECT id FROM s ORDER BY v <-> '[1,1,1,1]' LIMIT 120);
+END $$;
+SELECT interleaved();
+SELECT interleaved();
+DROP FUNCTION interleaved();
 -- the duplicates, inserted into the live index and deleted again
 INSERT INTO s SELECT 20000 + i, '[0.5,0.5,0.5,0.5]' FROM generate_series(1, 700) i;
 SELECT live, heap_tids FROM vecgraph_info('s_v');
