@@ -505,6 +505,7 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 				 errdetail("The graph of index \"%s\" is linked by their codes, which are a little less exact.",
 						   RelationGetRelationName(index)),
 				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
+	vecgraph_build_end_load(&build);
 	link_and_write(&build);
 	if (build.rest != NULL)
 		insert_rest(&build);

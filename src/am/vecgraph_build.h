@@ -193,7 +193,10 @@ extern void vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint
  */
 extern bool vecgraph_build_switch_to_codes(VecGraphBuild *build);
 
-/* Gives back what loading and linking used. */
+/* No more rows will be loaded: gives back what only loading needs. */
+extern void vecgraph_build_end_load(VecGraphBuild *build);
+
+/* Gives back what linking used. */
 extern void vecgraph_build_free_memory(VecGraphBuild *build);
 
 /* ---- vecgraph_build_write.c ---- */

@@ -49,21 +49,19 @@ vecgraph_build_is_full(VecGraphBuild *build)
 	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
 	/* codes that wait in chunks are copied before they are linked */
 	uint32		code_bytes = build->regime == BUILD_CODES ? build->link_codec->code_bytes : build->meta.code_bytes;
-	/* workers get copies of heap TIDs */
 	Size		tids = build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids);
-	Size		needed;
+	Size		keys = build->regime == BUILD_CODES ? build->tids_capacity * sizeof(uint32) : 0;
+	Size		loading = build->queue_bytes + ((Size) build->twins_mask + 1) * sizeof(Twin);
+	/* the order of linking takes twice an id, reachability later a bitmap and a stack (5 bytes) */
+	Size		linking = n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes + 2 * sizeof(uint32))
+		+ build->memory_limit / VECGRAPH_ORDER_SHARE;
 
+	/* workers get copies of heap TIDs */
 	if (build->parallel != NULL)
-		tids *= 2;
+		linking += tids;
 	if (build->regime == BUILD_POINTS && build->parallel != NULL)
 		items = vecgraph_parallel_bytes(build->parallel, more);
-	needed = items + build->queue_bytes
-		+ n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes)
-		+ tids + (build->regime == BUILD_CODES ? build->tids_capacity * sizeof(uint32) : 0)
-		+ ((Size) build->twins_mask + 1) * sizeof(Twin)
-		/* the order of linking (twice an id), later bitmap and stack of reachability (5 bytes) */
-		+ n * 2 * sizeof(uint32) + build->memory_limit / VECGRAPH_ORDER_SHARE;
-	return needed > build->memory_limit && n > LEAST_POINTS;
+	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_POINTS;
 }
 
 /* ---- twins ---- */
@@ -253,6 +251,13 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 }
 
 void
+vecgraph_build_end_load(VecGraphBuild *build)
+{
+	pfree(build->twins);
+	build->twins = NULL;
+}
+
+void
 vecgraph_build_free_memory(VecGraphBuild *build)
 {
 	/* they may have been moved to where workers see them */
@@ -266,9 +271,7 @@ vecgraph_build_free_memory(VecGraphBuild *build)
 	if (build->keys != NULL)
 		pfree(build->keys);
 	build->keys = NULL;
-	pfree(build->twins);
 	build->tids = NULL;
 	build->more = NULL;
 	build->chains = NULL;
-	build->twins = NULL;
 }
