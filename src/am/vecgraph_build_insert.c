@@ -277,30 +277,19 @@ start_workers(VecGraphBuild *build, Inserter *inserter)
 
 	if (build->workers <= 0 || build->rest_rows < LEAST_ROWS || IsInParallelMode() || !ActiveSnapshotSet())
 		return NULL;
-	EnterParallelMode();
-	context = CreateParallelContext("vecidx", "vecgraph_build_insert_main", build->workers);
+	context = vecgraph_parallel_enter("vecgraph_build_insert_main", build->workers);
 	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
 	shm_toc_estimate_chunk(&context->estimator, bytes);
 	shm_toc_estimate_keys(&context->estimator, 2);
-	vecgraph_parallel_estimate_query(context);
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
-	{
-		DestroyParallelContext(context);
-		ExitParallelMode();
+	if (!vecgraph_parallel_make_memory(context))
 		return NULL;
-	}
 	inserter->shared = shm_toc_allocate(context->toc, sizeof(Shared));
 	init_shared(build, inserter->shared);
 	shm_toc_insert(context->toc, KEY_SHARED, inserter->shared);
 	inserter->queue = shm_toc_allocate(context->toc, bytes);
 	vecgraph_queue_init(inserter->queue, &sized);
 	shm_toc_insert(context->toc, KEY_QUEUE, inserter->queue);
-	vecgraph_parallel_share_query(context);
-	LaunchParallelWorkers(context);
-	ereport(DEBUG1,
-			(errmsg_internal("vecgraph build launched %d of %d workers to insert", context->nworkers_launched,
-							 build->workers)));
+	vecgraph_parallel_launch(context, "build, inserting,");
 	return context;
 }
 
@@ -326,11 +315,7 @@ vecgraph_build_insert_rest(VecGraphBuild *build)
 	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);
 	feed(&inserter, sort, slot);
 	if (context != NULL)
-	{
-		WaitForParallelWorkersToFinish(context);
-		DestroyParallelContext(context);
-		ExitParallelMode();
-	}
+		vecgraph_parallel_finish(context);
 	ExecDropSingleTupleTableSlot(slot);
 	tuplesort_end(sort);
 	vecgraph_attach(&inserter.store);

@@ -145,21 +145,14 @@ start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **s
 	ParallelTableScanDesc scan;
 	ParallelContext *context;
 
-	EnterParallelMode();
-	context = CreateParallelContext("vecidx", "vecgraph_build_scan_main", build->workers);
+	context = vecgraph_parallel_enter("vecgraph_build_scan_main", build->workers);
 	scan_bytes = table_parallelscan_estimate(heap, snapshot);
 	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
 	shm_toc_estimate_chunk(&context->estimator, queue_bytes);
 	shm_toc_estimate_chunk(&context->estimator, scan_bytes);
 	shm_toc_estimate_keys(&context->estimator, 3);
-	vecgraph_parallel_estimate_query(context);
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
-	{
-		DestroyParallelContext(context);
-		ExitParallelMode();
+	if (!vecgraph_parallel_make_memory(context))
 		return NULL;
-	}
 	*shared = shm_toc_allocate(context->toc, sizeof(Shared));
 	(*shared)->heap = RelationGetRelid(heap);
 	(*shared)->index = RelationGetRelid(build->index);
@@ -175,11 +168,8 @@ start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **s
 	scan = shm_toc_allocate(context->toc, scan_bytes);
 	table_parallelscan_initialize(heap, scan, snapshot);
 	shm_toc_insert(context->toc, KEY_SCAN, scan);
-	vecgraph_parallel_share_query(context);
 	build->queue_bytes = queue_bytes;
-	LaunchParallelWorkers(context);
-	ereport(DEBUG1,
-			(errmsg_internal("vecgraph heap scan launched %d of %d workers", context->nworkers_launched, build->workers)));
+	vecgraph_parallel_launch(context, "heap scan");
 	return context;
 }
 
@@ -211,12 +201,10 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 		/* one that could not start has no rows, and is an error here */
 		WaitForParallelWorkersToAttach(context);
 		take_rest(reader, shared, (uint32) context->nworkers_launched);
-		WaitForParallelWorkersToFinish(context);
 		*heap_rows += (double) pg_atomic_read_u64(&shared->heap_rows);
 		if (pg_atomic_read_u32(&shared->broken_hot_chain) != 0)
 			info->ii_BrokenHotChain = true;
-		DestroyParallelContext(context);
-		ExitParallelMode();
+		vecgraph_parallel_finish(context);
 		reader->queue = NULL;
 		build->queue_bytes = 0;
 	}

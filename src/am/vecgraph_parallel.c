@@ -135,7 +135,7 @@ struct VecGraphParallel
 	bool		is_local;		/* not everything is in shared memory: no workers */
 };
 
-/* ---- what workers show ---- */
+/* ---- contexts ---- */
 
 static Size
 query_bytes(void)
@@ -143,24 +143,50 @@ query_bytes(void)
 	return debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
 }
 
-void
-vecgraph_parallel_estimate_query(ParallelContext *context)
+ParallelContext *
+vecgraph_parallel_enter(const char *function, int workers)
+{
+	EnterParallelMode();
+	return CreateParallelContext("vecidx", function, workers);
+}
+
+static void
+leave(ParallelContext *context)
+{
+	DestroyParallelContext(context);
+	ExitParallelMode();
+}
+
+bool
+vecgraph_parallel_make_memory(ParallelContext *context)
 {
 	shm_toc_estimate_chunk(&context->estimator, query_bytes());
 	shm_toc_estimate_keys(&context->estimator, 1);
+	InitializeParallelDSM(context);
+	if (context->seg != NULL)
+		return true;
+	/* too many segments in the system */
+	leave(context);
+	return false;
 }
 
 void
-vecgraph_parallel_share_query(ParallelContext *context)
+vecgraph_parallel_launch(ParallelContext *context, const char *what)
 {
 	Size		bytes = query_bytes();
-	char	   *query;
 
-	if (bytes == 0)
-		return;
-	query = shm_toc_allocate(context->toc, bytes);
-	memcpy(query, debug_query_string, bytes);
-	shm_toc_insert(context->toc, KEY_QUERY, query);
+	if (bytes > 0)
+		shm_toc_insert(context->toc, KEY_QUERY, memcpy(shm_toc_allocate(context->toc, bytes), debug_query_string, bytes));
+	LaunchParallelWorkers(context);
+	ereport(DEBUG1,
+			(errmsg_internal("vecgraph %s launched %d of %d workers", what, context->nworkers_launched, context->nworkers)));
+}
+
+void
+vecgraph_parallel_finish(ParallelContext *context)
+{
+	WaitForParallelWorkersToFinish(context);
+	leave(context);
 }
 
 void
@@ -507,11 +533,8 @@ share(ParallelContext *context, VecGraphParallel *parallel, const VxMemStore *st
 	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
 	shm_toc_estimate_chunk(&context->estimator, chunks_bytes);
 	shm_toc_estimate_keys(&context->estimator, 2);
-	vecgraph_parallel_estimate_query(context);
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
-		return NULL;			/* too many segments in the system */
-
+	if (!vecgraph_parallel_make_memory(context))
+		return NULL;
 	shared = shm_toc_allocate(context->toc, sizeof(Shared));
 	memcpy(shared, description, sizeof(Shared));
 	BarrierInit(&shared->barrier, 0);
@@ -523,8 +546,6 @@ share(ParallelContext *context, VecGraphParallel *parallel, const VxMemStore *st
 	for (uint32 i = 0; i < store->chunk_count; i++)
 		chunks[i] = place_of(parallel, store->chunks[i]);
 	shm_toc_insert(context->toc, KEY_CHUNKS, chunks);
-
-	vecgraph_parallel_share_query(context);
 	return shared;
 }
 
@@ -549,22 +570,15 @@ vecgraph_parallel_build(VecGraphBuild *build, uint64 seed, const void *model, Si
 	if (!describe_build(build, shared_model, &description))
 		return false;
 
-	EnterParallelMode();
-	context = CreateParallelContext("vecidx", "vecgraph_parallel_build_main", parallel->workers);
+	context = vecgraph_parallel_enter("vecgraph_parallel_build_main", parallel->workers);
 	shared = share(context, parallel, store, &description);
-	if (shared != NULL)
-	{
-		BarrierAttach(&shared->barrier);
-		LaunchParallelWorkers(context);
-		ereport(DEBUG1,
-				(errmsg_internal("vecgraph build launched %d of %d workers", context->nworkers_launched,
-								 parallel->workers)));
-		participate(shared, build, PHASE_ENCODE, true, seed);
-		WaitForParallelWorkersToFinish(context);
-	}
-	DestroyParallelContext(context);
-	ExitParallelMode();
-	return shared != NULL;
+	if (shared == NULL)
+		return false;
+	BarrierAttach(&shared->barrier);
+	vecgraph_parallel_launch(context, "build");
+	participate(shared, build, PHASE_ENCODE, true, seed);
+	vecgraph_parallel_finish(context);
+	return true;
 }
 
 /* ---- a worker ---- */

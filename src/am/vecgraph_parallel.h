@@ -40,11 +40,23 @@ extern bool vecgraph_parallel_build(struct VecGraphBuild *build, uint64 seed, co
 extern void vecgraph_parallel_end(VecGraphParallel *parallel);
 
 /*
- * What a worker shows in pg_stat_activity is its leader's query: room for it, to be asked for before the memory of the context is
- * made; putting it there; and showing it, in the worker.
+ * What all contexts of a build have in common. Use: vecgraph_parallel_enter, estimate chunks and keys, vecgraph_parallel_make_memory,
+ * fill it, vecgraph_parallel_launch, vecgraph_parallel_finish.
  */
-extern void vecgraph_parallel_estimate_query(ParallelContext *context);
-extern void vecgraph_parallel_share_query(ParallelContext *context);
+
+/* Enters parallel mode; function: where workers start. */
+extern ParallelContext *vecgraph_parallel_enter(const char *function, int workers);
+
+/* Makes the memory that was estimated. Where the system has none, ends context and parallel mode, and returns false. */
+extern bool vecgraph_parallel_make_memory(ParallelContext *context);
+
+/* Starts workers, which show their leader's query; what: what they are for, in the server's log. */
+extern void vecgraph_parallel_launch(ParallelContext *context, const char *what);
+
+/* Waits for them, and ends context and parallel mode. Errors: those of the workers. */
+extern void vecgraph_parallel_finish(ParallelContext *context);
+
+/* In a worker: shows the query in pg_stat_activity. */
 extern void vecgraph_parallel_report_query(shm_toc *toc);
 
 #endif							/* VECGRAPH_PARALLEL_H */

@@ -14,9 +14,9 @@
 #define VX_HASH_LANES 4
 
 /*
- * One step. A product carries nothing downwards, so a difference in the highest bits alone would stay there and meet its like in the
- * next step: the shifts bring high bits down, by distances at which no two bits of the sign, the exponent or the first digits of
- * an element are.
+ * One step. A product carries nothing downwards, so a difference in the highest bits alone would stay there and meet its like in
+ * the next step: the shifts bring high bits down, by distances at which no two bits of the sign, the exponent or the first digits
+ * of an element are.
  */
 static inline uint64_t
 vx_hash_mix(uint64_t lane, uint64_t word)

@@ -55,7 +55,7 @@ for my $options (sort keys %regimes)
 # the server's rule that each worker needs 32 MB is not for builds that share what there is
 $node->safe_psql('postgres', 'ALTER TABLE l2 RESET (parallel_workers); DROP INDEX l2_index');
 my (undef, $told) = build('2MB', 2, 'CREATE INDEX l2_index ON l2 USING vecgraph (v vector_l2_ops)');
-like($told, qr/launched 2 of 2 workers to insert/, 'little memory: workers by the size of the table');
+like($told, qr/inserting, launched 2 of 2 workers/, 'little memory: workers by the size of the table');
 like($told, qr/heap scan launched 2 of 2 workers/, 'little memory: and to read it');
 
 # ---- identical vectors share a node, wherever the first of them is ----
