@@ -387,7 +387,7 @@ link_and_write(VecGraphBuild *build)
 
 /* ---- the whole ---- */
 
-/* Not even codes fit: other rows wait. */
+/* Not even codes fit: other rows, the rest, wait. */
 static void
 begin_rest(VecGraphBuild *build)
 {
@@ -401,7 +401,7 @@ begin_rest(VecGraphBuild *build)
 	vecgraph_build_begin_rest(build);
 }
 
-/* Inserts what waits. */
+/* Inserts it. */
 static void
 insert_rest(VecGraphBuild *build)
 {
@@ -428,8 +428,8 @@ make_room(VecGraphBuild *build)
 	begin_rest(build);
 }
 
-static void
-take_row(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+void
+vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
 {
 	make_room(build);
 	if (build->rest != NULL)
@@ -498,7 +498,7 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 	begin_build(&build, heap, index, index_info);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOADING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) build.expected_rows);
-	result->heap_tuples = vecgraph_build_scan(&build, heap, index_info, take_row);
+	result->heap_tuples = vecgraph_build_scan(&build, heap, index_info);
 	if (build.regime == BUILD_CODES && build.rest == NULL)
 		ereport(NOTICE,
 				(errmsg("vectors no longer fit into maintenance_work_mem after %.0f rows", build.switched_after),

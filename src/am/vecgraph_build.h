@@ -14,7 +14,10 @@
 #include "core/vx_hash.h"
 #include "graph/vx_order.h"
 
-/* Where vectors are while the graph is linked. Each needs less memory than the one before. */
+/*
+ * Where vectors are while the graph is linked; the second needs less memory than the first. Rows that come when it, too, is full
+ * are the rest, which is linked through the pages of the index.
+ */
 typedef enum BuildRegime
 {
 	BUILD_POINTS,				/* in memory */
@@ -162,19 +165,21 @@ vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash
 	return vx_order_key(&build->order, point, hash);
 }
 
+/*
+ * Takes in a row; hash: vecgraph_build_hash of its vector. What it allocates in the current context is not needed after it.
+ */
+extern void vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
+
 /* What follows when the graph is linked: entries are known, and the head of the index is written. */
 extern void vecgraph_build_linked(VecGraphBuild *build);
 
 /* ---- vecgraph_build_scan.c ---- */
 
 /*
- * Takes in a row that belongs into the index; hash: vecgraph_build_hash of its vector. What it allocates in the current context is
- * freed after it.
+ * Reads the heap, and has each row that belongs into the index taken in. Returns its number of rows. Errors: vectors of another
+ * dimension, and those of expressions.
  */
-typedef void (*VecGraphTakeRow) (VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
-
-/* Reads the heap. Returns its number of rows. Errors: vectors of another dimension, and those of expressions. */
-extern double vecgraph_build_scan(VecGraphBuild *build, Relation heap, struct IndexInfo *info, VecGraphTakeRow take);
+extern double vecgraph_build_scan(VecGraphBuild *build, Relation heap, struct IndexInfo *info);
 
 /* ---- vecgraph_build_load.c ---- */
 
@@ -219,7 +224,9 @@ extern void vecgraph_build_fill_model_page(const VxGeometry *geometry, Page page
 /* Decides where everything goes, once all rows are loaded and ids are final. Errors: too many rows. */
 extern void vecgraph_build_plan_pages(VecGraphBuild *build);
 
-/* Write the index as linked, the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail. */
+/*
+ * Write the index as linked: the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail.
+ */
 extern void vecgraph_build_write_head(VecGraphBuild *build);
 extern void vecgraph_build_write_body(VecGraphBuild *build, BlockNumber first, BlockNumber end);
 extern void vecgraph_build_write_tail(VecGraphBuild *build);

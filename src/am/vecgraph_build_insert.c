@@ -29,7 +29,8 @@
 /* Fewer rows than this are inserted before a worker has started. */
 #define LEAST_ROWS 1000
 
-/* The part of the memory that rows may take while they wait for the others to be linked. */
+/* Memory for rows that wait for the others to be linked, at most, and the part of that of the build; more go to disk. */
+#define WAITING_BYTES (1024 * 1024)
 #define WAITING_SHARE 16
 
 /* Keys of the table of contents. */
@@ -75,7 +76,7 @@ vecgraph_build_begin_rest(VecGraphBuild *build)
 	TupleDescInitEntry(desc, COLUMN_HASH, "hash", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_TID, "tid", TIDOID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_POINT, "point", BYTEAOID, -1, 0);
-	build->rest = tuplestore_begin_heap(false, false, (int) (build->memory_limit / WAITING_SHARE / 1024));
+	build->rest = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
 	build->rest_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	MemoryContextSwitchTo(old_context);
 }
@@ -106,7 +107,7 @@ sort_rest(VecGraphBuild *build)
 	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
 	Oid			collations[] = {InvalidOid, InvalidOid};
 	bool		nulls_first[] = {false, false};
-	Size		memory = build->memory_limit - build->memory_limit / WAITING_SHARE - build->memory_limit / VECGRAPH_QUEUE_SHARE;
+	Size		memory = build->memory_limit - build->memory_limit / VECGRAPH_ORDER_SHARE - build->memory_limit / VECGRAPH_QUEUE_SHARE;
 	TupleTableSlot *slot = build->rest_slot;
 	Tuplesortstate *sort;
 

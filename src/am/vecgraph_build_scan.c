@@ -49,15 +49,40 @@ typedef struct Reader
 	VxSpace		space;
 	MemoryContext context;		/* of a row */
 	VecGraphQueue *queue;		/* NULL: the leader, alone */
-
-	/* the leader */
-	VecGraphBuild *build;
-	VecGraphTakeRow take;
-	uint64		own_rows;
-
-	/* a worker */
-	VecGraphBatch *batch;		/* that it fills, NULL: it has none */
+	VecGraphBuild *build;		/* of the leader; NULL: a worker */
+	uint64		own_rows;		/* that the leader has met */
+	VecGraphBatch *batch;		/* that a worker fills, NULL: it has none */
 } Reader;
+
+/* ---- a worker's rows ---- */
+
+/* An empty batch; waits until there is one. */
+static VecGraphBatch *
+wait_for_batch(VecGraphQueue *queue)
+{
+	VecGraphBatch *batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY);
+
+	if (batch != NULL)
+		return batch;
+	ConditionVariablePrepareToSleep(&queue->emptied);
+	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY)) == NULL)
+		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	ConditionVariableCancelSleep();
+	return batch;
+}
+
+static void
+hand_over(Reader *reader, const VxPoint *point, uint32 hash, ItemPointer tid)
+{
+	if (reader->batch == NULL)
+		reader->batch = wait_for_batch(reader->queue);
+	vecgraph_queue_add(reader->queue, reader->batch, tid, hash, point);
+	if (reader->batch->row_count == reader->queue->batch_rows)
+	{
+		vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
+		reader->batch = NULL;
+	}
+}
 
 /* ---- the leader ---- */
 
@@ -71,7 +96,7 @@ take_batch(Reader *reader, VecGraphBatch *batch)
 	{
 		VecGraphRow *row = vecgraph_queue_row(reader->queue, batch, i);
 
-		reader->take(reader->build, &row->point, row->hash, &row->tid);
+		vecgraph_build_take(reader->build, &row->point, row->hash, &row->tid);
 		MemoryContextReset(reader->context);
 	}
 	MemoryContextSwitchTo(old_context);
@@ -94,21 +119,29 @@ take_batches(Reader *reader)
 	return any;
 }
 
+/* A row of the heap, in any participant. */
 static void
-leader_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
+read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
 {
 	Reader	   *reader = state;
 	MemoryContext old_context;
 	VxPoint    *point;
 
-	if (reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
+	if (reader->build != NULL && reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
 		take_batches(reader);
 	if (is_null[0])
 		return;
 	old_context = MemoryContextSwitchTo(reader->context);
 	point = vecgraph_point_from_datum(&reader->space, values[0], false, reader->context);
 	if (point != NULL)
-		reader->take(reader->build, point, vecgraph_build_hash(&reader->space, point), tid);
+	{
+		uint32		hash = vecgraph_build_hash(&reader->space, point);
+
+		if (reader->build != NULL)
+			vecgraph_build_take(reader->build, point, hash, tid);
+		else
+			hand_over(reader, point, hash, tid);
+	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(reader->context);
 }
@@ -197,7 +230,7 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 	{
 		TableScanDesc scan = table_beginscan_parallel(heap, shm_toc_lookup(context->toc, KEY_SCAN, false));
 
-		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, leader_row, reader, scan);
+		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, reader, scan);
 		/* one that could not start has no rows, and is an error here */
 		WaitForParallelWorkersToAttach(context);
 		take_rest(reader, shared, (uint32) context->nworkers_launched);
@@ -214,60 +247,19 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 }
 
 double
-vecgraph_build_scan(VecGraphBuild *build, Relation heap, IndexInfo *info, VecGraphTakeRow take)
+vecgraph_build_scan(VecGraphBuild *build, Relation heap, IndexInfo *info)
 {
-	Reader		reader = {.space = build->space,.build = build,.take = take};
+	Reader		reader = {.space = build->space,.build = build};
 	double		heap_rows;
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
 	if (!wants_workers(build) || !scan_with_workers(&reader, heap, info, &heap_rows))
-		heap_rows = table_index_build_scan(heap, build->index, info, true, true, leader_row, &reader, NULL);
+		heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, &reader, NULL);
 	MemoryContextDelete(reader.context);
 	return heap_rows;
 }
 
 /* ---- a worker ---- */
-
-/* An empty batch; waits until there is one. */
-static VecGraphBatch *
-wait_for_batch(VecGraphQueue *queue)
-{
-	VecGraphBatch *batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY);
-
-	if (batch != NULL)
-		return batch;
-	ConditionVariablePrepareToSleep(&queue->emptied);
-	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY)) == NULL)
-		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	ConditionVariableCancelSleep();
-	return batch;
-}
-
-static void
-worker_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
-{
-	Reader	   *reader = state;
-	MemoryContext old_context;
-	VxPoint    *point;
-
-	if (is_null[0])
-		return;
-	old_context = MemoryContextSwitchTo(reader->context);
-	point = vecgraph_point_from_datum(&reader->space, values[0], false, reader->context);
-	if (point != NULL)
-	{
-		if (reader->batch == NULL)
-			reader->batch = wait_for_batch(reader->queue);
-		vecgraph_queue_add(reader->queue, reader->batch, tid, vecgraph_build_hash(&reader->space, point), point);
-		if (reader->batch->row_count == reader->queue->batch_rows)
-		{
-			vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
-			reader->batch = NULL;
-		}
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(reader->context);
-}
 
 /* Where parallel workers start; found by its name. */
 PGDLLEXPORT void vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc);
@@ -290,7 +282,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
 	reader.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
-	heap_rows = table_index_build_scan(heap, index, info, true, false, worker_row, &reader,
+	heap_rows = table_index_build_scan(heap, index, info, true, false, read_row, &reader,
 									   table_beginscan_parallel(heap, shm_toc_lookup(toc, KEY_SCAN, false)));
 	if (reader.batch != NULL)
 		vecgraph_queue_give(reader.queue, reader.batch, VECGRAPH_BATCH_FULL);
