@@ -188,6 +188,7 @@ typedef struct VecGraphStore
 	bool		by_codes;		/* searches score codes; else scores come from the vectors in the nodes */
 	bool		decoded;		/* gather() and pairs() speak of decoded codes, not of vectors */
 	bool		query_decoded;	/* the next query's point is a decoded code */
+	uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
 	VxCodeQuery code_query;
 	bool		query_ready;	/* code_query has its memory */
 	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache; NULL until there is one */

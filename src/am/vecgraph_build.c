@@ -47,8 +47,8 @@
 /* Codes that lose more than this share of the vectors' variance are worth a warning. */
 #define POOR_CODES 0.5f
 
-/* One build is like another: equal rows give equal graphs. */
-#define BUILD_SEED 1
+/* Where the loaded points are fewer, what linking needs is in the processor's caches anyway. */
+#define LEAST_ORDERED 100000
 
 char *
 vecgraph_buildphasename(int64 phase)
@@ -139,7 +139,7 @@ train_codebook(VecGraphBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_TRAINING);
 	build->training_vector = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
 	build->codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
-	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, BUILD_SEED, build->codebook);
+	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, VECGRAPH_BUILD_SEED, build->codebook);
 	vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
 
 	lost = build->codebook->variance > 0 ? build->codebook->error / build->codebook->variance : 0;
@@ -274,13 +274,15 @@ vecgraph_build_make_order(VecGraphBuild *build)
 {
 	uint32		dim = build->meta.dim;
 	uint64		rows = (uint64) Max(build->expected_rows, build->store.count);
+	uint32		depth = 0;
 
 	if (build->has_order)
 		return;
 	build->has_order = true;
-	vx_order_init(&build->order, &build->mem, build->space.metric, dim,
-				  vx_order_depth(dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE),
-				  loaded_point, build, build->store.count, BUILD_SEED, vecgraph_poll);
+	if (rows >= LEAST_ORDERED)
+		depth = vx_order_depth(dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
+	vx_order_init(&build->order, &build->mem, build->space.metric, dim, depth, loaded_point, build, build->store.count,
+				  VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
 
 /* Gives the loaded points other ids: those in whose order they are best linked, and that are near each other on pages, too. */
@@ -347,7 +349,7 @@ link_and_write_alone(VecGraphBuild *build)
 
 	if (build->store.codec != NULL && build->regime == BUILD_POINTS)
 		vx_memstore_encode(&build->store, 0, build->store.count);
-	vx_build_begin(&linking, &build->store, build->meta.build_list_size, BUILD_SEED);
+	vx_build_begin(&linking, &build->store, build->meta.build_list_size, VECGRAPH_BUILD_SEED);
 	while (vx_build_step(&linking))
 		if (linking.next % 64 == 0)
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
@@ -379,7 +381,7 @@ link_and_write(VecGraphBuild *build)
 	else if (build->order.depth > 0)
 		vx_order_sort(&build->order, &build->mem, build->keys, build->store.count, vx_memstore_make_order(&build->store));
 	vecgraph_build_plan_pages(build);
-	if (build->parallel == NULL || !vecgraph_parallel_build(build, BUILD_SEED, model, model_bytes))
+	if (build->parallel == NULL || !vecgraph_parallel_build(build, VECGRAPH_BUILD_SEED, model, model_bytes))
 		link_and_write_alone(build);
 	vecgraph_build_write_tail(build);
 	vecgraph_build_free_memory(build);
@@ -397,7 +399,6 @@ begin_rest(VecGraphBuild *build)
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 	/* pages will change many times: they are logged in the end */
 	build->pages.log_later = true;
-	vecgraph_build_make_order(build);
 	vecgraph_build_begin_rest(build);
 }
 

@@ -27,6 +27,9 @@ typedef enum BuildRegime
 /* The part of the memory that finding the order of linking may take. */
 #define VECGRAPH_ORDER_SHARE 16
 
+/* One build is like another: equal rows give equal graphs. */
+#define VECGRAPH_BUILD_SEED 1
+
 /* Heap TIDs of a node beyond its first: a list, newest first. */
 typedef struct MoreTids
 {
@@ -103,7 +106,7 @@ typedef struct VecGraphBuild
 
 	/* linking */
 	bool		has_order;
-	VxOrder		order;			/* its depth is 0 where there are few points, or memory is very short */
+	VxOrder		order;			/* of what is in memory; its depth is 0 where there are few points, or memory is very short */
 	NodeTids	tids_aside;		/* places for one node while they are put in order */
 	VxPoint    *point_aside;
 
@@ -158,7 +161,7 @@ vecgraph_build_hash(const VxSpace *space, const VxPoint *point)
 	return (uint32) vx_hash_floats(point->x, space->dim);
 }
 
-/* The place of a vector, whose hash is given, in the order of linking. */
+/* The place of a vector, whose hash is given, in the order of linking what is in memory. */
 static inline uint32
 vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash)
 {
@@ -233,7 +236,7 @@ extern void vecgraph_build_write_tail(VecGraphBuild *build);
 
 /* ---- vecgraph_build_insert.c ---- */
 
-/* Gets ready to take rows that memory has no room for; there is an order of linking. */
+/* Gets ready to take rows that memory has no room for. */
 extern void vecgraph_build_begin_rest(VecGraphBuild *build);
 
 /* Takes such a row. */

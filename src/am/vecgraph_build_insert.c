@@ -2,7 +2,8 @@
  * vecgraph_build_insert.c: the rows of a build that came when memory was full; see vecgraph_build.h.
  *
  * They wait on disk until the others are linked and written, and are then sorted into the order in which they are best linked
- * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers.
+ * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers, and in
+ * the processor's caches. All memory of the build is there for finding that order, and then for the sort.
  *
  * The leader puts sorted rows into a queue of batches; all participants, the leader among them, take batches from it and insert
  * their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it finds no free one. Rows of
@@ -17,6 +18,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/progress.h"
+#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
@@ -33,13 +35,16 @@
 #define WAITING_BYTES (1024 * 1024)
 #define WAITING_SHARE 16
 
+/* The part of the memory for finding the order of these rows: the rest of it is with them. */
+#define ORDER_BYTES(limit) ((limit) / 4 * 3)
+
 /* Keys of the table of contents. */
 #define KEY_SHARED UINT64CONST(1)
 #define KEY_QUEUE UINT64CONST(2)
 
 enum
 {
-	COLUMN_KEY = 1,				/* place in the order, then a hash: equal vectors are neighbours */
+	COLUMN_KEY = 1,				/* place in the order, 0 while it waits; then a hash: equal vectors are neighbours */
 	COLUMN_HASH,
 	COLUMN_TID,
 	COLUMN_POINT,				/* bytea of the VxPoint */
@@ -53,6 +58,16 @@ typedef struct Shared
 	pg_atomic_uint32 finished;	/* no more batches will come */
 	pg_atomic_uint64 inserted;	/* rows so far */
 } Shared;
+
+/* Rows that wait, read one after the other. */
+typedef struct Waiting
+{
+	Tuplestorestate *store;
+	TupleTableSlot *slot;		/* of the last row */
+	uint64		position;		/* of the next */
+	VxPoint    *point;			/* of the last row, aligned */
+	Size		point_bytes;
+} Waiting;
 
 /* What a participant inserts with. */
 typedef struct Inserter
@@ -77,6 +92,7 @@ vecgraph_build_begin_rest(VecGraphBuild *build)
 	TupleDescInitEntry(desc, COLUMN_TID, "tid", TIDOID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_POINT, "point", BYTEAOID, -1, 0);
 	build->rest = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
+	tuplestore_set_eflags(build->rest, EXEC_FLAG_REWIND);
 	build->rest_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	MemoryContextSwitchTo(old_context);
 }
@@ -91,12 +107,70 @@ vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash,
 
 	SET_VARSIZE(value, VARHDRSZ + bytes);
 	memcpy(VARDATA(value), point, bytes);
-	values[COLUMN_KEY - 1] = Int32GetDatum((int32) vecgraph_build_key(build, point, hash));
+	values[COLUMN_KEY - 1] = Int32GetDatum(0);
 	values[COLUMN_HASH - 1] = Int32GetDatum((int32) hash);
 	values[COLUMN_TID - 1] = PointerGetDatum(heap_tid);
 	values[COLUMN_POINT - 1] = PointerGetDatum(value);
 	tuplestore_putvalues(build->rest, build->rest_slot->tts_tupleDescriptor, values, nulls);
 	build->rest_rows++;
+}
+
+static void
+begin_waiting(VecGraphBuild *build, Waiting *waiting)
+{
+	waiting->store = build->rest;
+	waiting->slot = build->rest_slot;
+	waiting->position = 0;
+	waiting->point_bytes = VX_POINT_BYTES(build->meta.dim);
+	waiting->point = MemoryContextAlloc(build->context, waiting->point_bytes);
+	tuplestore_rescan(build->rest);
+}
+
+static bool
+next_waiting(Waiting *waiting)
+{
+	bool		is_null;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!tuplestore_gettupleslot(waiting->store, true, false, waiting->slot))
+		return false;
+	waiting->position++;
+	memcpy(waiting->point, VARDATA_ANY(DatumGetPointer(slot_getattr(waiting->slot, COLUMN_POINT, &is_null))),
+		   waiting->point_bytes);
+	return true;
+}
+
+/* The vector of row i, which is not before the last one. */
+static const VxPoint *
+waiting_point(void *context, uint32 i)
+{
+	Waiting    *waiting = context;
+
+	/* by few at a time, since this cannot be interrupted */
+	while (waiting->position < i)
+	{
+		uint64		step = Min(i - waiting->position, 1000);
+
+		CHECK_FOR_INTERRUPTS();
+		tuplestore_skiptuples(waiting->store, (int64) step, true);
+		waiting->position += step;
+	}
+	if (!next_waiting(waiting))
+		elog(ERROR, "rows that wait to be inserted are lost");
+	return waiting->point;
+}
+
+/* Finds the order of the rows that wait. */
+static void
+order_rest(VecGraphBuild *build, Waiting *waiting, VxOrder *order)
+{
+	uint32		dim = build->meta.dim;
+
+	begin_waiting(build, waiting);
+	vx_order_init(order, &build->mem, build->space.metric, dim,
+				  vx_order_depth(dim, build->rest_rows, ORDER_BYTES(build->memory_limit)),
+				  waiting_point, waiting, (uint32) Min(build->rest_rows, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
+	pfree(waiting->point);
 }
 
 /* Sorts the rows that wait. */
@@ -107,19 +181,35 @@ sort_rest(VecGraphBuild *build)
 	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
 	Oid			collations[] = {InvalidOid, InvalidOid};
 	bool		nulls_first[] = {false, false};
-	Size		memory = build->memory_limit - build->memory_limit / VECGRAPH_ORDER_SHARE - build->memory_limit / VECGRAPH_QUEUE_SHARE;
 	TupleTableSlot *slot = build->rest_slot;
+	TupleTableSlot *keyed = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsVirtual);
+	VxOrder		order;
+	Waiting		waiting;
+	Size		memory;
 	Tuplesortstate *sort;
 
+	order_rest(build, &waiting, &order);
+	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
 	sort = tuplesort_begin_heap(slot->tts_tupleDescriptor, lengthof(columns), columns, operators, collations, nulls_first,
 								(int) (memory / 1024), NULL, 0);
-	while (tuplestore_gettupleslot(build->rest, true, false, slot))
+	begin_waiting(build, &waiting);
+	while (next_waiting(&waiting))
 	{
-		CHECK_FOR_INTERRUPTS();
-		tuplesort_puttupleslot(sort, slot);
+		uint32		hash;
+
+		slot_getallattrs(slot);
+		ExecClearTuple(keyed);
+		memcpy(keyed->tts_values, slot->tts_values, COLUMNS * sizeof(Datum));
+		memset(keyed->tts_isnull, 0, COLUMNS * sizeof(bool));
+		hash = (uint32) DatumGetInt32(slot->tts_values[COLUMN_HASH - 1]);
+		keyed->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vx_order_key(&order, waiting.point, hash));
+		tuplesort_puttupleslot(sort, ExecStoreVirtualTuple(keyed));
 	}
+	ExecDropSingleTupleTableSlot(keyed);
 	ExecClearTuple(slot);
 	tuplestore_end(build->rest);
+	vx_order_free(&order, &build->mem);
+	pfree(waiting.point);
 	tuplesort_performsort(sort);
 	return sort;
 }

@@ -265,6 +265,7 @@ vecgraph_build_free_memory(VecGraphBuild *build)
 	vx_free(build->store.arrays, build->more);
 	vx_free(build->store.arrays, build->chains);
 	vx_memstore_free(&build->store);
+	vx_order_free(&build->order, &build->mem);
 	if (build->parallel != NULL)
 		vecgraph_parallel_end(build->parallel);
 	build->parallel = NULL;

@@ -47,17 +47,18 @@ vecgraph_poll(void *context)
 }
 
 /*
- * Where pages were last seen in the buffer pool, by a hash of file and block: looking there first saves the buffer table's
- * look-up, which costs more than all else about a page in memory. The buffer itself says whether it still holds the page.
+ * Where pages were last seen in the buffer pool, by file and block: looking there first saves the buffer table's look-up, which
+ * costs more than all else about a page in memory. The buffer itself says whether it still holds the page. Neighbours on disk
+ * are neighbours here, since near nodes are on near pages.
  */
-#define RECENT_BITS 16
+#define RECENT_BITS 18
 static Buffer recent_buffers[1 << RECENT_BITS];
 
 static inline Buffer *
 recent_buffer(Relation index, BlockNumber block)
 {
-	return &recent_buffers[((uint32) vecidx_file_number_of(index) * 0x85EBCA6Bu + block * 0x9E3779B1u)
-						   >> (32 - RECENT_BITS)];
+	return &recent_buffers[(((uint32) vecidx_file_number_of(index) * 0x85EBCA6Bu >> (32 - RECENT_BITS)) + block)
+						   & ((1 << RECENT_BITS) - 1)];
 }
 
 /*
@@ -78,24 +79,30 @@ page_prefetch(VxStore *base, VxNodeId id)
 	page = (const char *) BufferGetBlock(buffer);
 	slot = (const char *) vx_slot(g, vecgraph_page_body((Page) page), vx_id_slot(g, id));
 	vx_prefetch(GetBufferDescriptor(buffer - 1), 1);
-	vx_prefetch(page, 1);
-	vx_prefetch(vecgraph_page_special((Page) page), 1);
 	/* more is not in flight at once; the processor goes on by itself */
-	vx_prefetch(slot, Min(g->record_bytes, 32 * VX_CACHE_LINE));
+	vx_prefetch(slot, Min(store->wanted_bytes, 32 * VX_CACHE_LINE));
 }
 
 static Buffer
-read_node_page(VecGraphStore *store, BlockNumber block)
+lock_node_page(VecGraphStore *store, BlockNumber block, int mode)
 {
 	Relation	index = store->index;
 	Buffer	   *recent = recent_buffer(index, block);
 	bool		hinted = store->strategy == NULL && !RelationUsesLocalBuffers(index);
+	Buffer		buffer;
 
+	/* checked when it was first met here: head and end of a page are two more misses of the processor's cache */
 	if (hinted && BufferIsValid(*recent) && vecidx_read_recent_buffer(index, block, *recent))
+	{
+		LockBuffer(*recent, mode);
 		return *recent;
-	if (!hinted)
-		return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
-	return *recent = ReadBuffer(index, block);
+	}
+	buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	LockBuffer(buffer, mode);
+	vecgraph_check_node_page(index, buffer, &store->geometry);
+	if (hinted)
+		*recent = buffer;
+	return buffer;
 }
 
 VxSlot *
@@ -113,9 +120,7 @@ vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer)
 			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "a node id lies beyond the end of the index");
 	}
 	block = vx_id_block(g, id);
-	*buffer = read_node_page(store, block);
-	LockBuffer(*buffer, mode);
-	vecgraph_check_node_page(store->index, *buffer, g);
+	*buffer = lock_node_page(store, block, mode);
 	slot = vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), vx_id_slot(g, id));
 
 	/* An id that an insert has just made may lie beyond the bound that is known here; then look again. */
@@ -279,7 +284,11 @@ static void
 page_prepare(VxStore *base, const VxQuery *query)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
+	const VxGeometry *g = &store->geometry;
 
+	/* linking by codes asks nodes for their edges only */
+	store->wanted_bytes = query->linking && store->by_codes
+		? offsetof(VxSlot, edges) + g->edge_capacity * sizeof(VxNodeId) : g->record_bytes;
 	if (store->by_codes)
 		prepare_codes(store, query);
 }

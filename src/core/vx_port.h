@@ -26,6 +26,8 @@ vx_prefetch(const void *from, size_t bytes)
 {
 	for (size_t at = 0; at < bytes + VX_CACHE_LINE - 1; at += VX_CACHE_LINE)
 		__builtin_prefetch((const char *) from + at);
+	/* gcc takes a function that only prefetches for one without effects, and drops calls of it */
+	__asm__ volatile ("");
 }
 
 #endif							/* VX_PORT_H */

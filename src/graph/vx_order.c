@@ -8,9 +8,6 @@
 
 #include "core/vx_rng.h"
 
-/* Graphs of fewer points are in the caches anyway. */
-#define LEAST_POINTS 100000
-
 /* Fewer points for each leaf are not worth a split. */
 #define LEAF_POINTS 64
 
@@ -52,6 +49,12 @@ typedef struct Part
 } Part;
 
 size_t
+vx_order_kept_bytes(uint32_t dim, uint32_t depth)
+{
+	return (size_t) leaves_of(depth) * (dim + 1) * sizeof(float);
+}
+
+size_t
 vx_order_bytes(uint32_t dim, uint32_t depth)
 {
 	size_t		leaves = leaves_of(depth);
@@ -64,8 +67,6 @@ vx_order_depth(uint32_t dim, uint64_t n, size_t bytes)
 {
 	uint32_t	depth = 0;
 
-	if (n < LEAST_POINTS)
-		return 0;
 	while (depth < MAX_DEPTH && n >> (depth + 1) >= LEAF_POINTS && vx_order_bytes(dim, depth + 1) <= bytes)
 		depth++;
 	return depth;

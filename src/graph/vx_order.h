@@ -25,15 +25,18 @@ typedef struct VxOrder
 	float	   *thresholds;		/* [2^depth - 1]: what projects on the direction beyond it belongs to the second child */
 } VxOrder;
 
-/* So many bytes vx_order_init takes at most, for vectors of dim and 2^depth leaves; of these it keeps a small part. */
+/* So many bytes vx_order_init takes at most, for vectors of dim and 2^depth leaves. */
 size_t		vx_order_bytes(uint32_t dim, uint32_t depth);
 
-/* The depth for n points, at most what may be had for so many bytes; 0, which is no order, for points too few to gain by one. */
+/* What it keeps of them. */
+size_t		vx_order_kept_bytes(uint32_t dim, uint32_t depth);
+
+/* The depth for n points, at most what may be had for so many bytes; 0, which is no order, for points too few to be divided. */
 uint32_t	vx_order_depth(uint32_t dim, uint64_t n, size_t bytes);
 
 /*
- * Makes a tree of this depth from n points, of which it looks at some; point(context, i) is valid until the next call. Under
- * cosine directions count only. Equal seeds and points give equal trees. poll may raise an error; everything is in mem.
+ * Makes a tree of this depth from n points, of which it looks at some; point(context, i) is called with ever larger i, and is valid
+ * until the next call. Under cosine directions count only. Equal seeds and points give equal trees. poll may raise an error; everything is in mem.
  */
 void		vx_order_init(VxOrder *order, const VxMem *mem, VxMetric metric, uint32_t dim, uint32_t depth,
 						  const VxPoint *(*point) (void *context, uint32_t i), void *context, uint32_t n, uint64_t seed,

@@ -174,7 +174,8 @@ test_small(void **state)
 
 	(void) state;
 	assert_int_equal(vx_order_depth(DIM, 0, SIZE_MAX), 0);
-	assert_int_equal(vx_order_depth(DIM, 99999, SIZE_MAX), 0);
+	assert_int_equal(vx_order_depth(DIM, 127, SIZE_MAX), 0);
+	assert_int_equal(vx_order_depth(DIM, 128, SIZE_MAX), 1);
 	assert_int_equal(vx_order_depth(DIM, 100000, SIZE_MAX), 10);
 	assert_int_equal(vx_order_depth(DIM, UINT64_MAX, 0), 0);
 	for (size_t bytes = 100; bytes < 10000000; bytes *= 3)
