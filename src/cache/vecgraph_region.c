@@ -8,6 +8,8 @@
  */
 #include "cache/vecgraph_region.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -16,7 +18,6 @@
 #include "storage/dsm.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "storage/lock.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -32,6 +33,7 @@
 					  + (sizeof(VecGraphRegion) << 8) + sizeof(VecGraphChunk))
 
 #define HANDLE_FILE PG_STAT_TMP_DIR "/vecidx_cache"
+#define LOCK_FILE HANDLE_FILE ".lock"
 
 /* A backend that found no region looks again after so long. */
 #define RETRY_MS 10000
@@ -281,19 +283,41 @@ write_handle(const RegionHandle *handle)
 	return false;
 }
 
-/* Attaches to the dynamic region, or makes it; one backend at a time. */
+/*
+ * The right to make the region, as a file to be closed, or -1. One of the server's own locks would not do: a parallel worker does
+ * not wait for those that its leader has.
+ */
+static int
+lock_creation(void)
+{
+	int			file = OpenTransientFile(LOCK_FILE, O_RDWR | O_CREAT | PG_BINARY);
+
+	while (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0)
+	{
+		if (errno != EWOULDBLOCK && errno != EINTR)
+		{
+			CloseTransientFile(file);
+			return -1;
+		}
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000L);
+	}
+	return file;
+}
+
+/* Attaches to the dynamic region, or makes it; one process at a time. */
 static VecGraphRegion *
 attach_or_create(void)
 {
 	VecGraphRegion *region = attach_segment();
 	RegionHandle handle;
-	LOCKTAG		tag;
+	int			lock;
 
 	if (region != NULL)
 		return region;
-	/* no database has OID 0, so no user's advisory lock is this one */
-	SET_LOCKTAG_ADVISORY(tag, InvalidOid, 0x76656369, 0x64780000, 3);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	lock = lock_creation();
+	if (lock < 0)
+		return NULL;
 	region = attach_segment();
 	if (region == NULL)
 	{
@@ -307,7 +331,7 @@ attach_or_create(void)
 			dsm_unpin_segment(handle.handle);
 		}
 	}
-	LockRelease(&tag, ExclusiveLock, false);
+	CloseTransientFile(lock);
 	return region;
 }
 

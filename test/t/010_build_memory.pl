@@ -158,4 +158,16 @@ $node->safe_psql('postgres', q{
 isnt($regime, 'points', 'long vectors: regime');
 complete($node, 'long', 'long_v', 'long vectors');
 
+# the first thing that a new server does with an index: leader and workers make one cache of codes, not one each
+$node->safe_psql('postgres', 'CREATE TABLE first AS SELECT * FROM l2; ALTER TABLE first SET (parallel_workers = 2)');
+$node->restart;
+my $lost = $node->safe_psql('postgres', q{
+	SET client_min_messages = warning; SET maintenance_work_mem = '2MB'; SET max_parallel_maintenance_workers = 2;
+	CREATE INDEX first_v ON first USING vecgraph (v vector_l2_ops);
+	SET enable_seqscan = off;
+	SELECT count(*) FROM (SELECT v FROM first WHERE id % 10 = 0) q,
+		LATERAL (SELECT v FROM first ORDER BY first.v <-> q.v LIMIT 1) nearest WHERE nearest.v <> q.v});
+cmp_ok($lost, '<=', 10, "new server: of 1000 rows $lost are not found by the session that built the index");
+complete($node, 'first', 'first_v', 'new server');
+
 done_testing();
