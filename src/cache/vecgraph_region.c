@@ -33,7 +33,7 @@
 					  + (sizeof(VecGraphRegion) << 8) + sizeof(VecGraphChunk))
 
 #define HANDLE_FILE PG_STAT_TMP_DIR "/vecidx_cache"
-#define LOCK_FILE HANDLE_FILE ".lock"
+#define LOCK_FILE PG_STAT_TMP_DIR "/vecidx_lock"
 
 /* A backend that found no region looks again after so long. */
 #define RETRY_MS 10000

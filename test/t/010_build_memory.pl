@@ -159,7 +159,8 @@ isnt($regime, 'points', 'long vectors: regime');
 complete($node, 'long', 'long_v', 'long vectors');
 
 # the first thing that a new server does with an index: leader and workers make one cache of codes, not one each
-$node->safe_psql('postgres', 'CREATE TABLE first AS SELECT * FROM l2; ALTER TABLE first SET (parallel_workers = 2)');
+load_set($node, 'first', 'sift-10k', 'sift-10k');
+$node->safe_psql('postgres', 'ALTER TABLE first SET (parallel_workers = 2)');
 $node->restart;
 my $lost = $node->safe_psql('postgres', q{
 	SET client_min_messages = warning; SET maintenance_work_mem = '2MB'; SET max_parallel_maintenance_workers = 2;
