@@ -149,14 +149,14 @@ def page_reads(context: Context, connection, variant: Variant, table: str, k: in
 
 def short_steps(context: Context) -> list[Step]:
     """CREATE INDEX with memory for a tenth of the vectors, and what searches find then; the first variant of each engine."""
-    first: dict[str, Variant] = {}
-    for variant in context.variants(indexed=True):
-        first.setdefault(variant.engine, variant)
+    there = context.variants(indexed=True)
+    # first in engines.toml: the order of `there` is another one in each round
+    first = [v for v in there if v is next(o for o in context.engine(v).variants if o in there)]
     weight = 2 + context.data.rows * (context.data.dim + 100) / 1e6
     return [
         Step(f"build {v.key} in a tenth of memory, workers={w}", weight, partial(_build_short, context, v, w))
         for w in context.options.workers
-        for v in first.values()
+        for v in first
         # pgvector 0.8.0 never ends, and takes the server down by a stuck spinlock, when workers build in so little memory
         if w == 0 or v.engine == "vecidx"
     ]

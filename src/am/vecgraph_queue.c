@@ -35,10 +35,16 @@ void
 vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized)
 {
 	memcpy(queue, sized, offsetof(VecGraphQueue, batches));
+	pg_atomic_init_u32(&queue->turns, 0);
 	ConditionVariableInit(&queue->filled);
 	ConditionVariableInit(&queue->emptied);
 	for (uint32 i = 0; i < queue->batch_count; i++)
-		pg_atomic_init_u32(&batch_number(queue, i)->state, VECGRAPH_BATCH_EMPTY);
+	{
+		VecGraphBatch *batch = batch_number(queue, i);
+
+		pg_atomic_init_u32(&batch->state, VECGRAPH_BATCH_EMPTY);
+		batch->turn = 0;
+	}
 }
 
 bool
@@ -49,25 +55,42 @@ vecgraph_queue_take_this(VecGraphBatch *batch, VecGraphBatchState state)
 	return pg_atomic_compare_exchange_u32(&batch->state, &expected, VECGRAPH_BATCH_TAKEN);
 }
 
-VecGraphBatch *
-vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
+/* The batch of that state whose turn it is, NULL if there is none; others may take it meanwhile. */
+static VecGraphBatch *
+next_batch(VecGraphQueue *queue, VecGraphBatchState state)
 {
+	VecGraphBatch *next = NULL;
+
 	for (uint32 i = 0; i < queue->batch_count; i++)
 	{
 		VecGraphBatch *batch = batch_number(queue, i);
 
-		if (pg_atomic_read_u32(&batch->state) != state || !vecgraph_queue_take_this(batch, state))
-			continue;
-		if (state == VECGRAPH_BATCH_EMPTY)
-			batch->row_count = batch->more_count = 0;
-		return batch;
+		/* the difference, since turns wrap around */
+		if (pg_atomic_read_u32(&batch->state) == state && (next == NULL || (int32) (batch->turn - next->turn) < 0))
+			next = batch;
 	}
-	return NULL;
+	return next;
+}
+
+VecGraphBatch *
+vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
+{
+	VecGraphBatch *batch;
+
+	do
+	{
+		batch = next_batch(queue, state);
+	} while (batch != NULL && !vecgraph_queue_take_this(batch, state));
+	if (batch != NULL && state == VECGRAPH_BATCH_EMPTY)
+		batch->row_count = batch->more_count = 0;
+	return batch;
 }
 
 void
 vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state)
 {
+	if (state == VECGRAPH_BATCH_FULL)
+		batch->turn = pg_atomic_fetch_add_u32(&queue->turns, 1);
 	/* a full barrier: what was read or written here was so before others may look */
 	pg_atomic_exchange_u32(&batch->state, state);
 	if (!queue->shared)

@@ -29,6 +29,7 @@ typedef enum VecGraphBatchState
 typedef struct VecGraphBatch
 {
 	pg_atomic_uint32 state;		/* VecGraphBatchState */
+	uint32		turn;			/* of a full one: the lowest is taken first */
 	uint32		row_count;
 	uint32		more_count;
 	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs that the last row's vector has besides */
@@ -50,6 +51,7 @@ typedef struct VecGraphQueue
 	Size		point_bytes;
 	Size		row_bytes;
 	Size		batch_bytes;
+	pg_atomic_uint32 turns;		/* full batches so far */
 	ConditionVariable filled;	/* a batch was */
 	ConditionVariable emptied;	/* a batch was */
 	char		batches[FLEXIBLE_ARRAY_MEMBER];
@@ -61,7 +63,7 @@ extern Size vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGra
 /* Makes an empty queue in memory of that size. */
 extern void vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized);
 
-/* Takes a batch that is in a state (an empty one then has no rows), or returns NULL if there is none. */
+/* Takes a batch that is in a state, or returns NULL if there is none; an empty one has no rows, a full one waited longest. */
 extern VecGraphBatch *vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state);
 
 /* Takes that very batch; false if it is not in that state. */
