@@ -217,7 +217,11 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 		if (first + done < first || block >= blocks)
 		{
 			memset(to, 0, (Size) (n - done) * g->code_bytes);
-			return;
+			/* codes on pages that are added from now on are put over these zeros; pages that were added before must be read */
+			blocks = RelationGetNumberOfBlocks(store->index);
+			if (first + done < first || block >= blocks)
+				return;
+			continue;
 		}
 		done += run;
 		{
