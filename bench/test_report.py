@@ -20,6 +20,10 @@ class Engines(unittest.TestCase):
             hnsw.create_index("i", "t", "cosine", 5),
             "CREATE INDEX i ON t USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 64)",
         )
+        halves = next(v for v in found["vecidx"].variants if v.name == "vecgraph_half")
+        self.assertEqual(
+            halves.create_index("i", "t", "ip", 5), "CREATE INDEX i ON t USING vecgraph (embedding halfvec_ip_ops)"
+        )
         self.assertEqual(hnsw.session(80, {"a.b": "c"}), {"hnsw.ef_search": "80", "a.b": "c"})
         lists = next(v for v in found["vectorchord"].variants if v.name == "vchordrq_lists")
         self.assertIn("lists = [500]", lists.create_index("i", "t", "l2", 500_000))

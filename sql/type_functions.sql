@@ -1,21 +1,21 @@
 -- distances
-SELECT l2_distance('[0,0]', '[3,4]'), '[0,0]'::vector <-> '[3,4]', vector_l2_squared_distance('[0,0]', '[3,4]');
-SELECT inner_product('[1,2]', '[3,4]'), '[1,2]'::vector <#> '[3,4]';
-SELECT cosine_distance('[1,2]', '[2,4]'), '[1,1]'::vector <=> '[-1,-1]', cosine_distance('[1,2]', '[0,0]');
-SELECT cosine_distance('[1,1]', '[1.1,1.1]'), cosine_distance('[1,1]', '[-1.1,-1.1]');
-SELECT l1_distance('[0,0]', '[3,4]'), '[0,0]'::vector <+> '[3,-4]';
+SELECT l2_distance('[0,0]'::vector, '[3,4]'), '[0,0]'::vector <-> '[3,4]', vector_l2_squared_distance('[0,0]', '[3,4]');
+SELECT inner_product('[1,2]'::vector, '[3,4]'), '[1,2]'::vector <#> '[3,4]';
+SELECT cosine_distance('[1,2]'::vector, '[2,4]'), '[1,1]'::vector <=> '[-1,-1]', cosine_distance('[1,2]'::vector, '[0,0]');
+SELECT cosine_distance('[1,1]'::vector, '[1.1,1.1]'), cosine_distance('[1,1]'::vector, '[-1.1,-1.1]');
+SELECT l1_distance('[0,0]'::vector, '[3,4]'), '[0,0]'::vector <+> '[3,-4]';
 SELECT vector_spherical_distance('[1,0]', '[0,1]');
-SELECT l2_distance('[3e38]', '[-3e38]'), l2_distance('[1,2]', '[3]');
+SELECT l2_distance('[3e38]'::vector, '[-3e38]'), l2_distance('[1,2]'::vector, '[3]');
 SELECT '[1,2]'::vector <=> '[1,2,3]';
-SELECT l2_distance(NULL, '[1]');
+SELECT l2_distance(NULL::vector, '[1]');
 -- one vector
-SELECT vector_dims('[1,2,3]'), vector_norm('[3,4]'), vector_norm('[3e37,4e37]')::real;
-SELECT l2_normalize('[3,4]'), l2_normalize('[0,0]'), l2_normalize('[3e38]');
-SELECT binary_quantize('[1,0,-1]'), binary_quantize('[0,0.1,-0.2,-0.3,0.4,0.5,0.6,-0.7,0.8,-0.9,1]');
-SELECT subvector('[1,2,3,4,5]', 1, 3), subvector('[1,2,3,4,5]', 3, 2), subvector('[1,2,3,4,5]', -1, 3);
-SELECT subvector('[1,2,3,4,5]', 3, 9), subvector('[1,2,3,4,5]', 2147483647, 10);
-SELECT subvector('[1,2,3,4,5]', 1, 0);
-SELECT subvector('[1,2,3,4,5]', 1, -2147483648);
+SELECT vector_dims('[1,2,3]'::vector), vector_norm('[3,4]'), vector_norm('[3e37,4e37]')::real;
+SELECT l2_normalize('[3,4]'::vector), l2_normalize('[0,0]'::vector), l2_normalize('[3e38]'::vector);
+SELECT binary_quantize('[1,0,-1]'::vector), binary_quantize('[0,0.1,-0.2,-0.3,0.4,0.5,0.6,-0.7,0.8,-0.9,1]'::vector);
+SELECT subvector('[1,2,3,4,5]'::vector, 1, 3), subvector('[1,2,3,4,5]'::vector, 3, 2), subvector('[1,2,3,4,5]'::vector, -1, 3);
+SELECT subvector('[1,2,3,4,5]'::vector, 3, 9), subvector('[1,2,3,4,5]'::vector, 2147483647, 10);
+SELECT subvector('[1,2,3,4,5]'::vector, 1, 0);
+SELECT subvector('[1,2,3,4,5]'::vector, 1, -2147483648);
 -- arithmetic
 SELECT '[1,2]'::vector + '[3,4]', '[1,2]'::vector - '[3,5]', '[1,2]'::vector * '[3,4]', '[1]'::vector || '[2,3]';
 SELECT '[3e38]'::vector + '[3e38]';

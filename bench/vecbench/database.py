@@ -66,12 +66,14 @@ def storage(dim: int) -> str:
     return " WITH (toast_tuple_target = 8160)" if 2000 < 4 * dim + 8 + 64 <= 8100 else ""
 
 
-def create_table(connection: psycopg.Connection, table: str, dim: int, primary_key: bool = True) -> None:
+def create_table(
+    connection: psycopg.Connection, table: str, dim: int, primary_key: bool = True, kind: str = "vector"
+) -> None:
     """An empty table (id, attr, embedding), replacing what had its name."""
     key = " PRIMARY KEY" if primary_key else ""
     connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute(
-        f"CREATE TABLE {table} (id integer NOT NULL{key}, attr integer NOT NULL, embedding vector({dim}) NOT NULL)"
+        f"CREATE TABLE {table} (id integer NOT NULL{key}, attr integer NOT NULL, embedding {kind}({dim}) NOT NULL)"
         + storage(dim)
     )
 
@@ -96,9 +98,9 @@ def load_set(connection: psycopg.Connection, data: VectorSet) -> None:
     connection.execute("VACUUM ANALYZE source, extra, queries")
 
 
-def fill_table(connection: psycopg.Connection, table: str, dim: int, rows: int) -> None:
+def fill_table(connection: psycopg.Connection, table: str, dim: int, rows: int, kind: str) -> None:
     """A fresh copy of the first rows rows of source, vacuumed and analyzed, in id order, without index on the vectors."""
-    create_table(connection, table, dim)
+    create_table(connection, table, dim, kind=kind)
     connection.execute(f"INSERT INTO {table} SELECT * FROM source WHERE id < {rows} ORDER BY id")
     connection.execute(f"VACUUM ANALYZE {table}")
 

@@ -37,6 +37,7 @@ class Variant:
     min_rows: int = 0
     max_rows: int | None = None
     only_full: bool = False
+    type: str = "vector"
 
     @property
     def key(self) -> str:
@@ -60,7 +61,7 @@ class Variant:
             if self.options
             else ""
         )
-        return f"CREATE INDEX {index} ON {table} USING {self.method} (embedding vector_{metric}_ops){options}"
+        return f"CREATE INDEX {index} ON {table} USING {self.method} (embedding {self.type}_{metric}_ops){options}"
 
     def session(self, value: object, extra: dict[str, str] | None = None) -> dict[str, str]:
         """Settings of a search session at one value of the sweep."""
@@ -88,7 +89,7 @@ class Engine:
 
 
 def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
-    known = {"title", "method", "with", "set", "search", "filters", "min_rows", "max_rows", "only_full"}
+    known = {"title", "method", "with", "set", "search", "filters", "min_rows", "max_rows", "only_full", "type"}
     unknown = entry.keys() - known
     if unknown:
         raise BenchError(f"{source}: {engine}.variants.{name} has unknown keys: {', '.join(sorted(unknown))}")
@@ -114,6 +115,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         entry.get("min_rows", 0),
         entry.get("max_rows"),
         entry.get("only_full", False),
+        entry.get("type", "vector"),
     )
 
 

@@ -24,7 +24,7 @@ def prepare_steps(context: Context) -> list[Step]:
 
 def _fill(context: Context, variant: Variant) -> None:
     with database.connect(context.cluster, context.engine(variant).database) as connection:
-        database.fill_table(connection, context.table(variant), context.data.dim, context.data.rows)
+        database.fill_table(connection, context.table(variant), context.data.dim, context.data.rows, variant.type)
 
 
 def load_steps(context: Context) -> list[Step]:

@@ -195,7 +195,7 @@ def growth_steps(context: Context) -> list[Step]:
 def _grow(context: Context, variant: Variant, rows: int) -> None:
     table = f"part_{variant.name}"
     with database.connect(context.cluster, context.engine(variant).database) as connection:
-        database.fill_table(connection, table, context.data.dim, rows)
+        database.fill_table(connection, table, context.data.dim, rows, variant.type)
         if variant.method is not None:
             values, notes = create_index(context, connection, variant, table, rows, context.options.workers[-1])
             context.add("growth_build", variant.key, {"workers": context.options.workers[-1]}, values, rows, notes)

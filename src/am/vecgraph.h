@@ -16,6 +16,7 @@
 #include "cache/vecgraph_cache.h"
 #include "format/vx_format.h"
 #include "graph/vx_link.h"
+#include "type/vecidx_dense.h"
 
 #define VECGRAPH_META_BLOCK 0
 
@@ -79,7 +80,7 @@ extern int	vecgraph_effective_list_size(void);
 typedef struct VecGraphOpclass
 {
 	VxMetric	metric;
-	int			max_dim;		/* of the type */
+	VecidxDense type;			/* of indexed values and queries */
 } VecGraphOpclass;
 
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
@@ -89,7 +90,8 @@ extern bool vecgraph_validate(Oid opclassoid);
  * Makes the point of an indexed value or query in the given context. Returns NULL for values that are not indexed (zero
  * vectors under cosine), unless is_query. Errors: wrong number of dimensions.
  */
-extern VxPoint *vecgraph_point_from_datum(const VxSpace *space, Datum value, bool is_query, MemoryContext context);
+extern VxPoint *vecgraph_point_from_datum(const VecGraphOpclass *opclass, const VxSpace *space, Datum value, bool is_query,
+										  MemoryContext context);
 
 /* ---- vecgraph_page.c: pages, buffers, slots, the list of free slots ---- */
 
@@ -192,6 +194,7 @@ typedef struct VecGraphStore
 	VxCodeQuery code_query;
 	bool		query_ready;	/* code_query has its memory */
 	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache; NULL until there is one */
+	const VecGraphOpclass *opclass;
 	VxPoint    *half_buffer;	/* what vecgraph_slot_point converted last */
 	BufferAccessStrategy strategy;	/* NULL but in vacuum */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
@@ -264,8 +267,8 @@ extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, B
 extern bool vecgraph_slot_has_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
 /*
- * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it: then it is valid until the next call. Not
- * for VX_STORAGE_HEAP.
+ * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it. Where it is stored as halves it is valid until
+ * the next call. Not for VX_STORAGE_HEAP.
  */
 extern const VxPoint *vecgraph_slot_point(VecGraphStore *store, VxSlot *slot);
 
@@ -327,7 +330,7 @@ extern void vecgraph_endscan(IndexScanDesc scan);
  * Fills the meta page of an empty index and its geometry. subvectors: those of trained codes, 0 for untrained ones. Errors:
  * no dimensions, or options that do not go together or do not fit a page.
  */
-extern void vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int dim, uint32 subvectors, VxMeta *meta,
+extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, int dim, uint32 subvectors, VxMeta *meta,
 						  VxGeometry *geometry);
 
 /* ---- vecgraph_codebook.c: named codebooks ---- */

@@ -79,7 +79,7 @@ vecgraph_buildphasename(int64 phase)
 static VxPqCodebook *
 plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, MemoryContext context)
 {
-	VxMetric	metric = vecgraph_opclass(index)->metric;
+	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
 	const char *name = vecgraph_codebook_option(options);
@@ -91,7 +91,7 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, Mem
 		subvectors = 0;
 	if (name != NULL && dim > 0)
 	{
-		codebook = vecgraph_codebook_load(index, name, metric, dim, context);
+		codebook = vecgraph_codebook_load(index, name, opclass->metric, dim, context);
 		if (options->pq_subvectors != 0 && (uint32) options->pq_subvectors != codebook->m)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -99,12 +99,12 @@ plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, Mem
 					 errhint("Leave option \"pq_subvectors\" out.")));
 		subvectors = codebook->m;
 	}
-	vecgraph_plan(options, metric, dim, subvectors, meta, geometry);
+	vecgraph_plan(options, opclass, dim, subvectors, meta, geometry);
 	if (!trained && codebook == NULL && meta->code_kind == VX_CODES_PQ)
 	{
 		/* where only codes could tell what nodes look like there must be some from the beginning */
 		if (meta->storage == VX_STORAGE_HEAP)
-			vecgraph_plan(options, metric, dim, 0, meta, geometry);
+			vecgraph_plan(options, opclass, dim, 0, meta, geometry);
 		else
 			meta->code_flags = 0;
 	}
@@ -214,7 +214,7 @@ go_on_untrained(VecGraphBuild *build)
 			(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones", name),
 			 errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
 			 errhint("REINDEX it when the table has grown.")));
-	vecgraph_plan((VecGraphOptions *) build->index->rd_options, (VxMetric) build->meta.metric, build->meta.dim, 0, &build->meta,
+	vecgraph_plan((VecGraphOptions *) build->index->rd_options, vecgraph_opclass(build->index), build->meta.dim, 0, &build->meta,
 				  &build->geometry);
 	build->meta.max_norm2 = max_norm2;
 }

@@ -46,6 +46,7 @@ typedef struct Shared
 /* Who reads the heap. */
 typedef struct Reader
 {
+	const VecGraphOpclass *opclass;
 	VxSpace		space;
 	MemoryContext context;		/* of a row */
 	VecGraphQueue *queue;		/* NULL: the leader, alone */
@@ -132,7 +133,7 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	if (is_null[0])
 		return;
 	old_context = MemoryContextSwitchTo(reader->context);
-	point = vecgraph_point_from_datum(&reader->space, values[0], false, reader->context);
+	point = vecgraph_point_from_datum(reader->opclass, &reader->space, values[0], false, reader->context);
 	if (point != NULL)
 	{
 		uint32		hash = vecgraph_build_hash(&reader->space, point);
@@ -249,7 +250,7 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 double
 vecgraph_build_scan(VecGraphBuild *build, Relation heap, IndexInfo *info)
 {
-	Reader		reader = {.space = build->space,.build = build};
+	Reader		reader = {.opclass = vecgraph_opclass(build->index),.space = build->space,.build = build};
 	double		heap_rows;
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
@@ -279,6 +280,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	vecgraph_parallel_report_query(toc);
 	heap = table_open(shared->heap, heap_lock);
 	index = index_open(shared->index, index_lock);
+	reader.opclass = vecgraph_opclass(index);
 	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
 	reader.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);

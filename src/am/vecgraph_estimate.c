@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "graph/vx_build.h"
 
@@ -46,10 +47,12 @@ row_count(Oid table, const char *column)
 	return (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Loads a sample into a memory store. */
+/* Loads a sample of vectors into a memory store. */
 static void
 load_sample(VxMemStore *store, const char *query)
 {
+	VecGraphOpclass sampled = {.metric = store->space.metric,.type = VECIDX_VECTOR};
+
 	if (SPI_execute(query, true, SAMPLE_ROWS) != SPI_OK_SELECT)
 		elog(ERROR, "could not read a sample");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -60,13 +63,21 @@ load_sample(VxMemStore *store, const char *query)
 
 		if (isnull)
 			continue;
-		point = vecgraph_point_from_datum(&store->space, datum, false, CurrentMemoryContext);
+		point = vecgraph_point_from_datum(&sampled, &store->space, datum, false, CurrentMemoryContext);
 		if (point == NULL)
 			continue;
 		vx_memstore_add(store, point->x);
 		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
 		pfree(point);
 	}
+}
+
+/* The type halfvec of the extension that has this function. */
+static Oid
+halfvec_type(Oid function)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("halfvec"),
+						   ObjectIdGetDatum(get_func_namespace(function)));
 }
 
 /* Seconds to link the sample, as the build would. */
@@ -107,7 +118,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	Oid			table = PG_GETARG_OID(0);
 	char	   *column = NameStr(*PG_GETARG_NAME(1));
 	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
-	VxMetric	metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true);
+	VecGraphOpclass opclass = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true)};
 	AttrNumber	attribute = get_attnum(table, column);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph estimate", ALLOCSET_DEFAULT_SIZES);
 	VxMem		mem = vecgraph_mem(context);
@@ -132,14 +143,15 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(table))));
 	get_atttypetypmodcoll(table, attribute, &type, &typmod, &collation);
-	vecgraph_plan(options, metric, typmod, options->pq_subvectors == typmod ? 0 : options->pq_subvectors, &meta, &geometry);
+	opclass.type = type == halfvec_type(fcinfo->flinfo->fn_oid) ? VECIDX_HALFVEC : VECIDX_VECTOR;
+	vecgraph_plan(options, &opclass, typmod, options->pq_subvectors == typmod ? 0 : options->pq_subvectors, &meta, &geometry);
 	dim = meta.dim;
 
 	SPI_connect();
 	rows = row_count(table, column);
 	vx_memstore_init(&store, &mem, &(VxSpace)
 					 {
-						 .metric = metric,.dim = dim
+						 .metric = opclass.metric,.dim = dim
 					 }, meta.max_degree, meta.alpha);
 	store.poll = vecgraph_poll;
 	load_sample(&store, vecgraph_sample_query(table, column, fcinfo->flinfo->fn_oid, SAMPLE_ROWS));

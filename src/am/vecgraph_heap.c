@@ -75,7 +75,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 	MemoryContextReset(rows->row_context);
 	old_context = MemoryContextSwitchTo(rows->row_context);
 	FormIndexDatum(rows->info, rows->slot, rows->estate, values, isnull);
-	*point = isnull[0] ? NULL : vecgraph_point_from_datum(&store->space, values[0], true, rows->row_context);
+	*point = isnull[0] ? NULL : vecgraph_point_from_datum(store->opclass, &store->space, values[0], true, rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	ExecClearTuple(rows->slot);

@@ -167,18 +167,21 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 }
 
 static void
-check_node(VecGraphCheck *check, VxNodeId id, const VxSlot *slot)
+check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 {
 	const VxGeometry *g = &check->store.geometry;
-	const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);	/* only read where nodes hold vectors */
 
 	if (slot->state == VX_SLOT_LIVE && slot->tid_count == 0 && slot->chain == VX_NO_NODE)
 		broken(check, id, "a live node without heap TIDs");
 	if (slot->state == VX_SLOT_DELETED && (slot->tid_count != 0 || slot->chain != VX_NO_NODE))
 		broken(check, id, "a deleted node with heap TIDs");
-	if (slot->state == VX_SLOT_LIVE && g->storage == VX_STORAGE_FULL
-		&& fabsf(point->norm2 - vx_kernels->norm_squared(point->x, g->dim)) > 1e-3f * point->norm2)
-		broken(check, id, "the stored norm is not that of the vector");
+	if (slot->state == VX_SLOT_LIVE && vx_storage_is_exact(g->storage))
+	{
+		const VxPoint *point = vecgraph_slot_point(&check->store, slot);
+
+		if (fabsf(point->norm2 - vx_kernels->norm_squared(point->x, g->dim)) > 1e-3f * point->norm2)
+			broken(check, id, "the stored norm is not that of the vector");
+	}
 	for (int i = 0; i < slot->degree; i++)
 	{
 		if (slot->edges[i] == id)
@@ -378,7 +381,7 @@ heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 
 	if (isnull[0])
 		return;
-	point = vecgraph_point_from_datum(&check->store.space, values[0], false, CurrentMemoryContext);
+	point = vecgraph_point_from_datum(check->store.opclass, &check->store.space, values[0], false, CurrentMemoryContext);
 	if (point == NULL)
 		return;
 	pfree(point);
@@ -464,7 +467,7 @@ Datum
 vecgraph_info(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
-	static const char *const storages[] = {"?", "full", "heap", "half"};
+	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
 	static const char *const code_kinds[] = {"none", "scalar4", "scalar2", "pq"};
 	BlockNumber code_pages = 0;
 	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);

@@ -2,7 +2,7 @@
  * vecgraph_opclass.c: support functions and validation of operator classes, and values on their way in.
  *
  * An operator class of vecgraph has one ordering operator (strategy 1, returning float8) and one support function, which
- * returns a VecGraphOpclass. A new type adds a support function here and the conversion of its values to points.
+ * returns a VecGraphOpclass.
  */
 #include "am/vecgraph.h"
 
@@ -18,23 +18,25 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
-#include "type/vecidx_vector.h"
-
-#define SUPPORT_FUNCTION(name, metric_value) \
+#define SUPPORT_FUNCTION(name, metric_value, type_value) \
 	VECIDX_SQL_FUNCTION(name); \
 	Datum \
 	name(PG_FUNCTION_ARGS) \
 	{ \
-		static VecGraphOpclass opclass = {.metric = metric_value,.max_dim = VECIDX_VECTOR_MAX_DIM}; \
+		static VecGraphOpclass opclass = {.metric = metric_value,.type = type_value}; \
 		PG_RETURN_POINTER(&opclass); \
 	} \
 	extern int vecgraph_dummy_declaration
 
-/* vecgraph_vector_*_support(internal) returns internal: a static VecGraphOpclass */
-SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2);
-SUPPORT_FUNCTION(vecgraph_vector_ip_support, VX_METRIC_IP);
-SUPPORT_FUNCTION(vecgraph_vector_cosine_support, VX_METRIC_COSINE);
-SUPPORT_FUNCTION(vecgraph_vector_l1_support, VX_METRIC_L1);
+/* vecgraph_{vector,halfvec}_*_support(internal) returns internal: a static VecGraphOpclass */
+SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2, VECIDX_VECTOR);
+SUPPORT_FUNCTION(vecgraph_vector_ip_support, VX_METRIC_IP, VECIDX_VECTOR);
+SUPPORT_FUNCTION(vecgraph_vector_cosine_support, VX_METRIC_COSINE, VECIDX_VECTOR);
+SUPPORT_FUNCTION(vecgraph_vector_l1_support, VX_METRIC_L1, VECIDX_VECTOR);
+SUPPORT_FUNCTION(vecgraph_halfvec_l2_support, VX_METRIC_L2, VECIDX_HALFVEC);
+SUPPORT_FUNCTION(vecgraph_halfvec_ip_support, VX_METRIC_IP, VECIDX_HALFVEC);
+SUPPORT_FUNCTION(vecgraph_halfvec_cosine_support, VX_METRIC_COSINE, VECIDX_HALFVEC);
+SUPPORT_FUNCTION(vecgraph_halfvec_l1_support, VX_METRIC_L1, VECIDX_HALFVEC);
 
 const VecGraphOpclass *
 vecgraph_opclass(Relation index)
@@ -45,22 +47,22 @@ vecgraph_opclass(Relation index)
 }
 
 VxPoint *
-vecgraph_point_from_datum(const VxSpace *space, Datum value, bool is_query, MemoryContext context)
+vecgraph_point_from_datum(const VecGraphOpclass *opclass, const VxSpace *space, Datum value, bool is_query,
+						  MemoryContext context)
 {
-	VecidxVector *vector = DatumGetVecidxVector(value);
+	VecidxOpened vector;
 	VxPoint    *point;
 	bool		zero = true;
 
-	if (vector->dim != (int) space->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg(is_query ? "different vector dimensions %d and %d" : "expected %d dimensions, not %d",
-						(int) space->dim, vector->dim)));
+	vecidx_open(opclass->type, value, &vector);
+	if (is_query)
+		vecidx_check_same_dim(opclass->type, (int) space->dim, vector.dim);
+	else
+		vecidx_check_typmod_dim((int32) space->dim, vector.dim);
 
 	point = MemoryContextAlloc(context, VX_POINT_BYTES(space->dim));
-	vx_point_set(point, vector->x, space->dim);
-	if ((Pointer) vector != DatumGetPointer(value))
-		pfree(vector);
+	vx_point_set(point, vector.x, space->dim);
+	vecidx_close(&vector);
 
 	if (is_query || space->metric != VX_METRIC_COSINE || point->norm2 > 0)
 		return point;

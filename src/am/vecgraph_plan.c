@@ -19,29 +19,35 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 
 /* Chooses storage, codes and max degree, in this order, within what the options say. */
 static void
-plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subvectors)
+plan_node(VxMeta *meta, const VecGraphOptions *options, VecidxDense type, uint32 body, uint32 subvectors)
 {
 	bool		automatic = options == NULL || options->max_degree == 0;
 	uint32		wanted = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE : options->max_degree;
 	uint32		least = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE / 4 : wanted;
 	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
-	bool		fits = vx_fitting_degree(body, VX_STORAGE_FULL, meta->dim, wanted, least) > 0;
-	bool		half_fits = vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
+	VxStorage	exact = type == VECIDX_HALFVEC ? VX_STORAGE_EXACT_HALF : VX_STORAGE_FULL;
+	bool		fits = vx_fitting_degree(body, exact, meta->dim, wanted, least) > 0;
+	bool		half_fits = exact == VX_STORAGE_FULL
+		&& vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
 	if (subvectors > meta->dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
 				 errdetail("The column has %u dimensions.", meta->dim)));
-	if (!fits && storage == VX_STORAGE_FULL)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"storage\" to its default.");
+	/* halves have nothing to lose by being stored as halves */
+	if (exact == VX_STORAGE_EXACT_HALF && (storage == VX_STORAGE_FULL || storage == VX_STORAGE_HALF))
+		storage = VX_STORAGE_EXACT_HALF;
+	if (!fits && storage == exact)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, exact, least), least, "Leave option \"storage\" to its default.");
 	if (!fits && codes == VECGRAPH_CODES_NONE)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least), least, "Leave option \"codes\" to its default.");
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, exact, least), least, "Leave option \"codes\" to its default.");
 	if (!half_fits && storage == VX_STORAGE_HALF)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, least) * 2, least, "Leave option \"storage\" to its default.");
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, VX_STORAGE_HALF, least), least,
+						  "Leave option \"storage\" to its default.");
 	if (storage == 0)
-		storage = fits ? VX_STORAGE_FULL : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
+		storage = fits ? exact : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
 	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
 	if (automatic && meta->max_degree > VECGRAPH_PACKED_MAX_DEGREE)
@@ -49,7 +55,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subv
 	meta->edge_capacity = meta->max_degree;
 
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (storage == VX_STORAGE_FULL && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
+	if (storage == exact && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
 	{
@@ -66,7 +72,8 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, uint32 body, uint32 subv
 }
 
 void
-vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int dim, uint32 subvectors, VxMeta *meta, VxGeometry *geometry)
+vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, int dim, uint32 subvectors, VxMeta *meta,
+			  VxGeometry *geometry)
 {
 	uint32		body = vecgraph_body_bytes();
 	const char *wrong;
@@ -85,12 +92,12 @@ vecgraph_plan(const VecGraphOptions *options, VxMetric metric, int dim, uint32 s
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random build id")));
 	meta->dim = dim;
-	meta->metric = metric;
+	meta->metric = opclass->metric;
 	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
 		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
-	plan_node(meta, options, body, subvectors);
+	plan_node(meta, options, opclass->type, body, subvectors);
 	meta->body_bytes = body;
 	meta->free_page = VX_NO_BLOCK;
 

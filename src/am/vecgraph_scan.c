@@ -243,9 +243,9 @@ start_search(IndexScanDesc scan)
 		state->phase = PHASE_SWEEP;
 		return;
 	}
-	state->query.point = vecgraph_point_from_datum(&state->store.space, scan->orderByData->sk_argument, true,
+	state->query.point = vecgraph_point_from_datum(state->store.opclass, &state->store.space, scan->orderByData->sk_argument, true,
 												   state->query_context);
-	if (state->store.geometry.storage != VX_STORAGE_FULL && state->rows == NULL)
+	if (!vx_storage_is_exact(state->store.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
 	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
 					Min(memory / sizeof(VxCandidate), UINT32_MAX));
@@ -383,7 +383,8 @@ ready_from_sweep(VecGraphScan *state)
 			vecgraph_fill_payload(slot, &node->payload);
 			node->distance = 0;
 			if (ordered && state->rows == NULL)
-				node->distance = vx_space_operator(&store->space, state->query.point, vx_slot_point(g, slot));
+				node->distance = vx_space_operator(&store->space, state->query.point,
+												   vecgraph_slot_point(store, slot));
 			count++;
 		}
 	}

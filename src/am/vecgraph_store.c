@@ -150,6 +150,23 @@ hash_point(const VxPoint *point, uint32 dim, uint32 hash[2])
 	hash[1] = (uint32) (value >> 32);
 }
 
+/* Whether halves are those of these floats, to the bit. */
+static bool
+has_halves(const uint16 *half, const float *x, uint32 dim)
+{
+	uint16		other[64];
+
+	for (uint32 i = 0; i < dim; i += lengthof(other))
+	{
+		uint32		n = Min(dim - i, lengthof(other));
+
+		vx_half_from_floats(x + i, n, other);
+		if (memcmp(half + i, other, n * sizeof(uint16)) != 0)
+			return false;
+	}
+	return true;
+}
+
 bool
 vecgraph_slot_has_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
@@ -158,6 +175,8 @@ vecgraph_slot_has_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 
 	if (g->storage == VX_STORAGE_FULL)
 		return memcmp(vx_slot_point(g, slot)->x, point->x, g->dim * sizeof(float)) == 0;
+	if (g->storage == VX_STORAGE_EXACT_HALF)
+		return has_halves(vx_slot_half_point(g, slot)->half, point->x, g->dim);
 	absent = vx_slot_absent_point(g, slot);
 	hash_point(point, g->dim, hash);
 	return absent->norm2 == point->norm2 && absent->hash[0] == hash[0] && absent->hash[1] == hash[1];
@@ -173,6 +192,12 @@ vecgraph_slot_set_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 		memcpy(vx_slot_point(g, slot), point, VX_POINT_BYTES(g->dim));
 		return;
 	}
+	if (g->storage == VX_STORAGE_EXACT_HALF)
+	{
+		vx_slot_half_point(g, slot)->norm2 = point->norm2;
+		vx_half_from_floats(point->x, g->dim, vx_slot_half_point(g, slot)->half);
+		return;
+	}
 	absent = vx_slot_absent_point(g, slot);
 	absent->norm2 = point->norm2;
 	hash_point(point, g->dim, absent->hash);
@@ -184,16 +209,16 @@ const VxPoint *
 vecgraph_slot_point(VecGraphStore *store, VxSlot *slot)
 {
 	const VxGeometry *g = &store->geometry;
-	VxAbsentPoint *absent;
+	bool		exact = g->storage == VX_STORAGE_EXACT_HALF;
 
 	if (g->storage == VX_STORAGE_FULL)
 		return vx_slot_point(g, slot);
-	Assert(g->storage == VX_STORAGE_HALF);
+	Assert(g->storage != VX_STORAGE_HEAP);
 	if (store->half_buffer == NULL)
 		store->half_buffer = vx_alloc(&store->mem, VX_POINT_BYTES(g->dim));
-	absent = vx_slot_absent_point(g, slot);
-	store->half_buffer->norm2 = absent->norm2;
-	vx_half_to_floats(absent->half, g->dim, store->half_buffer->x);
+	store->half_buffer->norm2 = exact ? vx_slot_half_point(g, slot)->norm2 : vx_slot_absent_point(g, slot)->norm2;
+	vx_half_to_floats(exact ? vx_slot_half_point(g, slot)->half : vx_slot_absent_point(g, slot)->half, g->dim,
+					  store->half_buffer->x);
 	return store->half_buffer;
 }
 
@@ -502,6 +527,10 @@ vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context)
 	store->index = index;
 	store->mem = vecgraph_mem(context);
 	vecgraph_store_refresh(store);
-	if (store->space.metric != vecgraph_opclass(index)->metric)
+	store->opclass = vecgraph_opclass(index);
+	if (store->space.metric != store->opclass->metric)
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "the metric is not that of the operator class");
+	if (store->geometry.storage != VX_STORAGE_HEAP
+		&& (store->geometry.storage == VX_STORAGE_EXACT_HALF) != (store->opclass->type == VECIDX_HALFVEC))
+		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "the storage is not one for the operator class");
 }

@@ -9,10 +9,24 @@
 uint32_t
 vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
 {
-	size_t		point = VX_POINT_BYTES(dim);
+	size_t		halves = (dim + 1) / 2 * 2 * sizeof(uint16_t);
+	size_t		point = 0;
 
-	if (storage != VX_STORAGE_FULL)
-		point = sizeof(VxAbsentPoint) + (storage == VX_STORAGE_HALF ? (dim + 1) / 2 * 2 * sizeof(uint16_t) : 0);
+	switch (storage)
+	{
+		case VX_STORAGE_FULL:
+			point = VX_POINT_BYTES(dim);
+			break;
+		case VX_STORAGE_HEAP:
+			point = sizeof(VxAbsentPoint);
+			break;
+		case VX_STORAGE_HALF:
+			point = sizeof(VxAbsentPoint) + halves;
+			break;
+		case VX_STORAGE_EXACT_HALF:
+			point = sizeof(VxHalfPoint) + halves;
+			break;
+	}
 	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + point);
 }
 
@@ -43,9 +57,11 @@ vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t
 }
 
 uint32_t
-vx_fitting_dim(uint32_t body_bytes, uint32_t degree)
+vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree)
 {
-	return (body_bytes - vx_record_bytes(VX_STORAGE_FULL, 0, degree)) / (uint32_t) sizeof(float);
+	uint32_t	room = (body_bytes - vx_record_bytes(storage, 0, degree)) / (uint32_t) sizeof(float);
+
+	return storage == VX_STORAGE_FULL ? room : 2 * room;
 }
 
 /*
@@ -68,9 +84,9 @@ has_codebooks(const VxMeta *meta)
 static bool
 parts_agree(const VxMeta *meta, uint32_t body_bytes)
 {
-	if (meta->storage < VX_STORAGE_FULL || meta->storage > VX_STORAGE_HALF)
+	if (meta->storage < VX_STORAGE_FULL || meta->storage > VX_STORAGE_EXACT_HALF)
 		return false;
-	if (meta->storage != VX_STORAGE_FULL && meta->code_kind == VX_CODES_NONE)
+	if (!vx_storage_is_exact((VxStorage) meta->storage) && meta->code_kind == VX_CODES_NONE)
 		return false;
 	if (meta->code_kind > VX_CODES_PQ)
 		return false;
@@ -185,6 +201,14 @@ vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool d
 
 		for (uint32_t i = 0; i < g->dim; i++)
 			if (!isfinite(point->x[i]))
+				return "a vector has elements that are not finite";
+	}
+	if (deep && g->storage == VX_STORAGE_EXACT_HALF)
+	{
+		const VxHalfPoint *point = vx_slot_half_point(g, (VxSlot *) slot);
+
+		for (uint32_t i = 0; i < g->dim; i++)
+			if ((point->half[i] & 0x7C00) == 0x7C00)
 				return "a vector has elements that are not finite";
 	}
 	return NULL;

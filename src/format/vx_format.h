@@ -32,6 +32,7 @@
  *   2  code pages, means, codebooks, storage heap and half
  *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch; codes for
  *      inner product relative to a mean
+ *   4  several entry nodes; indexes may be without the codes that they ask for until these are trained
  */
 #define VX_FORMAT_VERSION 4
 
@@ -57,8 +58,16 @@ typedef enum VxStorage
 {
 	VX_STORAGE_FULL = 1,		/* the vector: VxPoint */
 	VX_STORAGE_HEAP = 2,		/* VxAbsentPoint: the vector is read from the heap row; needs codes */
-	VX_STORAGE_HALF = 3			/* VxAbsentPoint and the vector in half precision; needs codes */
+	VX_STORAGE_HALF = 3,		/* VxAbsentPoint and the vector in half precision; needs codes */
+	VX_STORAGE_EXACT_HALF = 4	/* VxHalfPoint: the vector, of a type whose elements are halves */
 } VxStorage;
+
+/* Whether a node holds all that its vector is. */
+static inline bool
+vx_storage_is_exact(VxStorage storage)
+{
+	return storage == VX_STORAGE_FULL || storage == VX_STORAGE_EXACT_HALF;
+}
 
 /*
  * What stands in a node for a vector that only the heap has exactly: enough to recognise the same vector, and with
@@ -70,6 +79,13 @@ typedef struct VxAbsentPoint
 	uint32_t	hash[2];
 	uint16_t	half[];			/* [dim] VX_STORAGE_HALF */
 } VxAbsentPoint;
+
+/* A vector whose elements are halves: VX_STORAGE_EXACT_HALF. */
+typedef struct VxHalfPoint
+{
+	float		norm2;			/* of VxPoint */
+	uint16_t	half[];			/* [dim] */
+} VxHalfPoint;
 
 typedef struct VxMeta
 {
@@ -214,8 +230,8 @@ uint32_t	vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim,
 /* The largest max degree from least to most with which as many nodes fit a page body as with least, at least one. */
 uint32_t	vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t least, uint32_t most);
 
-/* The largest dim whose full vector fits a page body with this degree. */
-uint32_t	vx_fitting_dim(uint32_t body_bytes, uint32_t degree);
+/* The largest dim whose vector, stored so (not VX_STORAGE_HEAP), fits a page body with this degree. */
+uint32_t	vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree);
 
 /*
  * Checks a meta page and computes the geometry. Returns NULL, or what is wrong with it (a message fragment).
@@ -322,6 +338,13 @@ static inline VxAbsentPoint *
 vx_slot_absent_point(const VxGeometry *g, VxSlot *slot)
 {
 	return (VxAbsentPoint *) (slot->edges + g->edge_capacity);
+}
+
+/* Only with VX_STORAGE_EXACT_HALF. */
+static inline VxHalfPoint *
+vx_slot_half_point(const VxGeometry *g, VxSlot *slot)
+{
+	return (VxHalfPoint *) (slot->edges + g->edge_capacity);
 }
 
 /* Only with VX_STORAGE_FULL. */

@@ -26,6 +26,11 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+/* VARSIZE and the like */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* GetXLogReplayRecPtr */
 #if PG_VERSION_NUM >= 150000
 #include "access/xlogrecovery.h"

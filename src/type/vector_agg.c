@@ -1,5 +1,6 @@
 /*
- * vector_agg.c: avg(vector). Its state is a float8[]: the count, then the sum of each element; {0} before the first row.
+ * vector_agg.c: avg(vector) and avg(halfvec). Their state is a float8[]: the count, then the sum of each element; {0}
+ * before the first row.
  *
  * The state functions are callable from SQL with any array, so they trust nothing about it.
  */
@@ -11,11 +12,9 @@
 #include "utils/array.h"
 #include "utils/float.h"
 
-#include "type/vecidx_vector.h"
+#include "type/vecidx_dense.h"
 
-VECIDX_SQL_FUNCTION(vecidx_vector_accum);
 VECIDX_SQL_FUNCTION(vecidx_vector_combine);
-VECIDX_SQL_FUNCTION(vecidx_vector_avg);
 
 /* The values of a state: n = 1 + dimensions of them (dimensions 0 in an empty state). */
 static float8 *
@@ -27,7 +26,7 @@ state_values(ArrayType *state, int *n, const char *caller)
 				 errmsg("%s: expected state array", caller)));
 	*n = ARR_DIMS(state)[0];
 	if (*n > 1)
-		vecidx_check_dim(*n - 1);
+		vecidx_check_dim(VECIDX_VECTOR, *n - 1);
 	return (float8 *) ARR_DATA_PTR(state);
 }
 
@@ -55,19 +54,20 @@ expect_dim(int expected, int dim)
 				 errmsg("expected %d dimensions, not %d", expected, dim)));
 }
 
-/* vector_accum(double precision[], vector) returns double precision[] */
-Datum
-vecidx_vector_accum(PG_FUNCTION_ARGS)
+/* vector_accum(double precision[], vector) returns double precision[]; halfvec_accum */
+static pg_attribute_always_inline Datum
+accum(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	ArrayType  *state = PG_GETARG_ARRAYTYPE_P(0);
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(1);
 	int			n;
-	float8	   *values = state_values(state, &n, "vector_accum");
+	float8	   *values = state_values(state, &n, type == VECIDX_VECTOR ? "vector_accum" : "halfvec_accum");
 	float8	   *sums;
 	ArrayType  *result;
+	VecidxOpened v;
 
+	vecidx_open(type, PG_GETARG_DATUM(1), &v);
 	if (n > 1)
-		expect_dim(n - 1, v->dim);
+		expect_dim(n - 1, v.dim);
 
 	/* an aggregate's own state is updated in place */
 	if (n > 1 && AggCheckCallContext(fcinfo, NULL))
@@ -77,19 +77,21 @@ vecidx_vector_accum(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		result = new_state(v->dim + 1, &sums);
+		result = new_state(v.dim + 1, &sums);
 		memcpy(sums, values, n * sizeof(float8));
 	}
 	sums[0] += 1;
-	for (int i = 0; i < v->dim; i++)
+	for (int i = 0; i < v.dim; i++)
 	{
-		sums[i + 1] += v->x[i];
+		sums[i + 1] += v.x[i];
 		if (unlikely(isinf(sums[i + 1])))
 			float_overflow_error();
 	}
-	PG_FREE_IF_COPY(v, 1);
+	vecidx_close(&v);
 	PG_RETURN_ARRAYTYPE_P(result);
 }
+
+VECIDX_DENSE_FUNCTIONS(accum, vecidx_vector_accum, vecidx_halfvec_accum);
 
 /* vector_combine(double precision[], double precision[]) returns double precision[] */
 Datum
@@ -114,22 +116,24 @@ vecidx_vector_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(result);
 }
 
-/* vector_avg(double precision[]) returns vector; NULL without rows */
-Datum
-vecidx_vector_avg(PG_FUNCTION_ARGS)
+/* vector_avg(double precision[]) returns vector; NULL without rows; halfvec_avg */
+static pg_attribute_always_inline Datum
+avg(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	int			n;
-	float8	   *sums = state_values(PG_GETARG_ARRAYTYPE_P(0), &n, "vector_avg");
-	VecidxVector *result;
+	float8	   *sums = state_values(PG_GETARG_ARRAYTYPE_P(0), &n, type == VECIDX_VECTOR ? "vector_avg" : "halfvec_avg");
+	VecidxResult result;
 
 	if (sums[0] == 0)
 		PG_RETURN_NULL();
-	vecidx_check_dim(n - 1);
-	result = vecidx_vector_new(n - 1);
+	vecidx_check_dim(type, n - 1);
+	vecidx_begin_result(type, n - 1, &result);
 	for (int i = 0; i < n - 1; i++)
 	{
-		result->x[i] = (float) (sums[i + 1] / sums[0]);
-		vecidx_check_element(result->x[i]);
+		result.x[i] = (float) (sums[i + 1] / sums[0]);
+		vecidx_check_element(type, result.x[i]);
 	}
-	PG_RETURN_VECIDX_VECTOR(result);
+	return vecidx_end_result(type, &result);
 }
+
+VECIDX_DENSE_FUNCTIONS(avg, vecidx_vector_avg, vecidx_halfvec_avg);

@@ -1,5 +1,5 @@
 /*
- * vector_cast.c: casts between vector and arrays.
+ * vector_cast.c: casts between vector, halfvec and arrays.
  */
 #include "pg/vecidx_compat.h"
 
@@ -10,10 +10,10 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
-#include "type/vecidx_vector.h"
+#include "type/vecidx_dense.h"
 
-VECIDX_SQL_FUNCTION(vecidx_array_to_vector);
-VECIDX_SQL_FUNCTION(vecidx_vector_to_float4);
+VECIDX_SQL_FUNCTION(vecidx_vector_to_halfvec);
+VECIDX_SQL_FUNCTION(vecidx_halfvec_to_vector);
 
 static float
 element_to_float(Oid type, Datum element)
@@ -34,9 +34,9 @@ element_to_float(Oid type, Datum element)
 			 errmsg("unsupported array type")));
 }
 
-/* array_to_vector({integer|real|double precision|numeric}[], integer, boolean) returns vector */
-Datum
-vecidx_array_to_vector(PG_FUNCTION_ARGS)
+/* array_to_vector({integer|real|double precision|numeric}[], integer, boolean) returns vector; array_to_halfvec */
+static pg_attribute_always_inline Datum
+array_to_dense(FunctionCallInfo fcinfo, VecidxDense dense)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	Oid			type = ARR_ELEMTYPE(array);
@@ -45,7 +45,7 @@ vecidx_array_to_vector(PG_FUNCTION_ARGS)
 	char		align;
 	Datum	   *elements;
 	int			n;
-	VecidxVector *result;
+	VecidxResult result;
 
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
@@ -58,31 +58,69 @@ vecidx_array_to_vector(PG_FUNCTION_ARGS)
 
 	get_typlenbyvalalign(type, &length, &by_value, &align);
 	deconstruct_array(array, type, length, by_value, align, &elements, NULL, &n);
-	vecidx_check_dim(n);
+	vecidx_check_dim(dense, n);
 	vecidx_check_typmod_dim(PG_GETARG_INT32(1), n);
 
-	result = vecidx_vector_new(n);
+	vecidx_begin_result(dense, n, &result);
 	for (int i = 0; i < n; i++)
 	{
-		result->x[i] = element_to_float(type, elements[i]);
-		vecidx_check_element(result->x[i]);
+		result.x[i] = element_to_float(type, elements[i]);
+		vecidx_check_element(dense, result.x[i]);
 	}
 	pfree(elements);
-	PG_RETURN_VECIDX_VECTOR(result);
+	return vecidx_end_result(dense, &result);
 }
 
-/* vector_to_float4(vector, integer, boolean) returns real[] */
-Datum
-vecidx_vector_to_float4(PG_FUNCTION_ARGS)
+VECIDX_DENSE_FUNCTIONS(array_to_dense, vecidx_array_to_vector, vecidx_array_to_halfvec);
+
+/* vector_to_float4(vector, integer, boolean) returns real[]; halfvec_to_float4 */
+static pg_attribute_always_inline Datum
+dense_to_float4(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
-	Datum	   *elements = palloc(v->dim * sizeof(Datum));
+	VecidxOpened v;
+	Datum	   *elements;
 	ArrayType  *result;
 
-	for (int i = 0; i < v->dim; i++)
-		elements[i] = Float4GetDatum(v->x[i]);
-	result = construct_array(elements, v->dim, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT);
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
+	elements = palloc(v.dim * sizeof(Datum));
+	for (int i = 0; i < v.dim; i++)
+		elements[i] = Float4GetDatum(v.x[i]);
+	result = construct_array(elements, v.dim, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT);
 	pfree(elements);
-	PG_FREE_IF_COPY(v, 0);
+	vecidx_close(&v);
 	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+VECIDX_DENSE_FUNCTIONS(dense_to_float4, vecidx_vector_to_float4, vecidx_halfvec_to_float4);
+
+static Datum
+convert(FunctionCallInfo fcinfo, VecidxDense from, VecidxDense to)
+{
+	VecidxOpened v;
+	VecidxResult result;
+
+	vecidx_open(from, PG_GETARG_DATUM(0), &v);
+	vecidx_check_typmod_dim(PG_GETARG_INT32(1), v.dim);
+	vecidx_begin_result(to, v.dim, &result);
+	for (int i = 0; i < v.dim; i++)
+	{
+		vecidx_check_element(to, v.x[i]);
+		result.x[i] = v.x[i];
+	}
+	vecidx_close(&v);
+	return vecidx_end_result(to, &result);
+}
+
+/* vector_to_halfvec(vector, integer, boolean) returns halfvec, rounded to the nearest; fails for what is out of range */
+Datum
+vecidx_vector_to_halfvec(PG_FUNCTION_ARGS)
+{
+	return convert(fcinfo, VECIDX_VECTOR, VECIDX_HALFVEC);
+}
+
+/* halfvec_to_vector(halfvec, integer, boolean) returns vector */
+Datum
+vecidx_halfvec_to_vector(PG_FUNCTION_ARGS)
+{
+	return convert(fcinfo, VECIDX_HALFVEC, VECIDX_VECTOR);
 }

@@ -1,8 +1,8 @@
 /*
- * vector_io.c: text and binary input and output of the type vector, and its type modifier.
+ * vector_io.c: text and binary input and output of the types vector and halfvec, and their type modifier.
  *
- * Text is [1,2,3] with white space allowed around elements. The wire format is int16 dim, int16 zero, then dim float4 values,
- * all big-endian. Names, messages and formats are those that users of pgvector know.
+ * Text is [1,2,3] with white space allowed around elements. The wire format is int16 dim, int16 zero, then dim float4 values
+ * (of halfvec: halves), all big-endian. Names, messages and formats are those that users of pgvector know.
  */
 #include "pg/vecidx_compat.h"
 
@@ -16,16 +16,10 @@
 #include "libpq/pqformat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 
 #include "core/vx_text.h"
-#include "type/vecidx_vector.h"
-
-VECIDX_SQL_FUNCTION(vecidx_vector_in);
-VECIDX_SQL_FUNCTION(vecidx_vector_out);
-VECIDX_SQL_FUNCTION(vecidx_vector_typmod_in);
-VECIDX_SQL_FUNCTION(vecidx_vector_recv);
-VECIDX_SQL_FUNCTION(vecidx_vector_send);
-VECIDX_SQL_FUNCTION(vecidx_vector_typmod);
+#include "type/vecidx_dense.h"
 
 VecidxVector *
 vecidx_vector_new(int dim)
@@ -38,17 +32,32 @@ vecidx_vector_new(int dim)
 	return v;
 }
 
+VecidxHalfvec *
+vecidx_halfvec_new(const float *x, int dim)
+{
+	Size		size = VECIDX_HALFVEC_SIZE(dim);
+	VecidxHalfvec *v = palloc(size);
+
+	SET_VARSIZE(v, size);
+	v->dim = dim;
+	v->unused = 0;
+	vx_half_from_floats(x, dim, v->x);
+	return v;
+}
+
+/* ---- errors ---- */
+
 void
-vecidx_check_dim(int dim)
+vecidx_check_dim(VecidxDense type, int dim)
 {
 	if (dim < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("vector must have at least 1 dimension")));
+				 errmsg("%s must have at least 1 dimension", vecidx_dense_name(type))));
 	if (dim > VECIDX_VECTOR_MAX_DIM)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("vector cannot have more than %d dimensions", VECIDX_VECTOR_MAX_DIM)));
+				 errmsg("%s cannot have more than %d dimensions", vecidx_dense_name(type), VECIDX_VECTOR_MAX_DIM)));
 }
 
 void
@@ -61,24 +70,57 @@ vecidx_check_typmod_dim(int32 typmod, int dim)
 }
 
 void
-vecidx_check_element(float value)
+vecidx_check_same_dim(VecidxDense type, int a, int b)
+{
+	if (a != b)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different %s dimensions %d and %d", vecidx_dense_name(type), a, b)));
+}
+
+static void
+out_of_range(VecidxDense type, const char *number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("\"%s\" is out of range for type %s", number, vecidx_dense_name(type))));
+}
+
+void
+vecidx_check_element(VecidxDense type, float value)
 {
 	if (isnan(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("NaN not allowed in vector")));
+				 errmsg("NaN not allowed in %s", vecidx_dense_name(type))));
 	if (isinf(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("infinite value not allowed in vector")));
+				 errmsg("infinite value not allowed in %s", vecidx_dense_name(type))));
+	if (fabsf(value) >= vecidx_dense_overflow(type))
+	{
+		char	   *number = palloc(FLOAT_SHORTEST_DECIMAL_LEN);
+
+		float_to_shortest_decimal_buf(value, number);
+		out_of_range(type, number);
+	}
 }
 
+void
+vecidx_check_overflow(VecidxDense type, float value)
+{
+	if (fabsf(value) >= vecidx_dense_overflow(type))
+		float_overflow_error();
+}
+
+/* ---- text ---- */
+
 static void
-malformed(const char *text, const char *detail)
+malformed(VecidxDense type, const char *text, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type vector: \"%s\"", text),
+			 errmsg("invalid input syntax for type %s: \"%s\"", vecidx_dense_name(type), text),
 			 detail != NULL ? errdetail("%s", detail) : 0));
 }
 
@@ -99,103 +141,123 @@ skip_space(const char *p)
 
 /* Reads one element at *p and moves *p behind it and the white space that follows. */
 static float
-parse_element(const char *text, const char **p)
+parse_element(VecidxDense type, const char *text, const char **p)
 {
+	const char *start = *p;
 	char	   *end;
 	float		value;
 
-	if (vx_text_float(*p, p, &value))
+	if (!vx_text_float(start, p, &value))
 	{
-		*p = skip_space(*p);
-		return value;
+		if (*start == '\0')
+			malformed(type, text, NULL);
+		errno = 0;
+		value = strtof(start, &end);
+		if (end == start)
+			malformed(type, text, NULL);
+		*p = end;
+		/* an underflow to a denormal or to zero is taken as it is */
+		if (errno == ERANGE && isinf(value))
+			out_of_range(type, pnstrdup(start, end - start));
 	}
-	if (**p == '\0')
-		malformed(text, NULL);
-	errno = 0;
-	value = strtof(*p, &end);
-	if (end == *p)
-		malformed(text, NULL);
-	/* an underflow to a denormal or to zero is taken as it is */
-	if (errno == ERANGE && isinf(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("\"%s\" is out of range for type vector", pnstrdup(*p, end - *p))));
-	vecidx_check_element(value);
-	*p = skip_space(end);
+	if (isfinite(value) && fabsf(value) >= vecidx_dense_overflow(type))
+		out_of_range(type, pnstrdup(start, *p - start));
+	vecidx_check_element(type, value);
+	*p = skip_space(*p);
 	return value;
 }
 
-/* vector_in(cstring, oid, integer) returns vector */
-Datum
-vecidx_vector_in(PG_FUNCTION_ARGS)
+/* Reads elements up to a closing bracket, which they may do without, into an array that grows; returns how many. */
+static int
+parse_elements(VecidxDense type, const char *text, const char **p, int capacity, float **x)
+{
+	int			dim = 0;
+
+	*x = palloc(capacity * sizeof(float));
+	for (;;)
+	{
+		if (dim == VECIDX_VECTOR_MAX_DIM)
+			vecidx_check_dim(type, dim + 1);
+		if (dim == capacity)
+		{
+			capacity *= 2;
+			*x = repalloc(*x, capacity * sizeof(float));
+		}
+		*p = skip_space(*p);
+		(*x)[dim++] = parse_element(type, text, p);
+		if (**p != ',')
+			return dim;
+		++*p;
+	}
+}
+
+/* vector_in(cstring, oid, integer) returns vector; halfvec_in */
+static pg_attribute_always_inline Datum
+dense_in(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	const char *text = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
 	const char *p = skip_space(text);
-	int			capacity = typmod > 0 ? Min(typmod, VECIDX_VECTOR_MAX_DIM) : 64;
-	float	   *x = palloc(capacity * sizeof(float));
-	int			dim = 0;
-	VecidxVector *result;
+	float	   *x;
+	int			dim;
+	VecidxVector *vector;
+	VecidxHalfvec *halfvec;
 
 	if (*p != '[')
-		malformed(text, "Vector contents must start with \"[\".");
+		malformed(type, text, "Vector contents must start with \"[\".");
 	p = skip_space(p + 1);
 	if (*p == ']')
-		vecidx_check_dim(0);
-
-	for (;;)
-	{
-		if (dim == VECIDX_VECTOR_MAX_DIM)
-			vecidx_check_dim(dim + 1);
-		if (dim == capacity)
-		{
-			capacity *= 2;
-			x = repalloc(x, capacity * sizeof(float));
-		}
-		p = skip_space(p);
-		x[dim++] = parse_element(text, &p);
-		if (*p == ',')
-			p++;
-		else if (*p == ']')
-			break;
-		else
-			malformed(text, NULL);
-	}
+		vecidx_check_dim(type, 0);
+	dim = parse_elements(type, text, &p, typmod > 0 ? Min(typmod, VECIDX_VECTOR_MAX_DIM) : 64, &x);
+	if (*p != ']')
+		malformed(type, text, NULL);
 	p = skip_space(p + 1);
 	if (*p != '\0')
-		malformed(text, "Junk after closing right brace.");
+		malformed(type, text, "Junk after closing right brace.");
 
 	vecidx_check_typmod_dim(typmod, dim);
-	result = vecidx_vector_new(dim);
-	memcpy(result->x, x, dim * sizeof(float));
+	if (type == VECIDX_HALFVEC)
+	{
+		halfvec = vecidx_halfvec_new(x, dim);
+		pfree(x);
+		PG_RETURN_POINTER(halfvec);
+	}
+	vector = vecidx_vector_new(dim);
+	memcpy(vector->x, x, dim * sizeof(float));
 	pfree(x);
-	PG_RETURN_VECIDX_VECTOR(result);
+	PG_RETURN_POINTER(vector);
 }
 
-/* vector_out(vector) returns cstring: the shortest text that reads back as the same floats */
-Datum
-vecidx_vector_out(PG_FUNCTION_ARGS)
-{
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
-	char	   *text = palloc(v->dim * FLOAT_SHORTEST_DECIMAL_LEN + 3);
-	char	   *p = text;
+VECIDX_DENSE_FUNCTIONS(dense_in, vecidx_vector_in, vecidx_halfvec_in);
 
+/* vector_out(vector) returns cstring: the shortest text that reads back as the same floats; halfvec_out */
+static pg_attribute_always_inline Datum
+dense_out(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	VecidxOpened v;
+	char	   *text;
+	char	   *p;
+
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
+	p = text = palloc(v.dim * FLOAT_SHORTEST_DECIMAL_LEN + 3);
 	*p++ = '[';
-	for (int i = 0; i < v->dim; i++)
+	for (int i = 0; i < v.dim; i++)
 	{
 		if (i > 0)
 			*p++ = ',';
-		p += float_to_shortest_decimal_bufn(v->x[i], p);
+		p += float_to_shortest_decimal_bufn(v.x[i], p);
 	}
 	*p++ = ']';
 	*p = '\0';
-	PG_FREE_IF_COPY(v, 0);
+	vecidx_close(&v);
 	PG_RETURN_CSTRING(text);
 }
 
-/* vector_typmod_in(cstring[]) returns integer */
-Datum
-vecidx_vector_typmod_in(PG_FUNCTION_ARGS)
+VECIDX_DENSE_FUNCTIONS(dense_out, vecidx_vector_out, vecidx_halfvec_out);
+
+/* vector_typmod_in(cstring[]) returns integer; halfvec_typmod_in */
+static pg_attribute_always_inline Datum
+dense_typmod_in(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	int			n;
@@ -208,61 +270,88 @@ vecidx_vector_typmod_in(PG_FUNCTION_ARGS)
 	if (*typmods < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type vector must be at least 1")));
+				 errmsg("dimensions for type %s must be at least 1", vecidx_dense_name(type))));
 	if (*typmods > VECIDX_VECTOR_MAX_DIM)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type vector cannot exceed %d", VECIDX_VECTOR_MAX_DIM)));
+				 errmsg("dimensions for type %s cannot exceed %d", vecidx_dense_name(type), VECIDX_VECTOR_MAX_DIM)));
 	PG_RETURN_INT32(*typmods);
 }
 
-/* vector_recv(internal, oid, integer) returns vector */
-Datum
-vecidx_vector_recv(PG_FUNCTION_ARGS)
+VECIDX_DENSE_FUNCTIONS(dense_typmod_in, vecidx_vector_typmod_in, vecidx_halfvec_typmod_in);
+
+/* ---- the wire ---- */
+
+static inline float
+receive_element(StringInfo message, VecidxDense type)
+{
+	uint16		half;
+	float		value;
+
+	if (type == VECIDX_VECTOR)
+		return pq_getmsgfloat4(message);
+	half = (uint16) pq_getmsgint(message, sizeof(half));
+	vx_half_to_floats(&half, 1, &value);
+	return value;
+}
+
+/* vector_recv(internal, oid, integer) returns vector; halfvec_recv */
+static pg_attribute_always_inline Datum
+dense_recv(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
 	int32		typmod = PG_GETARG_INT32(2);
 	int16		dim = pq_getmsgint(message, sizeof(int16));
 	int16		unused = pq_getmsgint(message, sizeof(int16));
-	VecidxVector *result;
+	VecidxResult result;
 
-	vecidx_check_dim(dim);
+	vecidx_check_dim(type, dim);
 	vecidx_check_typmod_dim(typmod, dim);
 	if (unused != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("expected unused to be 0, not %d", unused)));
-	result = vecidx_vector_new(dim);
+	vecidx_begin_result(type, dim, &result);
 	for (int i = 0; i < dim; i++)
 	{
-		result->x[i] = pq_getmsgfloat4(message);
-		vecidx_check_element(result->x[i]);
+		result.x[i] = receive_element(message, type);
+		vecidx_check_element(type, result.x[i]);
 	}
-	PG_RETURN_VECIDX_VECTOR(result);
+	return vecidx_end_result(type, &result);
 }
 
-/* vector_send(vector) returns bytea */
-Datum
-vecidx_vector_send(PG_FUNCTION_ARGS)
+VECIDX_DENSE_FUNCTIONS(dense_recv, vecidx_vector_recv, vecidx_halfvec_recv);
+
+/* vector_send(vector) returns bytea; halfvec_send */
+static pg_attribute_always_inline Datum
+dense_send(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
+	VecidxVector *v = DatumGetVecidxVector(PG_GETARG_DATUM(0));
 	StringInfoData message;
 
 	pq_begintypsend(&message);
 	pq_sendint16(&message, v->dim);
 	pq_sendint16(&message, v->unused);
 	for (int i = 0; i < v->dim; i++)
-		pq_sendfloat4(&message, v->x[i]);
+		if (type == VECIDX_VECTOR)
+			pq_sendfloat4(&message, v->x[i]);
+		else
+			pq_sendint16(&message, ((VecidxHalfvec *) v)->x[i]);
 	PG_FREE_IF_COPY(v, 0);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
-/* vector(vector, integer, boolean) returns vector: applies a type modifier */
-Datum
-vecidx_vector_typmod(PG_FUNCTION_ARGS)
-{
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
+VECIDX_DENSE_FUNCTIONS(dense_send, vecidx_vector_send, vecidx_halfvec_send);
 
+/* vector(vector, integer, boolean) returns vector: applies a type modifier; halfvec(halfvec, integer, boolean) */
+static pg_attribute_always_inline Datum
+dense_typmod(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	VecidxVector *v = DatumGetVecidxVector(PG_GETARG_DATUM(0));
+
+	(void) type;
 	vecidx_check_typmod_dim(PG_GETARG_INT32(1), v->dim);
-	PG_RETURN_VECIDX_VECTOR(v);
+	PG_RETURN_POINTER(v);
 }
+
+VECIDX_DENSE_FUNCTIONS(dense_typmod, vecidx_vector_typmod, vecidx_halfvec_typmod);

@@ -1,9 +1,8 @@
 /*
- * vector_ops.c: distances, arithmetic, comparison and the other functions of the type vector.
+ * vector_ops.c: distances, arithmetic, comparison and the other functions of the types vector and halfvec.
  *
- * Arguments are read in place: DatumGetVecidxVector copies only what is toasted or has a short varlena header (which
- * vectors of up to 29 dimensions may have), and PG_FREE_IF_COPY gives such copies back at once, so that a scan over a
- * large table runs in constant memory.
+ * Each is written once, over floats (vecidx_dense.h). SQL names are those of vector; halfvec's are the same or have its name in
+ * place of vector's.
  */
 #include "pg/vecidx_compat.h"
 
@@ -15,119 +14,108 @@
 #include "utils/varbit.h"
 
 #include "distance/vx_distance.h"
-#include "type/vecidx_vector.h"
-
-VECIDX_SQL_FUNCTION(vecidx_l2_distance);
-VECIDX_SQL_FUNCTION(vecidx_l2_squared_distance);
-VECIDX_SQL_FUNCTION(vecidx_inner_product);
-VECIDX_SQL_FUNCTION(vecidx_negative_inner_product);
-VECIDX_SQL_FUNCTION(vecidx_cosine_distance);
-VECIDX_SQL_FUNCTION(vecidx_spherical_distance);
-VECIDX_SQL_FUNCTION(vecidx_l1_distance);
-VECIDX_SQL_FUNCTION(vecidx_vector_dims);
-VECIDX_SQL_FUNCTION(vecidx_vector_norm);
-VECIDX_SQL_FUNCTION(vecidx_l2_normalize);
-VECIDX_SQL_FUNCTION(vecidx_vector_add);
-VECIDX_SQL_FUNCTION(vecidx_vector_sub);
-VECIDX_SQL_FUNCTION(vecidx_vector_mul);
-VECIDX_SQL_FUNCTION(vecidx_vector_concat);
-VECIDX_SQL_FUNCTION(vecidx_binary_quantize);
-VECIDX_SQL_FUNCTION(vecidx_subvector);
-VECIDX_SQL_FUNCTION(vecidx_vector_lt);
-VECIDX_SQL_FUNCTION(vecidx_vector_le);
-VECIDX_SQL_FUNCTION(vecidx_vector_eq);
-VECIDX_SQL_FUNCTION(vecidx_vector_ne);
-VECIDX_SQL_FUNCTION(vecidx_vector_ge);
-VECIDX_SQL_FUNCTION(vecidx_vector_gt);
-VECIDX_SQL_FUNCTION(vecidx_vector_cmp);
-
-void
-vecidx_check_same_dim(const VecidxVector *a, const VecidxVector *b)
-{
-	if (a->dim != b->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("different vector dimensions %d and %d", a->dim, b->dim)));
-}
-
-void
-vecidx_check_overflow(float value)
-{
-	if (isinf(value))
-		float_overflow_error();
-}
+#include "type/vecidx_dense.h"
 
 /* ---- distances ---- */
 
-#define GET_PAIR(a, b) \
-	VecidxVector *a = PG_GETARG_VECIDX_VECTOR(0); \
-	VecidxVector *b = PG_GETARG_VECIDX_VECTOR(1); \
-	vecidx_check_same_dim(a, b)
+static pg_attribute_always_inline void
+open_two(FunctionCallInfo fcinfo, VecidxDense type, VecidxOpened *a, VecidxOpened *b)
+{
+	vecidx_open(type, PG_GETARG_DATUM(0), a);
+	vecidx_open(type, PG_GETARG_DATUM(1), b);
+}
 
-#define FREE_PAIR(a, b) \
-	PG_FREE_IF_COPY(a, 0); \
-	PG_FREE_IF_COPY(b, 1)
+/* Two values that must have the same number of dimensions. */
+static pg_attribute_always_inline void
+open_pair(FunctionCallInfo fcinfo, VecidxDense type, VecidxOpened *a, VecidxOpened *b)
+{
+	open_two(fcinfo, type, a, b);
+	vecidx_check_same_dim(type, a->dim, b->dim);
+}
+
+static inline void
+close_two(VecidxOpened *a, VecidxOpened *b)
+{
+	vecidx_close(a);
+	vecidx_close(b);
+}
+
+static pg_attribute_always_inline double
+pair_l2_squared(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	VecidxOpened a;
+	VecidxOpened b;
+	double		result;
+
+	open_pair(fcinfo, type, &a, &b);
+	result = vx_kernels->l2_squared(a.x, b.x, a.dim);
+	close_two(&a, &b);
+	return result;
+}
+
+static pg_attribute_always_inline double
+pair_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	VecidxOpened a;
+	VecidxOpened b;
+	double		result;
+
+	open_pair(fcinfo, type, &a, &b);
+	result = vx_kernels->inner_product(a.x, b.x, a.dim);
+	close_two(&a, &b);
+	return result;
+}
 
 /* vector_l2_squared_distance(vector, vector) returns double precision */
-Datum
-vecidx_l2_squared_distance(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+l2_squared_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		result;
-
-	GET_PAIR(a, b);
-	result = vx_kernels->l2_squared(a->x, b->x, a->dim);
-	FREE_PAIR(a, b);
-	PG_RETURN_FLOAT8(result);
+	PG_RETURN_FLOAT8(pair_l2_squared(fcinfo, type));
 }
+
+VECIDX_DENSE_FUNCTIONS(l2_squared_distance, vecidx_l2_squared_distance, vecidx_halfvec_l2_squared_distance);
 
 /* l2_distance(vector, vector) returns double precision; <-> */
-Datum
-vecidx_l2_distance(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+l2_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		result;
-
-	GET_PAIR(a, b);
-	result = sqrt((double) vx_kernels->l2_squared(a->x, b->x, a->dim));
-	FREE_PAIR(a, b);
-	PG_RETURN_FLOAT8(result);
+	PG_RETURN_FLOAT8(sqrt(pair_l2_squared(fcinfo, type)));
 }
+
+VECIDX_DENSE_FUNCTIONS(l2_distance, vecidx_l2_distance, vecidx_halfvec_l2_distance);
 
 /* inner_product(vector, vector) returns double precision */
-Datum
-vecidx_inner_product(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+inner_product(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		result;
-
-	GET_PAIR(a, b);
-	result = vx_kernels->inner_product(a->x, b->x, a->dim);
-	FREE_PAIR(a, b);
-	PG_RETURN_FLOAT8(result);
+	PG_RETURN_FLOAT8(pair_inner_product(fcinfo, type));
 }
+
+VECIDX_DENSE_FUNCTIONS(inner_product, vecidx_inner_product, vecidx_halfvec_inner_product);
 
 /* vector_negative_inner_product(vector, vector) returns double precision; <#> */
-Datum
-vecidx_negative_inner_product(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+negative_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		result;
-
-	GET_PAIR(a, b);
-	result = vx_kernels->inner_product(a->x, b->x, a->dim);
-	FREE_PAIR(a, b);
-	PG_RETURN_FLOAT8(-result);
+	PG_RETURN_FLOAT8(-pair_inner_product(fcinfo, type));
 }
 
+VECIDX_DENSE_FUNCTIONS(negative_inner_product, vecidx_negative_inner_product, vecidx_halfvec_negative_inner_product);
+
 /* cosine_distance(vector, vector) returns double precision; <=>. NaN if either is a zero vector. */
-Datum
-vecidx_cosine_distance(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+cosine_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
+	VecidxOpened a;
+	VecidxOpened b;
 	float		dot;
 	float		norm2_a;
 	float		norm2_b;
 	double		similarity;
 
-	GET_PAIR(a, b);
-	vx_kernels->cosine_parts(a->x, b->x, a->dim, &dot, &norm2_a, &norm2_b);
-	FREE_PAIR(a, b);
+	open_pair(fcinfo, type, &a, &b);
+	vx_kernels->cosine_parts(a.x, b.x, a.dim, &dot, &norm2_a, &norm2_b);
+	close_two(&a, &b);
 	similarity = (double) dot / sqrt((double) norm2_a * (double) norm2_b);
 	/* rounding may leave [-1, 1]; NaN passes both tests */
 	if (similarity > 1)
@@ -137,15 +125,14 @@ vecidx_cosine_distance(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(1 - similarity);
 }
 
-/* vector_spherical_distance(vector, vector) returns double precision: the angle over pi, for unit vectors */
-Datum
-vecidx_spherical_distance(PG_FUNCTION_ARGS)
-{
-	double		dot;
+VECIDX_DENSE_FUNCTIONS(cosine_distance, vecidx_cosine_distance, vecidx_halfvec_cosine_distance);
 
-	GET_PAIR(a, b);
-	dot = vx_kernels->inner_product(a->x, b->x, a->dim);
-	FREE_PAIR(a, b);
+/* vector_spherical_distance(vector, vector) returns double precision: the angle over pi, for unit vectors */
+static pg_attribute_always_inline Datum
+spherical_distance(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	double		dot = pair_inner_product(fcinfo, type);
+
 	if (dot > 1)
 		dot = 1;
 	else if (dot < -1)
@@ -153,34 +140,43 @@ vecidx_spherical_distance(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(acos(dot) / M_PI);
 }
 
+VECIDX_DENSE_FUNCTIONS(spherical_distance, vecidx_spherical_distance, vecidx_halfvec_spherical_distance);
+
 /* l1_distance(vector, vector) returns double precision; <+> */
-Datum
-vecidx_l1_distance(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+l1_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
+	VecidxOpened a;
+	VecidxOpened b;
 	double		result;
 
-	GET_PAIR(a, b);
-	result = vx_kernels->l1(a->x, b->x, a->dim);
-	FREE_PAIR(a, b);
+	open_pair(fcinfo, type, &a, &b);
+	result = vx_kernels->l1(a.x, b.x, a.dim);
+	close_two(&a, &b);
 	PG_RETURN_FLOAT8(result);
 }
+
+VECIDX_DENSE_FUNCTIONS(l1_distance, vecidx_l1_distance, vecidx_halfvec_l1_distance);
 
 /* ---- one vector ---- */
 
 /* vector_dims(vector) returns integer */
-Datum
-vecidx_vector_dims(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+dims(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
+	VecidxVector *v = DatumGetVecidxVector(PG_GETARG_DATUM(0));
 	int			dim = v->dim;
 
+	(void) type;
 	PG_FREE_IF_COPY(v, 0);
 	PG_RETURN_INT32(dim);
 }
 
+VECIDX_DENSE_FUNCTIONS(dims, vecidx_vector_dims, vecidx_halfvec_dims);
+
 /* The norm in double precision: squares of large floats must not overflow. */
 static double
-norm(const VecidxVector *v)
+norm_of(const VecidxOpened *v)
 {
 	double		sum = 0;
 
@@ -189,150 +185,167 @@ norm(const VecidxVector *v)
 	return sqrt(sum);
 }
 
-/* vector_norm(vector) returns double precision */
-Datum
-vecidx_vector_norm(PG_FUNCTION_ARGS)
+/* vector_norm(vector) returns double precision; l2_norm(halfvec) */
+static pg_attribute_always_inline Datum
+norm(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
-	double		result = norm(v);
+	VecidxOpened v;
+	double		result;
 
-	PG_FREE_IF_COPY(v, 0);
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
+	result = norm_of(&v);
+	vecidx_close(&v);
 	PG_RETURN_FLOAT8(result);
 }
 
-/* l2_normalize(vector) returns vector; a zero vector stays one */
-Datum
-vecidx_l2_normalize(PG_FUNCTION_ARGS)
-{
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
-	VecidxVector *result = vecidx_vector_new(v->dim);
-	double		length = norm(v);
+VECIDX_DENSE_FUNCTIONS(norm, vecidx_vector_norm, vecidx_halfvec_norm);
 
+/* l2_normalize(vector) returns vector; a zero vector stays one */
+static pg_attribute_always_inline Datum
+l2_normalize(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	VecidxOpened v;
+	VecidxResult result;
+	double		length;
+
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
+	length = norm_of(&v);
+	vecidx_begin_result(type, v.dim, &result);
 	if (length > 0)
-		for (int i = 0; i < v->dim; i++)
+		for (int i = 0; i < v.dim; i++)
 		{
-			result->x[i] = (float) (v->x[i] / length);
-			vecidx_check_overflow(result->x[i]);
+			result.x[i] = (float) (v.x[i] / length);
+			vecidx_check_overflow(type, result.x[i]);
 		}
-	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_VECIDX_VECTOR(result);
+	vecidx_close(&v);
+	return vecidx_end_result(type, &result);
 }
+
+VECIDX_DENSE_FUNCTIONS(l2_normalize, vecidx_l2_normalize, vecidx_halfvec_l2_normalize);
 
 /* binary_quantize(vector) returns bit: 1 where an element is above zero */
-Datum
-vecidx_binary_quantize(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+binary_quantize(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
-	int			size = VARBITTOTALLEN(v->dim);
-	VarBit	   *result = palloc0(size);
-	bits8	   *bits = VARBITS(result);
+	VecidxOpened v;
+	VarBit	   *result;
+	bits8	   *bits;
+	int			size;
 
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
+	size = VARBITTOTALLEN(v.dim);
+	result = palloc0(size);
+	bits = VARBITS(result);
 	SET_VARSIZE(result, size);
-	VARBITLEN(result) = v->dim;
-	for (int i = 0; i < v->dim; i++)
-		if (v->x[i] > 0)
+	VARBITLEN(result) = v.dim;
+	for (int i = 0; i < v.dim; i++)
+		if (v.x[i] > 0)
 			bits[i / 8] |= 1 << (7 - i % 8);
-	PG_FREE_IF_COPY(v, 0);
+	vecidx_close(&v);
 	PG_RETURN_VARBIT_P(result);
 }
+
+VECIDX_DENSE_FUNCTIONS(binary_quantize, vecidx_binary_quantize, vecidx_halfvec_binary_quantize);
 
 /*
  * subvector(vector, start integer, count integer) returns vector. Positions count from 1; what lies outside the vector is
  * cut off, as substring does.
  */
-Datum
-vecidx_subvector(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+subvector(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *v = PG_GETARG_VECIDX_VECTOR(0);
+	VecidxOpened v;
+	VecidxResult result;
 	int64		start = PG_GETARG_INT32(1);
 	int64		end = start + PG_GETARG_INT32(2);	/* exclusive */
-	VecidxVector *result;
 
+	vecidx_open(type, PG_GETARG_DATUM(0), &v);
 	start = Max(start, 1);
-	end = Min(end, (int64) v->dim + 1);
-	vecidx_check_dim(PG_GETARG_INT32(2) < 1 || end <= start ? 0 : (int) (end - start));
-	result = vecidx_vector_new((int) (end - start));
-	memcpy(result->x, v->x + start - 1, (end - start) * sizeof(float));
-	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_VECIDX_VECTOR(result);
+	end = Min(end, (int64) v.dim + 1);
+	vecidx_check_dim(type, PG_GETARG_INT32(2) < 1 || end <= start ? 0 : (int) (end - start));
+	vecidx_begin_result(type, (int) (end - start), &result);
+	memcpy(result.x, v.x + start - 1, (end - start) * sizeof(float));
+	vecidx_close(&v);
+	return vecidx_end_result(type, &result);
 }
+
+VECIDX_DENSE_FUNCTIONS(subvector, vecidx_subvector, vecidx_halfvec_subvector);
 
 /* ---- arithmetic ---- */
 
-/* vector_add(vector, vector) returns vector; + */
-Datum
-vecidx_vector_add(PG_FUNCTION_ARGS)
+/* A sum, a difference or a product, element by element. */
+static pg_attribute_always_inline Datum
+combine(FunctionCallInfo fcinfo, VecidxDense type, char operation)
 {
-	VecidxVector *result;
+	VecidxOpened a;
+	VecidxOpened b;
+	VecidxResult result;
 
-	GET_PAIR(a, b);
-	result = vecidx_vector_new(a->dim);
-	for (int i = 0; i < a->dim; i++)
+	open_pair(fcinfo, type, &a, &b);
+	vecidx_begin_result(type, a.dim, &result);
+	for (int i = 0; i < a.dim; i++)
 	{
-		result->x[i] = a->x[i] + b->x[i];
-		vecidx_check_overflow(result->x[i]);
+		float		x = operation == '+' ? a.x[i] + b.x[i] : operation == '-' ? a.x[i] - b.x[i] : a.x[i] * b.x[i];
+
+		vecidx_check_overflow(type, x);
+		if (operation == '*' && fabsf(x) <= vecidx_dense_underflow(type) && a.x[i] != 0 && b.x[i] != 0)
+			float_underflow_error();
+		result.x[i] = x;
 	}
-	FREE_PAIR(a, b);
-	PG_RETURN_VECIDX_VECTOR(result);
+	close_two(&a, &b);
+	return vecidx_end_result(type, &result);
 }
+
+/* vector_add(vector, vector) returns vector; + */
+static pg_attribute_always_inline Datum
+add(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	return combine(fcinfo, type, '+');
+}
+
+VECIDX_DENSE_FUNCTIONS(add, vecidx_vector_add, vecidx_halfvec_add);
 
 /* vector_sub(vector, vector) returns vector; - */
-Datum
-vecidx_vector_sub(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+sub(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *result;
-
-	GET_PAIR(a, b);
-	result = vecidx_vector_new(a->dim);
-	for (int i = 0; i < a->dim; i++)
-	{
-		result->x[i] = a->x[i] - b->x[i];
-		vecidx_check_overflow(result->x[i]);
-	}
-	FREE_PAIR(a, b);
-	PG_RETURN_VECIDX_VECTOR(result);
+	return combine(fcinfo, type, '-');
 }
+
+VECIDX_DENSE_FUNCTIONS(sub, vecidx_vector_sub, vecidx_halfvec_sub);
 
 /* vector_mul(vector, vector) returns vector: element by element; * */
-Datum
-vecidx_vector_mul(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+mul(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *result;
-
-	GET_PAIR(a, b);
-	result = vecidx_vector_new(a->dim);
-	for (int i = 0; i < a->dim; i++)
-	{
-		result->x[i] = a->x[i] * b->x[i];
-		vecidx_check_overflow(result->x[i]);
-		if (result->x[i] == 0 && a->x[i] != 0 && b->x[i] != 0)
-			float_underflow_error();
-	}
-	FREE_PAIR(a, b);
-	PG_RETURN_VECIDX_VECTOR(result);
+	return combine(fcinfo, type, '*');
 }
+
+VECIDX_DENSE_FUNCTIONS(mul, vecidx_vector_mul, vecidx_halfvec_mul);
 
 /* vector_concat(vector, vector) returns vector; || */
-Datum
-vecidx_vector_concat(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+concat(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *a = PG_GETARG_VECIDX_VECTOR(0);
-	VecidxVector *b = PG_GETARG_VECIDX_VECTOR(1);
-	int			dim = a->dim + b->dim;
-	VecidxVector *result;
+	VecidxOpened a;
+	VecidxOpened b;
+	VecidxResult result;
 
-	vecidx_check_dim(dim);
-	result = vecidx_vector_new(dim);
-	memcpy(result->x, a->x, a->dim * sizeof(float));
-	memcpy(result->x + a->dim, b->x, b->dim * sizeof(float));
-	FREE_PAIR(a, b);
-	PG_RETURN_VECIDX_VECTOR(result);
+	open_two(fcinfo, type, &a, &b);
+	vecidx_check_dim(type, a.dim + b.dim);
+	vecidx_begin_result(type, a.dim + b.dim, &result);
+	memcpy(result.x, a.x, a.dim * sizeof(float));
+	memcpy(result.x + a.dim, b.x, b.dim * sizeof(float));
+	close_two(&a, &b);
+	return vecidx_end_result(type, &result);
 }
+
+VECIDX_DENSE_FUNCTIONS(concat, vecidx_vector_concat, vecidx_halfvec_concat);
 
 /* ---- comparison: by elements, then by length ---- */
 
 static int
-compare(const VecidxVector *a, const VecidxVector *b)
+compare(const VecidxOpened *a, const VecidxOpened *b)
 {
 	int			common = Min(a->dim, b->dim);
 
@@ -346,62 +359,78 @@ compare(const VecidxVector *a, const VecidxVector *b)
 	return a->dim < b->dim ? -1 : a->dim > b->dim;
 }
 
-static int
-compare_args(FunctionCallInfo fcinfo)
+static pg_attribute_always_inline int
+compare_args(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	VecidxVector *a = PG_GETARG_VECIDX_VECTOR(0);
-	VecidxVector *b = PG_GETARG_VECIDX_VECTOR(1);
-	int			result = compare(a, b);
+	VecidxOpened a;
+	VecidxOpened b;
+	int			result;
 
-	FREE_PAIR(a, b);
+	open_two(fcinfo, type, &a, &b);
+	result = compare(&a, &b);
+	close_two(&a, &b);
 	return result;
 }
 
 /* vector_lt(vector, vector) returns boolean; < */
-Datum
-vecidx_vector_lt(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+lt(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) < 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) < 0);
 }
+
+VECIDX_DENSE_FUNCTIONS(lt, vecidx_vector_lt, vecidx_halfvec_lt);
 
 /* vector_le(vector, vector) returns boolean; <= */
-Datum
-vecidx_vector_le(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+le(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) <= 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) <= 0);
 }
+
+VECIDX_DENSE_FUNCTIONS(le, vecidx_vector_le, vecidx_halfvec_le);
 
 /* vector_eq(vector, vector) returns boolean; = */
-Datum
-vecidx_vector_eq(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+eq(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) == 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) == 0);
 }
+
+VECIDX_DENSE_FUNCTIONS(eq, vecidx_vector_eq, vecidx_halfvec_eq);
 
 /* vector_ne(vector, vector) returns boolean; <> */
-Datum
-vecidx_vector_ne(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+ne(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) != 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) != 0);
 }
+
+VECIDX_DENSE_FUNCTIONS(ne, vecidx_vector_ne, vecidx_halfvec_ne);
 
 /* vector_ge(vector, vector) returns boolean; >= */
-Datum
-vecidx_vector_ge(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+ge(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) >= 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) >= 0);
 }
+
+VECIDX_DENSE_FUNCTIONS(ge, vecidx_vector_ge, vecidx_halfvec_ge);
 
 /* vector_gt(vector, vector) returns boolean; > */
-Datum
-vecidx_vector_gt(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+gt(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) > 0);
+	PG_RETURN_BOOL(compare_args(fcinfo, type) > 0);
 }
 
+VECIDX_DENSE_FUNCTIONS(gt, vecidx_vector_gt, vecidx_halfvec_gt);
+
 /* vector_cmp(vector, vector) returns integer: -1, 0 or 1 */
-Datum
-vecidx_vector_cmp(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+cmp(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_INT32(compare_args(fcinfo));
+	PG_RETURN_INT32(compare_args(fcinfo, type));
 }
+
+VECIDX_DENSE_FUNCTIONS(cmp, vecidx_vector_cmp, vecidx_halfvec_cmp);

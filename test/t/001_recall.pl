@@ -1,4 +1,4 @@
-# Recall on real vectors with defaults: after build, and after deleting a fifth, VACUUM and inserting it again.
+# Recall on real vectors with defaults: after build, after deleting a fifth, VACUUM and inserting it again; and of halves.
 use strict;
 use warnings;
 use FindBin;
@@ -34,6 +34,22 @@ for my $case (
 	is($node->safe_psql('postgres', "SELECT vecgraph_check('${name}_index')"), '', "$name: vecgraph_check");
 	is($node->safe_psql('postgres', "SELECT pg_relation_size('${name}_index')"),
 		$size, "$name: the index has not grown");
+
+	# the same vectors as halves: 11 bits hold sift exactly, and are more than minilm's neighbours need
+	my $half = "${name}_half";
+	my $half_opclass = $opclass =~ s/vector/halfvec/r;
+	$node->safe_psql('postgres', "
+		CREATE TABLE $half AS SELECT id, v::halfvec FROM $name;
+		CREATE TABLE ${half}_query AS SELECT id, v::halfvec FROM ${name}_query;
+		CREATE VIEW ${half}_truth AS TABLE ${name}_truth;
+		DO \$\$ BEGIN EXECUTE 'ALTER TABLE $half ALTER v TYPE halfvec(' || (SELECT vector_dims(v) FROM $half LIMIT 1) || ')'; END \$\$;
+		CREATE INDEX ${half}_index ON $half USING vecgraph (v $half_opclass);
+		ANALYZE $half");
+	my $halves = recall($node, $half, $operator);
+	note "$name: recall\@10 of halves $halves";
+	cmp_ok($halves, '>=', 0.98, "$name: recall\@10 of halves");
+	is($node->safe_psql('postgres', "SELECT vecgraph_check('${half}_index')"), '', "$name: vecgraph_check of halves");
+	cmp_ok($node->safe_psql('postgres', "SELECT pg_relation_size('${half}_index')"), '<', 0.85 * $size, "$name: a smaller index of halves");
 }
 
 $node->stop;

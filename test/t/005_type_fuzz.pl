@@ -1,4 +1,4 @@
-# 10,000 random and hostile inputs to the functions of the type: none may crash the backend, round trips keep every bit, and
+# 10,000 random and hostile inputs to the functions of the types: none may crash the backend, round trips keep every bit, and
 # a long query runs in constant memory.  VECIDX_SEED repeats a run.
 use strict;
 use warnings;
@@ -37,24 +37,34 @@ sub array
 }
 sub integer { return any(0, 1, 2, 3, -1, 100, 2147483647, -2147483648, 16000); }
 
-my @two = qw(l2_distance inner_product cosine_distance l1_distance vector_add vector_sub vector_mul vector_concat vector_lt
-  vector_le vector_eq vector_ne vector_ge vector_gt vector_cmp vector_l2_squared_distance vector_negative_inner_product
-  vector_spherical_distance);
-my @one = qw(vector_dims vector_norm l2_normalize binary_quantize vector_out vector_send);
+my @two = qw(l2_distance inner_product cosine_distance l1_distance TYPE_add TYPE_sub TYPE_mul TYPE_concat TYPE_lt
+  TYPE_le TYPE_eq TYPE_ne TYPE_ge TYPE_gt TYPE_cmp TYPE_l2_squared_distance TYPE_negative_inner_product
+  TYPE_spherical_distance);
+my @one = qw(vector_dims NORM l2_normalize binary_quantize TYPE_out TYPE_send);
 my @makers = (
-	sub { 'SELECT ' . any(@two) . '(' . literal() . ', ' . literal() . ')' },
-	sub { 'SELECT ' . any(@one) . '(' . literal() . ')' },
-	sub { 'SELECT ' . literal() . '::vector(' . any(integer(), '3', "'x'", '2,3') . ')' },
-	sub { 'SELECT (' . array() . ')::vector' . any('', '(3)', '(2)') },
-	sub { 'SELECT ' . literal() . '::vector::real[]' },
-	sub { 'SELECT subvector(' . literal() . ', ' . integer() . ', ' . integer() . ')' },
-	sub { 'SELECT vector_accum(' . array() . '::float8[], ' . literal() . ')' },
-	sub { 'SELECT vector_avg(' . array() . '::float8[])' },
-	sub { 'SELECT vector_combine(' . array() . '::float8[], ' . array() . '::float8[])' },
-	sub { 'SELECT ' . any('avg', 'sum') . '(v) FROM unnest(ARRAY[' . join(',', map { literal() } 1 .. 3) . ']::vector[]) v' },
-	sub { 'SELECT ' . literal() . '::vector ' . any('<->', '<#>', '<=>', '<+>', '+', '-', '*', '||', '<', '=', '>=') . ' ' . literal() },
-	sub { 'SELECT vector_typmod_in(' . quoted(any('{1}', '{}', '{NULL}', '{a}', '{1,2}', '{99999999999}', '{-1}')) . '::cstring[])' },
+	sub { 'SELECT ' . any(@two) . '(' . literal() . '::TYPE, ' . literal() . ')' },
+	sub { 'SELECT ' . any(@one) . '(' . literal() . '::TYPE)' },
+	sub { 'SELECT ' . literal() . '::TYPE(' . any(integer(), '3', "'x'", '2,3') . ')' },
+	sub { 'SELECT (' . array() . ')::TYPE' . any('', '(3)', '(2)') },
+	sub { 'SELECT ' . literal() . '::TYPE::real[]' },
+	sub { 'SELECT ' . literal() . '::TYPE::' . any('vector', 'halfvec') . any('', '(3)') },
+	sub { 'SELECT ' . literal() . '::vector <-> ' . literal() . '::halfvec' },
+	sub { 'SELECT subvector(' . literal() . '::TYPE, ' . integer() . ', ' . integer() . ')' },
+	sub { 'SELECT TYPE_accum(' . array() . '::float8[], ' . literal() . ')' },
+	sub { 'SELECT TYPE_avg(' . array() . '::float8[])' },
+	sub { 'SELECT TYPE_combine(' . array() . '::float8[], ' . array() . '::float8[])' },
+	sub { 'SELECT ' . any('avg', 'sum') . '(v) FROM unnest(ARRAY[' . join(',', map { literal() } 1 .. 3) . ']::TYPE[]) v' },
+	sub { 'SELECT ' . literal() . '::TYPE ' . any('<->', '<#>', '<=>', '<+>', '+', '-', '*', '||', '<', '=', '>=') . ' ' . literal() },
+	sub { 'SELECT TYPE_typmod_in(' . quoted(any('{1}', '{}', '{NULL}', '{a}', '{1,2}', '{99999999999}', '{-1}')) . '::cstring[])' },
 );
+
+# A statement about one of the types.
+sub statement
+{
+	my $type = any('vector', 'halfvec');
+	my $norm = $type eq 'vector' ? 'vector_norm' : 'l2_norm';
+	return any(@makers)->() =~ s/TYPE/$type/gr =~ s/NORM/$norm/r;
+}
 
 my $total = 10_000;
 my $batch = 500;
@@ -64,7 +74,7 @@ my ($done, $good, $refused) = (0, 0, 0);
 while ($done < $total)
 {
 	my $sql = "SELECT 'pid ' || pg_backend_pid();\n";
-	$sql .= any(@makers)->() . ";\n" for 1 .. $batch;
+	$sql .= statement() . ";\n" for 1 .. $batch;
 	$sql .= "SELECT 'alive ' || pg_backend_pid();\n";
 	unlink $file;
 	append_to_file($file, $sql);
@@ -84,25 +94,52 @@ cmp_ok($refused, '>', 1000, "$refused were refused");
 cmp_ok($refused, '<', $total * 0.75, 'and many were not');
 
 # binary input: truncated, wrong counts, NaN, infinite
-for my $case (
-	[ 'no data', pack('n', 2), 'insufficient data' ],
-	[ 'zero dimensions', pack('nn', 0, 0), 'at least 1 dimension' ],
-	[ 'negative dimensions', pack('nn', 65535, 0), 'at least 1 dimension' ],
-	[ 'too many dimensions', pack('nn', 16001, 0), 'more than 16000' ],
-	[ 'unused set', pack('nnf>', 1, 1, 1), 'expected unused to be 0, not 1' ],
-	[ 'too few elements', pack('nnf>', 2, 0, 1), 'insufficient data' ],
-	[ 'too many elements', pack('nnf>f>', 1, 0, 1, 2), 'incorrect binary data format' ],
-	[ 'NaN', pack('nnN', 1, 0, 0x7fc00000), 'NaN not allowed' ],
-	[ 'infinite', pack('nnN', 1, 0, 0xff800000), 'infinite value not allowed' ])
+sub copy_file
 {
-	my ($name, $bytes, $message) = @$case;
-	my $copy = $node->basedir . '/bad.copy';
+	my ($name, @values) = @_;
+	my $copy = $node->basedir . "/$name.copy";
 	open my $out, '>:raw', $copy or die $!;
-	print $out "PGCOPY\n\377\r\n\0", pack('NN', 0, 0), pack('nN', 1, length $bytes), $bytes, pack('n', 65535);
+	print $out "PGCOPY\n\377\r\n\0", pack('NN', 0, 0), (map { pack('nN', 1, length $_), $_ } @values), pack('n', 65535);
 	close $out;
-	my ($result, $stdout, $stderr) = $node->psql('postgres', "CREATE TEMP TABLE b (v vector); COPY b FROM '$copy' BINARY");
-	like($stderr, qr/\Q$message\E/, "binary input: $name");
+	return $copy;
 }
+for my $case (
+	[ 'no data', 'vector', pack('n', 2), 'insufficient data' ],
+	[ 'zero dimensions', 'vector', pack('nn', 0, 0), 'vector must have at least 1 dimension' ],
+	[ 'negative dimensions', 'vector', pack('nn', 65535, 0), 'vector must have at least 1 dimension' ],
+	[ 'too many dimensions', 'vector', pack('nn', 16001, 0), 'vector cannot have more than 16000' ],
+	[ 'unused set', 'vector', pack('nnf>', 1, 1, 1), 'expected unused to be 0, not 1' ],
+	[ 'too few elements', 'vector', pack('nnf>', 2, 0, 1), 'insufficient data' ],
+	[ 'too many elements', 'vector', pack('nnf>f>', 1, 0, 1, 2), 'incorrect binary data format' ],
+	[ 'NaN', 'vector', pack('nnN', 1, 0, 0x7fc00000), 'NaN not allowed in vector' ],
+	[ 'infinite', 'vector', pack('nnN', 1, 0, 0xff800000), 'infinite value not allowed in vector' ],
+	[ 'no data', 'halfvec', pack('n', 2), 'insufficient data' ],
+	[ 'zero dimensions', 'halfvec', pack('nn', 0, 0), 'halfvec must have at least 1 dimension' ],
+	[ 'too many dimensions', 'halfvec', pack('nn', 16001, 0), 'halfvec cannot have more than 16000' ],
+	[ 'unused set', 'halfvec', pack('nnn', 1, 1, 0x3c00), 'expected unused to be 0, not 1' ],
+	[ 'too few elements', 'halfvec', pack('nnn', 2, 0, 0x3c00), 'insufficient data' ],
+	[ 'too many elements', 'halfvec', pack('nnnn', 1, 0, 0, 0), 'incorrect binary data format' ],
+	[ 'NaN', 'halfvec', pack('nnn', 1, 0, 0x7c01), 'NaN not allowed in halfvec' ],
+	[ 'infinite', 'halfvec', pack('nnn', 1, 0, 0xfc00), 'infinite value not allowed in halfvec' ])
+{
+	my ($name, $type, $bytes, $message) = @$case;
+	my $copy = copy_file('bad', $bytes);
+	my ($result, $stdout, $stderr) = $node->psql('postgres', "CREATE TEMP TABLE b (v $type); COPY b FROM '$copy' BINARY");
+	like($stderr, qr/\Q$message\E/, "binary input: $type, $name");
+}
+
+# every half there is: what comes in by the wire goes out as it was, and comes back from text, arrays and vectors
+my @halves = grep { ($_ & 0x7c00) != 0x7c00 } 0 .. 65535;
+my $all = copy_file('halves', map { pack('nnn', 1, 0, $_) } @halves);
+is($node->safe_psql('postgres', qq{
+	CREATE TABLE halves (h halfvec(1));
+	COPY halves FROM '$all' BINARY;
+	SELECT count(*) FROM halves;
+	COPY halves TO '$all.back' BINARY;
+	CREATE VIEW sent AS SELECT halfvec_send(h) s, h FROM halves;
+	SELECT count(*) FROM sent WHERE halfvec_send(h::text::halfvec) <> s OR halfvec_send(h::vector::halfvec) <> s
+		OR halfvec_send(h::real[]::halfvec) <> s}), "63488\n0", 'every half comes back as it was');
+is(slurp_file("$all.back"), slurp_file($all), 'and as binary');
 
 # round trips: any float comes back as it was, as text and as binary
 $node->safe_psql('postgres', q{

@@ -22,7 +22,12 @@ $node->safe_psql('postgres', "
 	INSERT INTO trained (v) SELECT array(SELECT random() FROM generate_series(1, 8) WHERE i = i)::vector FROM generate_series(1, 1200) i;
 	SELECT vecidx_train_codebook('book', 'trained', 'v', 4);
 	CREATE INDEX trained_v ON trained USING vecgraph (v) WITH (codebook = 'book')");
+$node->safe_psql('postgres', "
+	CREATE TABLE halves AS SELECT id, v::halfvec(4) AS h FROM items;
+	CREATE INDEX halves_h ON halves USING vecgraph (h halfvec_cosine_ops);
+	CREATE INDEX items_h ON items USING vecgraph ((v::halfvec(4)) halfvec_l2_ops)");
 my $near = $node->safe_psql('postgres', 'TABLE near');
+my $halves = $node->safe_psql('postgres', 'SELECT id, h FROM halves ORDER BY id');
 my $def = $node->safe_psql('postgres', "SELECT pg_get_indexdef('items_v'::regclass)");
 like($def, qr/USING vecgraph \(v\) WITH \(max_degree='20', build_list_size='40', alpha='1.3'\)/, 'definition');
 
@@ -36,6 +41,8 @@ is($node->safe_psql('other', "SELECT vecgraph_check('items_v'), vecgraph_check('
 
 is($node->safe_psql('other', "SELECT codes FROM vecgraph_info('trained_v')"), 'pq', 'restored: codebook and codes');
 is($node->safe_psql('other', "SELECT hash = md5(codebook) FROM vecidx_codebook"), 't', 'restored: the same codebook');
+is($node->safe_psql('other', 'SELECT id, h FROM halves ORDER BY id'), $halves, 'restored: the same halves');
+is($node->safe_psql('other', "SELECT vecgraph_check('halves_h'), vecgraph_check('items_h')"), '|', 'restored: indexes of halves');
 
 # another schema: everything goes on working
 $node->safe_psql('postgres', 'CREATE SCHEMA ext; ALTER EXTENSION vecidx SET SCHEMA ext');

@@ -62,21 +62,28 @@ $node->safe_psql('postgres', q{
 	INSERT INTO items SELECT 4000 + i, v FROM items, generate_series(1, 20) i WHERE id = 7;
 	INSERT INTO items VALUES (5000, NULL)});
 
+$node->safe_psql('postgres', 'CREATE TABLE halves (id int PRIMARY KEY, v halfvec(12)) WITH (parallel_workers = 2);
+	INSERT INTO halves TABLE items');
+
 my %operators = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
-for my $metric (sort keys %operators)
+for my $kind ([ 'items', 'vector' ], [ 'halves', 'halfvec' ])
 {
-	my ($operator, %share) = ($operators{$metric});
-	for my $workers (0, 2)
+	my ($table, $type) = @$kind;
+	for my $metric (sort keys %operators)
 	{
-		my ($launched) = build($workers, "CREATE INDEX items_v ON items USING vecgraph (v vector_${metric}_ops)");
-		is($launched, $workers || undef, "$metric: $workers workers launched");
-		$node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)");
-		$share{$workers} = share($node, 'items', $operator, 100, 80);
-		$node->safe_psql('postgres', 'DROP INDEX items_v');
+		my ($operator, %share) = ($operators{$metric});
+		for my $workers (0, 2)
+		{
+			my ($launched) = build($workers, "CREATE INDEX any_v ON $table USING vecgraph (v ${type}_${metric}_ops)");
+			is($launched, $workers || undef, "$type, $metric: $workers workers launched");
+			$node->safe_psql('postgres', "SELECT vecgraph_check('any_v', true)");
+			$share{$workers} = share($node, $table, $operator, 100, 80);
+			$node->safe_psql('postgres', 'DROP INDEX any_v');
+		}
+		note "$type, $metric: share with 0 workers $share{0}, with 2 $share{2}";
+		cmp_ok($share{0}, '>=', 0.95, "$type, $metric: recall without workers");
+		cmp_ok($share{2}, '>=', $share{0} - 0.02, "$type, $metric: recall with workers");
 	}
-	note "$metric: share with 0 workers $share{0}, with 2 $share{2}";
-	cmp_ok($share{0}, '>=', 0.95, "$metric: recall without workers");
-	cmp_ok($share{2}, '>=', $share{0} - 0.02, "$metric: recall with workers");
 }
 
 my ($launched) = build(2, 'CREATE INDEX CONCURRENTLY items_v ON items USING vecgraph (v vector_l2_ops)');
@@ -243,8 +250,12 @@ for my $run (@at_once)
 complete($node, 'large', "large_$_", "build $_ of two at once") for 'a', 'b';
 $node->safe_psql('postgres', 'DROP INDEX large_a, large_b');
 
-# ---- a system with little room for shared memory: files, and so segments, of at most 20 MB ----
+# ---- a system with little room: files, and so segments of shared memory, of at most 20 MB ----
 
+# an index of these takes 28 MB
+$node->safe_psql('postgres', q{
+	CREATE TABLE too_large (id serial, v vector(1500)) WITH (parallel_workers = 2);
+	INSERT INTO too_large (v) SELECT array_agg(sin(i * 0.3 + x * (i % 17)))::vector FROM generate_series(1, 3500) i, generate_series(1, 1500) x GROUP BY i});
 $node->append_conf('postgresql.conf', "dynamic_shared_memory_type = posix\n");
 $node->stop;
 system_or_bail('sh', '-c', 'ulimit -f 40960; exec "$@"', 'sh', 'pg_ctl', '-w', '-s', '-D', $node->data_dir, '-l', $node->logfile,
@@ -260,6 +271,22 @@ $node->safe_psql('postgres', 'DROP INDEX large_v;
 (undef, $messages) = build(2, 'CREATE INDEX low_dim_v ON low_dim USING vecgraph (v vector_l2_ops) WITH (max_degree = 128)');
 like($messages, qr/no shared memory for \d+ more bytes, continuing without workers/, 'no room for edges: without workers');
 complete($node, 'low_dim', 'low_dim_v', 'no room for edges');
+
+# no room for the index itself, in each regime of memory
+my $before_wide = leftovers();
+for my $memory ('128MB', '16MB', '3MB')
+{
+	for my $workers (0, 2)
+	{
+		my ($result, $out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '$memory';
+			SET max_parallel_maintenance_workers = $workers; CREATE INDEX too_large_v ON too_large USING vecgraph (v vector_l2_ops)");
+		isnt($result, 0, "no room for the index, $memory, $workers workers: refused");
+		like($err, qr/ERROR:  could not (?:extend|write to) file .*: File too large/, "no room for the index, $memory, $workers workers: an error says so");
+	}
+}
+is_deeply(leftovers(), $before_wide, 'no room for the index: no file is left');
+is($node->safe_psql('postgres', "SELECT to_regclass('too_large_v') IS NULL"), 't', 'no room for the index: there is none');
+complete($node, 'low_dim', 'low_dim_v', 'after builds that had no room');
 
 $node->stop;
 done_testing();

@@ -110,9 +110,12 @@ test_geometry(void **state)
 			check_geometry(g);
 			if (vx_fitting_degree(BODY, VX_STORAGE_HALF, dim, 16, 16) == 0)
 				continue;
-			meta = sample_meta_with(VX_STORAGE_HALF, (VxCodeKind) kind, dim, 16);
-			assert_null(vx_meta_check(&meta, BODY, &g));
-			check_geometry(g);
+			for (int storage = VX_STORAGE_HALF; storage <= VX_STORAGE_EXACT_HALF; storage++)
+			{
+				meta = sample_meta_with((VxStorage) storage, (VxCodeKind) kind, dim, 16);
+				assert_null(vx_meta_check(&meta, BODY, &g));
+				check_geometry(g);
+			}
 		}
 }
 
@@ -142,33 +145,44 @@ test_codebook_flags(void **state)
 }
 
 static void
+check_fitting(VxStorage storage, uint32_t dim)
+{
+	uint32_t	degree = vx_fitting_degree(BODY, storage, dim, 64, 16);
+
+	assert_true((degree > 0) == (dim <= vx_fitting_dim(BODY, storage, 16)));
+	if (degree == 0)
+	{
+		assert_true(vx_record_bytes(storage, dim, 16) > BODY);
+		return;
+	}
+	assert_true(degree >= 16 && degree <= 64);
+	assert_true(vx_record_bytes(storage, dim, degree) <= BODY);
+	assert_true(degree == 64 || vx_record_bytes(storage, dim, degree + 1) > BODY);
+	assert_true(vx_fitting_dim(BODY, storage, degree) >= dim);
+	if (degree >= 48)
+	{
+		uint32_t	packed = vx_packing_degree(BODY, storage, dim, 48, degree);
+		uint32_t	nodes = BODY / vx_record_bytes(storage, dim, 48);
+
+		assert_true(packed >= 48 && packed <= degree);
+		assert_int_equal(BODY / vx_record_bytes(storage, dim, packed), nodes);
+		assert_true(packed == degree || BODY / vx_record_bytes(storage, dim, packed + 1) < nodes);
+	}
+}
+
+static void
 test_fitting(void **state)
 {
 	(void) state;
 	for (uint32_t dim = 1; dim <= 2040; dim++)
+		check_fitting(VX_STORAGE_FULL, dim);
+	for (uint32_t dim = 1; dim <= 4090; dim++)
 	{
-		uint32_t	degree = vx_fitting_degree(BODY, VX_STORAGE_FULL, dim, 64, 16);
-
-		if (degree == 0)
-		{
-			assert_true(vx_record_bytes(VX_STORAGE_FULL, dim, 16) > BODY);
-			continue;
-		}
-		assert_true(degree >= 16 && degree <= 64);
-		assert_true(vx_record_bytes(VX_STORAGE_FULL, dim, degree) <= BODY);
-		assert_true(degree == 64 || vx_record_bytes(VX_STORAGE_FULL, dim, degree + 1) > BODY);
-		assert_true(vx_fitting_dim(BODY, degree) >= dim);
-		if (degree >= 48)
-		{
-			uint32_t	packed = vx_packing_degree(BODY, VX_STORAGE_FULL, dim, 48, degree);
-			uint32_t	nodes = BODY / vx_record_bytes(VX_STORAGE_FULL, dim, 48);
-
-			assert_true(packed >= 48 && packed <= degree);
-			assert_int_equal(BODY / vx_record_bytes(VX_STORAGE_FULL, dim, packed), nodes);
-			assert_true(packed == degree || BODY / vx_record_bytes(VX_STORAGE_FULL, dim, packed + 1) < nodes);
-		}
+		check_fitting(VX_STORAGE_HALF, dim);
+		check_fitting(VX_STORAGE_EXACT_HALF, dim);
 	}
 	assert_true(vx_fitting_degree(BODY, VX_STORAGE_FULL, 2000, 64, 16) > 0);
+	assert_true(vx_fitting_degree(BODY, VX_STORAGE_EXACT_HALF, 4000, 64, 16) > 0);
 	assert_int_equal(vx_fitting_degree(BODY, VX_STORAGE_FULL, 16000, 64, 16), 0);
 }
 
@@ -233,6 +247,26 @@ test_slot_check(void **state)
 			assert_int_equal(slot->state, VX_SLOT_FREE);
 	}
 	assert_true(accepted > 0);
+
+	/* a live node whose vector is finite, or not */
+	memset(slot, 0, g.record_bytes);
+	slot->state = VX_SLOT_LIVE;
+	slot->chain = VX_NO_NODE;
+	assert_null(vx_slot_check(&g, slot, bound, true));
+	vx_slot_point(&g, slot)->x[g.dim - 1] = INFINITY;
+	assert_null(vx_slot_check(&g, slot, bound, false));
+	assert_non_null(vx_slot_check(&g, slot, bound, true));
+	free(slot);
+	meta = sample_meta_with(VX_STORAGE_EXACT_HALF, VX_CODES_NONE, 16, 8);
+	assert_null(vx_meta_check(&meta, BODY, &g));
+	slot = calloc(1, g.record_bytes);
+	slot->state = VX_SLOT_LIVE;
+	slot->chain = VX_NO_NODE;
+	for (uint32_t half = 0; half <= 0xFFFF; half++)
+	{
+		vx_slot_half_point(&g, slot)->half[g.dim - 1] = (uint16_t) half;
+		assert_int_equal(vx_slot_check(&g, slot, bound, true) == NULL, (half & 0x7FFF) <= 0x7BFF);
+	}
 
 	/* clearing keeps the version growing, so that optimistic writers notice */
 	slot->version = 41;
