@@ -14,6 +14,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -167,7 +168,7 @@ parse_element(VecidxDense type, const char *text, const char **p)
 	return value;
 }
 
-/* Reads elements up to a closing bracket, which they may do without, into an array that grows; returns how many. */
+/* Reads elements with commas between them into an array that grows; *p is then at what follows the last. Returns how many. */
 static int
 parse_elements(VecidxDense type, const char *text, const char **p, int capacity, float **x)
 {
@@ -282,17 +283,45 @@ VECIDX_DENSE_FUNCTIONS(dense_typmod_in, vecidx_vector_typmod_in, vecidx_halfvec_
 
 /* ---- the wire ---- */
 
-static inline float
-receive_element(StringInfo message, VecidxDense type)
+/* The elements of a message, all at once. */
+static pg_attribute_always_inline void
+receive_elements(StringInfo message, VecidxDense type, int dim, float *x)
 {
-	uint16		half;
-	float		value;
+	Size		size = type == VECIDX_VECTOR ? sizeof(uint32) : sizeof(uint16);
+	const char *bytes = pq_getmsgbytes(message, dim * size);
+	uint16	   *half;
 
 	if (type == VECIDX_VECTOR)
-		return pq_getmsgfloat4(message);
-	half = (uint16) pq_getmsgint(message, sizeof(half));
-	vx_half_to_floats(&half, 1, &value);
-	return value;
+	{
+		for (int i = 0; i < dim; i++)
+		{
+			uint32		bits;
+
+			memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
+			bits = pg_ntoh32(bits);
+			memcpy(&x[i], &bits, sizeof(bits));
+		}
+		return;
+	}
+	half = palloc(dim * sizeof(uint16));
+	memcpy(half, bytes, dim * sizeof(uint16));
+	for (int i = 0; i < dim; i++)
+		half[i] = pg_ntoh16(half[i]);
+	vx_half_to_floats(half, dim, x);
+	pfree(half);
+}
+
+/* vecidx_check_element for many, which are hardly ever wrong. */
+static pg_attribute_always_inline void
+check_elements(VecidxDense type, const float *x, int dim)
+{
+	float		overflow = vecidx_dense_overflow(type);
+	bool		wrong = false;
+
+	for (int i = 0; i < dim; i++)
+		wrong |= !(fabsf(x[i]) < overflow);
+	for (int i = 0; wrong && i < dim; i++)
+		vecidx_check_element(type, x[i]);
 }
 
 /* vector_recv(internal, oid, integer) returns vector; halfvec_recv */
@@ -312,11 +341,8 @@ dense_recv(FunctionCallInfo fcinfo, VecidxDense type)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("expected unused to be 0, not %d", unused)));
 	vecidx_begin_result(type, dim, &result);
-	for (int i = 0; i < dim; i++)
-	{
-		result.x[i] = receive_element(message, type);
-		vecidx_check_element(type, result.x[i]);
-	}
+	receive_elements(message, type, dim, result.x);
+	check_elements(type, result.x, dim);
 	return vecidx_end_result(type, &result);
 }
 
