@@ -4,8 +4,10 @@
 #   make installcheck         pg_regress, isolation and TAP tests against that installation
 #   make unit                 C unit tests of the pure code (no server)
 #   make purity               proves that the pure code uses no PostgreSQL symbol
+#   make FAULTS=1              the same library with places that tests make fail, wait or die: see test/faults/README.md
 #   make bench                measures vecidx against others, about two hours: see bench/README.md
 
+comma := ,
 EXTENSION = vecidx
 MODULE_big = vecidx
 EXTVERSION = 0.1.0
@@ -25,6 +27,17 @@ HEADERS_vecidx = src/type/vecidx_vector.h
 PG_CPPFLAGS = -Isrc -MMD -MP
 PG_CFLAGS = -std=gnu11 -fvisibility=hidden
 
+# FAULTS=1: a library for tests only, that fails, waits or dies where it is told to (src/pg/vecidx_fault.c).
+ifdef FAULTS
+FAULT_SITES = GenericXLogFinish log_newpage_range ReadBuffer ReadBufferExtended LockBuffer LWLockAcquire LockPage \
+  LockRelationForExtension palloc palloc0 repalloc repalloc_huge MemoryContextAlloc MemoryContextAllocZero \
+  MemoryContextAllocHuge MemoryContextAllocExtended dsm_create dsm_attach
+PG_CPPFLAGS += -DVECIDX_FAULTS
+PG_CFLAGS += -g -fno-omit-frame-pointer
+SHLIB_LINK += $(addprefix -Wl$(comma)--wrap=,$(FAULT_SITES)) -ldl
+
+endif
+
 REGRESS = $(sort $(basename $(notdir $(filter-out sql/vecidx--%,$(wildcard sql/*.sql)))))
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=test/output_iso
@@ -32,7 +45,14 @@ REGRESS_OPTS = --load-extension=vecidx
 TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
-EXTRA_CLEAN = $(OBJS:.o=.d) test/output_iso results regression.diffs regression.out tmp_check log
+ifdef FAULTS
+REGRESS =
+ISOLATION = $(sort $(basename $(notdir $(wildcard test/faults/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test/faults --outputdir=test/output_faults
+PROVE_TESTS = $(sort $(wildcard test/faults/t/*.pl))
+endif
+
+EXTRA_CLEAN = $(OBJS:.o=.d) test/output_iso test/output_faults results regression.diffs regression.out tmp_check log
 
 # No LLVM bitcode: nothing here gains from JIT inlining, and clang need not be installed.
 override with_llvm := no

@@ -12,6 +12,8 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "pg/vecidx_fault.h"
+
 /* How many of the nearest nodes are compared with a new vector to find its twin. */
 #define TWIN_CANDIDATES 8
 
@@ -208,6 +210,7 @@ add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer hea
 			.owner = id,.chain = chain,.heap_tid = heap_tid
 		};
 		new_slot = vecgraph_take_slot(store, fill_tid_slot, &new, NULL);
+		VECIDX_FAULT_POINT("insert-before-chain");
 		if (prepend_chain(store, id, point, chain, new_slot))
 			return true;
 		discard_tid_slot(store, new_slot);
@@ -409,6 +412,7 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 		raise_max_norm(store, point->norm2);
 
 	vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, VX_NO_NODE);
+	VECIDX_FAULT_POINT("insert-edges-chosen");
 	if (add_to_twin(store, linker, point, heap_tid))
 		return;
 
@@ -419,6 +423,7 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 	}
 	id = vecgraph_take_slot(store, fill_node, &node, code);
 	vx_free(&store->mem, code);
+	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);
 	else if (!claim_entry(store, id))

@@ -123,6 +123,8 @@ tid_hash(const ItemPointerData *tid)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+#include "pg/vecidx_fault.h"
+
 /*
  * How often the chain of one node may turn out to have changed under the scan. VACUUM passes by a chain once, so more than a
  * few times means that the chain does not hold together.
@@ -501,7 +503,10 @@ fetch_tids(IndexScanDesc scan)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (state->chain != VX_NO_NODE)
+		{
+			VECIDX_FAULT_POINT("scan-before-chain");
 			read_chain_tids(scan);
+		}
 		else if (state->phase == PHASE_SEARCH && state->rows != NULL && !state->search_done
 				 && state->ready_count - state->ready_next < ready_window())
 		{

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "core/vx_visited.h"
+#include "pg/vecidx_fault.h"
 
 /* A slot of heap TIDs that pass 1 met. */
 typedef struct TidSlotSeen
@@ -608,15 +609,19 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	pass1(&vacuum);
 	if (vacuum.dead_count > 0 || vacuum.tid_slot_count > 0)
 	{
+		VECIDX_FAULT_POINT("vacuum-before-barrier");
 		LockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
 		UnlockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+		VECIDX_FAULT_POINT("vacuum-after-barrier");
 		trim_chains(&vacuum);
 	}
 	if (vacuum.dead_count > 0)
 	{
+		VECIDX_FAULT_POINT("vacuum-before-repair");
 		pass2(&vacuum);
 		replace_entries(&vacuum);
 		relink_lost(&vacuum);
+		VECIDX_FAULT_POINT("vacuum-before-free");
 		pass3(&vacuum);
 	}
 

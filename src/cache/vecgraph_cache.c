@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "cache/vecgraph_region.h"
+#include "pg/vecidx_fault.h"
 
 VecGraphChunk *vecgraph_chunks = NULL;
 uint8	   *vecgraph_chunk_memory = NULL;
@@ -232,6 +233,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 	PG_TRY();
 	{
 		read_run(view, at, run, read, context);
+		VECIDX_FAULT_POINT("cache-run-read");
 	}
 	PG_CATCH();
 	{

@@ -6,6 +6,7 @@
 #include "am/vecgraph.h"
 #include "cache/vecgraph_cache.h"
 #include "distance/vx_distance.h"
+#include "pg/vecidx_fault.h"
 
 PG_MODULE_MAGIC;
 
@@ -19,4 +20,5 @@ _PG_init(void)
 	vx_pq_kernels_select();
 	vecgraph_cache_init();
 	vecgraph_init_options();
+	vecidx_fault_init();
 }
