@@ -2,8 +2,10 @@
  * vx_distance.h: distance kernels over float32 arrays, chosen once for the processor.
  *
  * All functions take arrays of n floats, aligned as float is (no more is needed; n may be 0), that do not change during
- * the call; nothing outside them is read, and there are no side effects. Results for finite inputs may be infinite or,
- * from infinities that cancel, NaN: callers that sort decide what that means.
+ * the call; nothing outside them is read, and there are no side effects.
+ *
+ * Sums are of single precision. One that leaves its range is computed again in double precision, which has room for all sums of
+ * floats, and rounded: the result for finite inputs is never NaN, and infinite only if what it stands for is beyond FLT_MAX.
  *
  * Within one kernel table a result depends on the values alone, not on where they lie, and l2_squared, inner_product and
  * l1 give the same bits for (a, b) and (b, a). Between tables the order of additions differs, and with it the last bits.
@@ -14,6 +16,8 @@
 #ifndef VX_DISTANCE_H
 #define VX_DISTANCE_H
 
+#include <float.h>
+#include <math.h>
 #include <stddef.h>
 
 typedef struct VxKernels
@@ -35,5 +39,33 @@ const VxKernels *vx_kernels_select(void);
 
 /* For tests and benchmarks: the i-th table that this processor can run (0 is scalar), or NULL past the last. */
 const VxKernels *vx_kernels_available(int i);
+
+/* Both in double precision from the first element on, slowly. The similarity is not yet held in [-1, 1]. */
+double		vx_wide_inner_product(const float *a, const float *b, size_t n);
+double		vx_wide_cosine_similarity(const float *a, const float *b, size_t n);
+
+/* Below this, squares are lost to a squared norm because single precision has no room for them. */
+#define VX_LEAST_NORM2 1e-30f
+
+/*
+ * The cosine of the angle between a and b, in [-1, 1], from what cosine_parts() gives. NaN if either is a zero vector. Lengths do
+ * not matter: if a square of them leaves the range of floats, the parts are computed again.
+ */
+static inline double
+vx_cosine_similarity(const float *a, const float *b, size_t n, float dot, float norm2_a, float norm2_b)
+{
+	double		similarity;
+
+	if (norm2_a >= VX_LEAST_NORM2 && norm2_a <= FLT_MAX && norm2_b >= VX_LEAST_NORM2 && norm2_b <= FLT_MAX)
+		similarity = (double) dot / sqrt((double) norm2_a * (double) norm2_b);
+	else
+		similarity = vx_wide_cosine_similarity(a, b, n);
+	/* rounding may leave the range; NaN passes both tests */
+	if (similarity > 1)
+		return 1;
+	if (similarity < -1)
+		return -1;
+	return similarity;
+}
 
 #endif							/* VX_DISTANCE_H */

@@ -6,6 +6,16 @@
 
 #include "distance/vx_distance.h"
 
+/*
+ * An inner product as the kernels return it. Products may have either sign, so a partial sum that has overflowed says nothing about
+ * the whole; other sums only grow, and are right when they are infinite.
+ */
+static inline float
+vx_settle_inner_product(float sum, const float *a, const float *b, size_t n)
+{
+	return fabsf(sum) <= FLT_MAX ? sum : (float) vx_wide_inner_product(a, b, n);
+}
+
 extern const VxKernels vx_kernels_scalar;
 
 #if defined(__x86_64__)

@@ -35,7 +35,7 @@ inner_product(const float *a, const float *b, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		sum += a[i] * b[i];
-	return sum;
+	return vx_settle_inner_product(sum, a, b, n);
 }
 
 static float

@@ -12,7 +12,7 @@
  */
 #include <string.h>
 
-/* One sum over a and b, STEP being the accumulation of one register. */
+/* sum = one sum over a and b, STEP being the accumulation of one register. */
 #define VX_SUM(STEP) \
 	do { \
 		VEC			s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(); \
@@ -28,7 +28,7 @@
 			s0 = STEP(s0, v_load(a + i), v_load(b + i)); \
 		if (i < n) \
 			s1 = STEP(s1, v_load_part(a + i, n - i), v_load_part(b + i, n - i)); \
-		return v_sum(v_add(v_add(s0, s1), v_add(s2, s3))); \
+		sum = v_sum(v_add(v_add(s0, s1), v_add(s2, s3))); \
 	} while (0)
 
 static inline VEC
@@ -54,19 +54,28 @@ step_l1(VEC sum, VEC x, VEC y)
 static float
 l2_squared(const float *a, const float *b, size_t n)
 {
+	float		sum;
+
 	VX_SUM(step_l2);
+	return sum;
 }
 
 static float
 inner_product(const float *a, const float *b, size_t n)
 {
+	float		sum;
+
 	VX_SUM(step_dot);
+	return vx_settle_inner_product(sum, a, b, n);
 }
 
 static float
 l1(const float *a, const float *b, size_t n)
 {
+	float		sum;
+
 	VX_SUM(step_l1);
+	return sum;
 }
 
 static float
@@ -111,6 +120,7 @@ cosine_parts(const float *a, const float *b, size_t n, float *dot, float *norm2_
 	*dot = v_sum(v_add(v_add(dot0, dot1), v_add(dot2, dot3)));
 	*norm2_a = v_sum(v_add(v_add(aa0, aa1), v_add(aa2, aa3)));
 	*norm2_b = v_sum(v_add(v_add(bb0, bb1), v_add(bb2, bb3)));
+	*dot = vx_settle_inner_product(*dot, a, b, n);
 }
 
 const VxKernels VX_TABLE = {

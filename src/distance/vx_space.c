@@ -15,14 +15,9 @@ orderable(float score)
 static double
 cosine(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 {
-	double		similarity = (double) vx_kernels->inner_product(a->x, b->x, space->dim)
-		/ sqrt((double) a->norm2 * (double) b->norm2);
+	float		dot = vx_kernels->inner_product(a->x, b->x, space->dim);
+	double		similarity = vx_cosine_similarity(a->x, b->x, space->dim, dot, a->norm2, b->norm2);
 
-	/* rounding may leave [-1, 1]; the operator clamps too */
-	if (similarity > 1)
-		similarity = 1;
-	else if (similarity < -1)
-		similarity = -1;
 	return isnan(similarity) ? (double) INFINITY : 1 - similarity;
 }
 

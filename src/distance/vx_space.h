@@ -19,7 +19,7 @@
  * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where
  * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
  *
- * Smaller is nearer. Scores are never NaN: NaN (infinities that cancel, cosine of a zero vector) becomes +infinity.
+ * Smaller is nearer. Scores are never NaN: NaN (cosine of a zero vector, vectors that are not finite) becomes +infinity.
  */
 #ifndef VX_SPACE_H
 #define VX_SPACE_H

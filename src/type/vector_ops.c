@@ -115,13 +115,8 @@ cosine_distance(FunctionCallInfo fcinfo, VecidxDense type)
 
 	open_pair(fcinfo, type, &a, &b);
 	vx_kernels->cosine_parts(a.x, b.x, a.dim, &dot, &norm2_a, &norm2_b);
+	similarity = vx_cosine_similarity(a.x, b.x, a.dim, dot, norm2_a, norm2_b);
 	close_two(&a, &b);
-	similarity = (double) dot / sqrt((double) norm2_a * (double) norm2_b);
-	/* rounding may leave [-1, 1]; NaN passes both tests */
-	if (similarity > 1)
-		similarity = 1;
-	else if (similarity < -1)
-		similarity = -1;
 	PG_RETURN_FLOAT8(1 - similarity);
 }
 
@@ -185,7 +180,7 @@ norm_of(const VecidxOpened *v)
 	return sqrt(sum);
 }
 
-/* vector_norm(vector) returns double precision; l2_norm(halfvec) */
+/* vector_norm(vector), l2_norm(vector) returns double precision; l2_norm(halfvec) */
 static pg_attribute_always_inline Datum
 norm(FunctionCallInfo fcinfo, VecidxDense type)
 {

@@ -354,6 +354,85 @@ test_infinities(void **state)
 	for_each_table(check_infinities);
 }
 
+/*
+ * Partial sums beyond the range of floats, of either sign: the result is that of double precision, wherever the lanes of a register
+ * put the terms. huge times huge fits a float, twice that does not.
+ */
+static void
+check_cancelling(const VxKernels *k)
+{
+	const float huge = 1.5e19f;
+	float		a[MAX_SMALL];
+	float		b[MAX_SMALL];
+
+	for (size_t n = 2; n <= MAX_SMALL; n++)
+		for (size_t period = 1; period <= n / 2; period = period * 2 + 1)
+		{
+			double		sum = 0;
+			float		expected;
+			float		dot, norm2_a, norm2_b;
+
+			for (size_t i = 0; i < n; i++)
+			{
+				a[i] = huge;
+				b[i] = i / period % 2 == 0 ? huge : -huge;
+				sum += (double) a[i] * (double) b[i];
+			}
+			expected = (float) sum;
+			same("cancelling inner product", k, n, k->inner_product(a, b, n), expected);
+			k->cosine_parts(a, b, n, &dot, &norm2_a, &norm2_b);
+			same("cancelling dot of cosine_parts", k, n, dot, expected);
+			assert_true(isinf(norm2_a) && isinf(norm2_b));
+		}
+}
+
+static void
+test_cancelling(void **state)
+{
+	(void) state;
+	for_each_table(check_cancelling);
+}
+
+static double
+similarity(const VxKernels *k, const float *a, const float *b, size_t n)
+{
+	float		dot, norm2_a, norm2_b;
+
+	k->cosine_parts(a, b, n, &dot, &norm2_a, &norm2_b);
+	return vx_cosine_similarity(a, b, n, dot, norm2_a, norm2_b);
+}
+
+/* The cosine of an angle does not depend on lengths, also where squares of them leave the range of floats, and stays in [-1, 1]. */
+static void
+check_similarity(const VxKernels *k)
+{
+	static const float scales[] = {1e-38f, 1e-30f, 1e-22f, 1e-19f, 1e-15f, 1, 1e15f, 1e19f, 1e25f, 1e37f};
+	size_t		count = sizeof(scales) / sizeof(*scales);
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < count; j++)
+		{
+			const float a[3] = {3 * scales[i], 4 * scales[i], 0};
+			const float b[3] = {4 * scales[j], 3 * scales[j], 0};
+			const float minus_a[3] = {-a[0], -a[1], 0};
+			const float zero[3] = {0};
+
+			assert_float_equal(similarity(k, a, b, 3), 0.96, 1e-6);
+			assert_float_equal(similarity(k, a, a, 3), 1, 1e-6);
+			assert_true(similarity(k, a, a, 3) <= 1);
+			assert_float_equal(similarity(k, a, minus_a, 3), -1, 1e-6);
+			assert_true(similarity(k, a, minus_a, 3) >= -1);
+			assert_true(isnan(similarity(k, a, zero, 3)));
+		}
+}
+
+static void
+test_similarity(void **state)
+{
+	(void) state;
+	for_each_table(check_similarity);
+}
+
 /* No dimensions: every sum is the positive zero and nothing is read, not even through a null pointer. */
 static void
 check_empty(const VxKernels *k)
@@ -408,6 +487,8 @@ main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_denormals),
 		cmocka_unit_test(test_infinities),
+		cmocka_unit_test(test_cancelling),
+		cmocka_unit_test(test_similarity),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_guarded),
 		cmocka_unit_test(test_bits),
