@@ -37,6 +37,25 @@ INSERT INTO wide SELECT array_fill(i, ARRAY[2000])::vector FROM generate_series(
 SET enable_seqscan = off;
 SELECT subvector(v, 1, 2) FROM wide ORDER BY v <-> array_fill(4, ARRAY[2000])::vector LIMIT 2;
 SELECT vecgraph_check('wide_v');
+-- a query of other dimensions is refused where it meets a row, and no sooner
+CREATE TEMP TABLE dims (id int, v vector(3), h halfvec(3));
+CREATE INDEX ON dims USING vecgraph (v);
+CREATE INDEX ON dims USING vecgraph (h halfvec_cosine_ops);
+SELECT id FROM dims ORDER BY v <-> '[1,2]' LIMIT 1;
+SELECT id FROM dims ORDER BY h <=> '[1,2]' LIMIT 1;
+INSERT INTO dims VALUES (1, NULL, '[0,0,0]'), (2, '[1,2,3]', '[1,2,3]'), (3, '[1,2,3]', '[3,2,1]');
+SELECT id FROM dims ORDER BY v <-> '[1,2]' LIMIT 1;
+SELECT id FROM dims ORDER BY h <=> '[1,2,3,4]' LIMIT 1;
+SELECT q, (SELECT id FROM dims ORDER BY v <-> q LIMIT 1) FROM unnest(ARRAY['[1,2,3]', NULL]::vector[]) q;
+SELECT q, (SELECT id FROM dims ORDER BY v <-> q LIMIT 1) FROM unnest(ARRAY['[1,2,3]', '[1,2]']::vector[]) q;
+DELETE FROM dims;
+VACUUM dims;
+SELECT id FROM dims ORDER BY v <-> '[1,2]' LIMIT 1;
+SELECT id FROM dims ORDER BY h <=> '[1,2,3,4]' LIMIT 1;
+SELECT q, (SELECT id FROM dims ORDER BY v <-> q LIMIT 1) FROM unnest(ARRAY['[1,2]', '[1,2,3]', '[1]']::vector[]) q;
+INSERT INTO dims VALUES (4, '[1,2,3]', '[1,2,3]');
+SELECT q, (SELECT id FROM dims ORDER BY v <-> q LIMIT 1) FROM unnest(ARRAY['[1,2,3]', '[3,2,1]']::vector[]) q;
+DROP TABLE dims;
 -- settings
 SET vecgraph.search_list_size = -1;
 SET vecgraph.search_list_size = 10001;

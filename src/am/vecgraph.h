@@ -86,6 +86,9 @@ typedef struct VecGraphOpclass
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
 extern bool vecgraph_validate(Oid opclassoid);
 
+/* Whether a value, of either type, has so many dimensions. */
+extern bool vecgraph_datum_has_dim(Datum value, uint32 dim);
+
 /*
  * Makes the point of an indexed value or query in the given context. Returns NULL for values that are not indexed (zero
  * vectors under cosine), unless is_query. Errors: wrong number of dimensions.

@@ -46,6 +46,17 @@ vecgraph_opclass(Relation index)
 	return (const VecGraphOpclass *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
 }
 
+bool
+vecgraph_datum_has_dim(Datum value, uint32 dim)
+{
+	VecidxVector *v = DatumGetVecidxVector(value);	/* or a halfvec, which begins as a vector does */
+	bool		same = v->dim == (int) dim;
+
+	if ((Pointer) v != DatumGetPointer(value))
+		pfree(v);
+	return same;
+}
+
 VxPoint *
 vecgraph_point_from_datum(const VecGraphOpclass *opclass, const VxSpace *space, Datum value, bool is_query,
 						  MemoryContext context)

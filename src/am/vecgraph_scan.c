@@ -217,6 +217,22 @@ vecgraph_endscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
+static bool ready_from_sweep(VecGraphScan *state);
+
+/*
+ * Whether there is a node that the query would be compared with. A query of other dimensions than the index is an error when it meets
+ * a vector, and no sooner: as when the table is read.
+ */
+static bool
+has_live_node(VecGraphScan *state)
+{
+	state->query.point = NULL;
+	while (state->ready_count == 0)
+		if (!ready_from_sweep(state))
+			return false;
+	return true;
+}
+
 static void
 start_search(IndexScanDesc scan)
 {
@@ -243,6 +259,11 @@ start_search(IndexScanDesc scan)
 	{
 		state->query.point = NULL;
 		state->phase = PHASE_SWEEP;
+		return;
+	}
+	if (!vecgraph_datum_has_dim(scan->orderByData->sk_argument, state->store.space.dim) && !has_live_node(state))
+	{
+		state->phase = PHASE_END;
 		return;
 	}
 	state->query.point = vecgraph_point_from_datum(state->store.opclass, &state->store.space, scan->orderByData->sk_argument, true,
