@@ -8,8 +8,15 @@ SELECT vector_spherical_distance('[1,0]', '[0,1]');
 SELECT l2_distance('[3e38]'::vector, '[-3e38]'), l2_distance('[1,2]'::vector, '[3]');
 SELECT '[1,2]'::vector <=> '[1,2,3]';
 SELECT l2_distance(NULL::vector, '[1]');
+-- sums that leave the range of single precision are taken in double precision, whatever their signs
+SELECT inner_product(a, b), a <#> b, a <=> b
+	FROM (SELECT array_fill(3e19::float8, ARRAY[32])::vector a, (array_fill(3e19::float8, ARRAY[16]) || array_fill(-3e19::float8, ARRAY[16]))::vector b) s;
+SELECT inner_product(a, a), inner_product(a, b) FROM (SELECT array_fill(3e19::float8, ARRAY[9])::vector a, array_fill(-3e19::float8, ARRAY[9])::vector b) s;
+SELECT '[3e20,4e20]'::vector <=> '[4e20,3e20]', '[3e-30,4e-30]'::vector <=> '[4,3]', '[1e-30,0]'::vector <=> '[0,1e30]', '[1e30]'::vector <=> '[0]';
 -- one vector
 SELECT vector_dims('[1,2,3]'::vector), vector_norm('[3,4]'), vector_norm('[3e37,4e37]')::real;
+SELECT l2_norm('[0.1]'::vector)::real, l2_norm('[3e37,4e37]'::vector)::real;
+SELECT l2_norm('[3,4]');
 SELECT l2_normalize('[3,4]'::vector), l2_normalize('[0,0]'::vector), l2_normalize('[3e38]'::vector);
 SELECT binary_quantize('[1,0,-1]'::vector), binary_quantize('[0,0.1,-0.2,-0.3,0.4,0.5,0.6,-0.7,0.8,-0.9,1]'::vector);
 SELECT subvector('[1,2,3,4,5]'::vector, 1, 3), subvector('[1,2,3,4,5]'::vector, 3, 2), subvector('[1,2,3,4,5]'::vector, -1, 3);
@@ -32,6 +39,7 @@ SELECT v FROM unnest(ARRAY['[2]', '[1,1]', '[1]']::vector[]) v ORDER BY v;
 -- aggregates
 SELECT avg(v), sum(v) FROM unnest(ARRAY['[1,2,3]', '[3,5,7]', NULL]::vector[]) v;
 SELECT avg(v), sum(v) FROM unnest(ARRAY[]::vector[]) v;
+SELECT avg(v), sum(v) FROM unnest(ARRAY['[-0,0,-0]', '[-0,-0,0]']::vector[]) v;
 SELECT avg(v) FROM unnest(ARRAY['[1]', '[1,2]']::vector[]) v;
 SELECT sum(v) FROM unnest(ARRAY['[3e38]', '[3e38]']::vector[]) v;
 SELECT avg(v) FROM unnest(ARRAY['[3e38]', '[3e38]']::vector[]) v;
@@ -45,6 +53,27 @@ SELECT vector_avg('{1,NaN}');
 SELECT vector_accum('{0}', '[1,2]'), vector_accum('{1,2}', '[3]'), vector_combine('{0}', '{2,3}');
 SELECT vector_accum('{1,2}', '[1,2]');
 SELECT vector_combine('{1,2}', '{1,2,3}');
+SELECT vector_combine('{0}', '{0}'), vector_combine('{1,-0}', '{0}'), vector_combine('{0}', '{1,-0}'), vector_combine('{1,2}', '{2,3}');
+SELECT vector_combine('{0,7}', '{1,2,3}'), vector_combine('{1,2,3}', '{0,7}');
+SELECT vector_combine('{2}', '{1,5}');
+SELECT vector_combine('{1,5}', '{2}');
+SELECT vector_combine('{2}', '{2}');
+SELECT vector_combine('{-1,5}', '{2,5}');
+SELECT vector_combine('{0.5,5}', '{2,5}');
+SELECT vector_combine('{1,5}', '{NaN,5}');
+SELECT vector_combine('{1,5}', '{Infinity,5}');
+SELECT vector_combine('{1,NaN}', '{1,1}');
+SELECT vector_combine('{0}', '{1,NaN}');
+SELECT vector_combine('{1,1.7e308}', '{1,1.7e308}');
+SELECT vector_combine('{}', '{1,1}');
+SELECT vector_combine('{1,1}', '{1,NULL}');
+SELECT vector_combine('{{1,1}}', '{1,1}');
+SELECT vector_combine('{0}', array_fill(1, ARRAY[16002])::float8[]);
+SELECT vector_accum('{-1,2}', '[1]');
+SELECT vector_accum('{3}', '[1]');
+SELECT vector_accum('{1,NaN}', '[1]');
+SELECT vector_avg('{0.5,1}');
+SELECT vector_avg(array_fill(1, ARRAY[16002])::float8[]);
 -- a btree index and its planner support
 CREATE TABLE type_btree (v vector(2));
 INSERT INTO type_btree SELECT ARRAY[i % 3, i]::vector FROM generate_series(1, 9) i;

@@ -29,6 +29,11 @@ SELECT '{1,NULL}'::real[]::halfvec;
 SELECT '{}'::real[]::halfvec;
 SELECT '{{1},{2}}'::real[]::halfvec;
 SELECT '{NaN}'::real[]::halfvec;
+-- wrong twice: range first
+SELECT '{NaN,1e6}'::real[]::halfvec;
+SELECT '{Infinity,1e6}'::float8[]::halfvec;
+SELECT '{NaN,1e39}'::numeric[]::halfvec;
+SELECT '{Infinity,NaN}'::real[]::halfvec;
 SELECT '{Infinity}'::float8[]::halfvec;
 SELECT '{65520}'::int[]::halfvec;
 SELECT '{1e5}'::numeric[]::halfvec;
@@ -74,6 +79,7 @@ SELECT v FROM unnest(ARRAY['[2]', '[1,1]', '[1]', '[-0]', '[0]', '[-1]']::halfve
 -- aggregates
 SELECT avg(v), sum(v) FROM unnest(ARRAY['[1,2,3]', '[3,5,7]', NULL]::halfvec[]) v;
 SELECT avg(v), sum(v) FROM unnest(ARRAY[]::halfvec[]) v;
+SELECT avg(v), sum(v) FROM unnest(ARRAY['[-0,0,-0]', '[-0,-0,0]']::halfvec[]) v;
 SELECT avg(v) FROM unnest(ARRAY['[1]', '[1,2]']::halfvec[]) v;
 SELECT avg(v) FROM unnest(ARRAY['[65504]', '[65504]']::halfvec[]) v;
 SELECT sum(v) FROM unnest(ARRAY['[65504]', '[65504]']::halfvec[]) v;
@@ -82,6 +88,13 @@ SELECT halfvec_avg('{2,4,1e6}');
 SELECT halfvec_accum('{0}', '[1,2]'), halfvec_accum('{1,2}', '[3]'), halfvec_combine('{0}', '{2,3}');
 SELECT halfvec_accum('{1,2}', '[1,2]');
 SELECT halfvec_accum('{{1}}', '[1]');
+SELECT halfvec_combine('{1,-0}', '{0}'), halfvec_combine('{1,2}', '{2,3}');
+SELECT halfvec_combine('{2}', '{1,5}');
+SELECT halfvec_combine('{-2,1}', '{1,5}');
+SELECT halfvec_combine('{1,1}', '{1,NULL}');
+SELECT halfvec_combine('{0}', array_fill(1, ARRAY[16002])::float8[]);
+SELECT halfvec_avg(array_fill(1, ARRAY[16002])::float8[]);
+SELECT halfvec_accum(array_fill(1, ARRAY[16002])::float8[], '[1]');
 -- a btree index and its planner support
 CREATE TABLE type_btree (v halfvec(2));
 INSERT INTO type_btree SELECT ARRAY[i % 3, i]::halfvec FROM generate_series(1, 9) i;

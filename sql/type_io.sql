@@ -33,6 +33,9 @@ SELECT '{1,NULL}'::real[]::vector;
 SELECT '{}'::real[]::vector;
 SELECT '{{1},{2}}'::real[]::vector;
 SELECT '{NaN}'::real[]::vector;
+-- wrong twice: range first
+SELECT '{NaN,1e39}'::numeric[]::vector;
+SELECT '{Infinity,NaN}'::real[]::vector;
 SELECT '{Infinity}'::float8[]::vector;
 SELECT '{1e300}'::float8[]::vector;
 SELECT '{1e300}'::numeric[]::vector;

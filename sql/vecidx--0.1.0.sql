@@ -67,6 +67,11 @@ CREATE FUNCTION vector_norm(vector) RETURNS double precision
 
 COMMENT ON FUNCTION vector_norm(vector) IS 'Euclidean norm';
 
+CREATE FUNCTION l2_norm(vector) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'vecidx_vector_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_norm(vector) IS 'Euclidean norm, as vector_norm';
+
 CREATE FUNCTION l2_normalize(vector) RETURNS vector
 	AS 'MODULE_PATHNAME', 'vecidx_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -406,7 +411,7 @@ CREATE FUNCTION halfvec_avg(double precision[]) RETURNS halfvec
 	AS 'MODULE_PATHNAME', 'vecidx_halfvec_avg' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE FUNCTION halfvec_combine(double precision[], double precision[]) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'vecidx_vector_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_halfvec_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 -- aggregates
 

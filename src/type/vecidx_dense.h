@@ -62,7 +62,10 @@ extern void vecidx_check_dim(VecidxDense type, int dim);
 extern void vecidx_check_typmod_dim(int32 typmod, int dim);
 extern void vecidx_check_same_dim(VecidxDense type, int a, int b);
 
-/* Not a NaN, not infinite; also not out of the range of the type, which users are told of by the value. */
+/* Finite numbers: in the range of the type; the message has the value. */
+extern void vecidx_check_range(VecidxDense type, float value);
+
+/* In range, not a NaN, not infinite. */
 extern void vecidx_check_element(VecidxDense type, float value);
 
 /* A result that is in the range of the type. */

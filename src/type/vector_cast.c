@@ -65,8 +65,11 @@ array_to_dense(FunctionCallInfo fcinfo, VecidxDense dense)
 	for (int i = 0; i < n; i++)
 	{
 		result.x[i] = element_to_float(type, elements[i]);
-		vecidx_check_element(dense, result.x[i]);
+		vecidx_check_range(dense, result.x[i]);
 	}
+	/* numbers that are no elements at all are found last */
+	for (int i = 0; i < n; i++)
+		vecidx_check_element(dense, result.x[i]);
 	pfree(elements);
 	return vecidx_end_result(dense, &result);
 }
@@ -104,7 +107,7 @@ convert(FunctionCallInfo fcinfo, VecidxDense from, VecidxDense to)
 	vecidx_begin_result(to, v.dim, &result);
 	for (int i = 0; i < v.dim; i++)
 	{
-		vecidx_check_element(to, v.x[i]);
+		vecidx_check_range(to, v.x[i]);
 		result.x[i] = v.x[i];
 	}
 	vecidx_close(&v);

@@ -88,6 +88,18 @@ out_of_range(VecidxDense type, const char *number)
 }
 
 void
+vecidx_check_range(VecidxDense type, float value)
+{
+	if (isfinite(value) && fabsf(value) >= vecidx_dense_overflow(type))
+	{
+		char	   *number = palloc(FLOAT_SHORTEST_DECIMAL_LEN);
+
+		float_to_shortest_decimal_buf(value, number);
+		out_of_range(type, number);
+	}
+}
+
+void
 vecidx_check_element(VecidxDense type, float value)
 {
 	if (isnan(value))
@@ -98,13 +110,7 @@ vecidx_check_element(VecidxDense type, float value)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("infinite value not allowed in %s", vecidx_dense_name(type))));
-	if (fabsf(value) >= vecidx_dense_overflow(type))
-	{
-		char	   *number = palloc(FLOAT_SHORTEST_DECIMAL_LEN);
-
-		float_to_shortest_decimal_buf(value, number);
-		out_of_range(type, number);
-	}
+	vecidx_check_range(type, value);
 }
 
 void
@@ -283,31 +289,28 @@ VECIDX_DENSE_FUNCTIONS(dense_typmod_in, vecidx_vector_typmod_in, vecidx_halfvec_
 
 /* ---- the wire ---- */
 
-/* The elements of a message, all at once. */
-static pg_attribute_always_inline void
-receive_elements(StringInfo message, VecidxDense type, int dim, float *x)
+static void
+decode_floats(const char *bytes, int n, float *x)
 {
-	Size		size = type == VECIDX_VECTOR ? sizeof(uint32) : sizeof(uint16);
-	const char *bytes = pq_getmsgbytes(message, dim * size);
-	uint16	   *half;
-
-	if (type == VECIDX_VECTOR)
+	for (int i = 0; i < n; i++)
 	{
-		for (int i = 0; i < dim; i++)
-		{
-			uint32		bits;
+		uint32		bits;
 
-			memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
-			bits = pg_ntoh32(bits);
-			memcpy(&x[i], &bits, sizeof(bits));
-		}
-		return;
+		memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
+		bits = pg_ntoh32(bits);
+		memcpy(&x[i], &bits, sizeof(bits));
 	}
-	half = palloc(dim * sizeof(uint16));
-	memcpy(half, bytes, dim * sizeof(uint16));
-	for (int i = 0; i < dim; i++)
+}
+
+static void
+decode_halves(const char *bytes, int n, float *x)
+{
+	uint16	   *half = palloc(n * sizeof(uint16));
+
+	memcpy(half, bytes, n * sizeof(uint16));
+	for (int i = 0; i < n; i++)
 		half[i] = pg_ntoh16(half[i]);
-	vx_half_to_floats(half, dim, x);
+	vx_half_to_floats(half, n, x);
 	pfree(half);
 }
 
@@ -322,6 +325,26 @@ check_elements(VecidxDense type, const float *x, int dim)
 		wrong |= !(fabsf(x[i]) < overflow);
 	for (int i = 0; wrong && i < dim; i++)
 		vecidx_check_element(type, x[i]);
+}
+
+/*
+ * The elements of a message, all at once. Of a message that is too short, those that it has are checked before it is refused: so
+ * the first thing that is wrong with a message is what its sender is told.
+ */
+static pg_attribute_always_inline void
+receive_elements(StringInfo message, VecidxDense type, int dim, float *x)
+{
+	int			size = type == VECIDX_VECTOR ? sizeof(uint32) : sizeof(uint16);
+	int			present = Min(dim, (message->len - message->cursor) / size);
+	const char *bytes = pq_getmsgbytes(message, present * size);
+
+	if (type == VECIDX_VECTOR)
+		decode_floats(bytes, present, x);
+	else
+		decode_halves(bytes, present, x);
+	check_elements(type, x, present);
+	if (present < dim)
+		(void) pq_getmsgbytes(message, (dim - present) * size);
 }
 
 /* vector_recv(internal, oid, integer) returns vector; halfvec_recv */
@@ -342,7 +365,6 @@ dense_recv(FunctionCallInfo fcinfo, VecidxDense type)
 				 errmsg("expected unused to be 0, not %d", unused)));
 	vecidx_begin_result(type, dim, &result);
 	receive_elements(message, type, dim, result.x);
-	check_elements(type, result.x, dim);
 	return vecidx_end_result(type, &result);
 }
 
