@@ -28,6 +28,16 @@ my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relat
 my $good = slurp_file($path);
 my $pages = length($good) / 8192;
 
+# Where slots are, so that damage finds them: VxMeta.record_bytes in the body of the meta page, and the kind of a page in its last bytes.
+use constant { HEADER => 24, SPECIAL => 8, NODE_PAGE => 0xA102, LIVE => 1 };
+my $record = unpack 'L', substr($good, HEADER + 36, 4);
+my $slots = int((8192 - HEADER - SPECIAL) / $record);
+sub node_pages { return grep { unpack('S', substr($good, $_ * 8192 + 8190, 2)) == NODE_PAGE } 0 .. $pages - 1; }
+my @node_pages = node_pages();
+sub slot_at { my ($page, $slot) = @_; return $page * 8192 + HEADER + $slot * $record; }
+is(scalar(grep { ord(substr($good, $_, 1)) == LIVE } map { my $page = $_; map { slot_at($page, $_) } 0 .. $slots - 1 } @node_pages),
+	$node->safe_psql('postgres', "SELECT live FROM vecgraph_info('items_v')"), "slots of $record bytes are where the test looks for them");
+
 # One kind of damage; returns the new content and what was done.
 sub damage
 {
@@ -54,9 +64,8 @@ sub damage
 	if ($kind == 5)
 	{
 		# the first words of a slot, where states, counts and links are
-		my $slot = int(rand(20));
-		my $offset = $at + 24 + $slot * 332 + int(rand(40));
-		substr($bytes, $offset, 1) = chr rand 256 if $offset < length $bytes;
+		my $offset = slot_at($node_pages[rand @node_pages], int(rand($slots))) + int(rand(40));
+		substr($bytes, $offset, 1) = chr rand 256;
 		return ($bytes, "a byte at $offset");
 	}
 	for (1 .. 1 + rand(20)) { substr($bytes, $at + int(rand(8192)), 1) = chr rand 256; }
@@ -104,6 +113,7 @@ for my $round (1 .. $damages)
 		$path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_v')");
 		$good = slurp_file($path);
 		$pages = length($good) / 8192;
+		@node_pages = node_pages();
 	}
 }
 is($bad, 0, "$damages damages: $answered statements answered, $detected refused cleanly");
