@@ -71,3 +71,12 @@ copy_tree() {
      --exclude=.cache --exclude=./bench/cache --exclude=./bench/results --exclude=./results --exclude=tmp_check .) | tar -xf - -C "$1"
   [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
 }
+
+# copy_postgres DIR: a copy of the installed PostgreSQL in DIR (with the same paths below it), in which to install what others must
+# not get, with make DESTDIR=DIR; its pg_config is DIR$PG_BIN/pg_config.
+copy_postgres() {
+  mkdir -p "$1/usr/lib/postgresql" "$1/usr/share/postgresql"
+  cp -a /usr/lib/postgresql/$PG_MAJOR "$1/usr/lib/postgresql/"
+  cp -a /usr/share/postgresql/$PG_MAJOR "$1/usr/share/postgresql/"
+  [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
+}
