@@ -30,6 +30,7 @@
 #include "utils/backend_progress.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "pg/vecidx_fault.h"
 
 /* Phases in pg_stat_progress_create_index; 1 is PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE. */
 #define PHASE_LOADING 2
@@ -507,6 +508,7 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 						   RelationGetRelationName(index)),
 				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
 	vecgraph_build_end_load(&build);
+	VECIDX_FAULT_POINT("build-loaded");
 	link_and_write(&build);
 	if (build.rest != NULL)
 		insert_rest(&build);

@@ -35,6 +35,7 @@
 #include "core/vx_visited.h"
 #include "graph/vx_entries.h"
 #include "quant/vx_sample.h"
+#include "pg/vecidx_fault.h"
 
 /* VACUUM fits the codes of an index that has grown to this many times its slots, if it has at least so many heap TIDs. */
 #define GROWTH_TO_FIT 2
@@ -454,6 +455,7 @@ finish_fit(Walk *walk)
 	UnlockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
 	visit_all(walk, encode_again, &new);
 	write_codes(store, &new);
+	VECIDX_FAULT_POINT("fit-codes-written");
 	store->meta.code_flags &= VX_CODES_MODEL(store->meta.code_epoch & 1);
 	store->meta.fitted_nodes = new.nodes;
 	store->meta.fitted_slots = store->id_bound;
@@ -510,6 +512,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		store->meta.code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
 		store->meta.code_epoch++;
 		write_meta(store);
+		VECIDX_FAULT_POINT("fit-model-written");
 		fitted = finish_fit(&walk);
 		pfree(model);
 	}
