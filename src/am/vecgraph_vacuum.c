@@ -2,12 +2,28 @@
  * vecgraph_vacuum.c: removing dead rows and leading the graph around the nodes that they leave empty.
  *
  *   pass 1   sequential: dead heap TIDs are removed; a node that has none left becomes deleted, still a stepping stone
- *   barrier  inserts that may have seen such a node alive are waited out; those that come later will not link to it
- *   chains   slots of heap TIDs that became empty, or never got into a chain, are taken out
+ *   barrier  inserts under way are waited out
+ *   chains   slots of heap TIDs that became empty, or never got into a chain, are taken out and become deleted, and so do nodes
+ *            that have lost their last heap TIDs with them; if there were any, a second barrier
  *   pass 2   sequential: live nodes that point to deleted ones get the nearest live neighbours of those instead; live nodes
  *            that nobody leads to (a crash between two records of an insert) are linked again
  *   entries  entry nodes that are deleted are replaced
- *   pass 3   deleted nodes, which nobody points to now, become free slots
+ *   pass 3   deleted slots, to which nothing leads now, become free
+ *
+ * Pass 3 frees a slot only if it was deleted at the last barrier (the set dead). No edge and no chain leads there then, nor does
+ * an insert hold its id:
+ *
+ *   - Only VACUUM frees slots, one VACUUM of a table at a time; a deleted node is never made live again.
+ *   - An insert that could have seen the slot before it was deleted began before the last barrier, and has ended at it. Pass 2
+ *     comes by the edges that it wrote. That is why nothing that is deleted after a barrier may be freed without another one, and
+ *     why a chain's slot may: an insert that was to put a heap TID there has done so, or has found it deleted.
+ *   - An insert that begins later chooses new edges among nodes that it has read as live. When it prunes the edges of others it
+ *     can keep an edge to a deleted node, but writes only what has not changed since it was read: not a node that pass 2 has
+ *     repaired meanwhile.
+ *   - The chains barrier is also what makes an orphan one: the slot was there in pass 1, so the insert that took it has put it
+ *     into the chain of its owner by the time when that is walked, or never will.
+ *
+ * Scans hold ids for as long as they like; see README.
  *
  * A vacuum that is interrupted leaves deleted nodes behind; the next one finds them in pass 1 and goes on with them.
  */
@@ -41,7 +57,7 @@ typedef struct VecGraphVacuum
 	MemoryContext context;
 	BlockNumber blocks;			/* as far as pass 1 got */
 
-	VxVisited	dead;			/* deleted nodes, which this vacuum will free */
+	VxVisited	dead;			/* deleted slots, which this vacuum will free */
 	uint32		dead_count;
 	VxVisited	live;			/* live nodes met in pass 2 */
 	VxVisited	linked;			/* nodes that a live node points to */
@@ -253,6 +269,14 @@ pass1(VecGraphVacuum *vacuum)
 	}
 }
 
+/* Waits for the inserts that are under way; those that begin later see as deleted what is deleted by now. */
+static void
+wait_for_inserts(VecGraphVacuum *vacuum)
+{
+	LockPage(vacuum->store.index, VECGRAPH_META_BLOCK, ExclusiveLock);
+	UnlockPage(vacuum->store.index, VECGRAPH_META_BLOCK, ExclusiveLock);
+}
+
 /* ---- chains ---- */
 
 /* Next link of a node or slot, with its state as it is now. */
@@ -382,13 +406,13 @@ trim_chain(VecGraphVacuum *vacuum, VxNodeId owner, VxVisited *in_chain)
 	}
 }
 
-static void
+/* Takes what is empty or lost out of all chains; returns whether that made any slot deleted. */
+static bool
 trim_chains(VecGraphVacuum *vacuum)
 {
+	uint32		dead_before = vacuum->dead_count;
 	VxVisited	in_chain;
 
-	if (vacuum->tid_slot_count == 0)
-		return;
 	qsort(vacuum->tid_slots, vacuum->tid_slot_count, sizeof(TidSlotSeen), compare_tid_slots);
 	vx_visited_init(&in_chain, &vacuum->store.mem);
 	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
@@ -398,6 +422,7 @@ trim_chains(VecGraphVacuum *vacuum)
 		if (!vx_visited_has(&in_chain, vacuum->tid_slots[i].slot))
 			drop_orphan(vacuum, vacuum->tid_slots[i].slot, vacuum->tid_slots[i].owner);
 	vx_visited_free(&in_chain);
+	return vacuum->dead_count > dead_before;
 }
 
 /* ---- pass 2 ---- */
@@ -610,10 +635,10 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	if (vacuum.dead_count > 0 || vacuum.tid_slot_count > 0)
 	{
 		VECIDX_FAULT_POINT("vacuum-before-barrier");
-		LockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
-		UnlockPage(info->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+		wait_for_inserts(&vacuum);
 		VECIDX_FAULT_POINT("vacuum-after-barrier");
-		trim_chains(&vacuum);
+		if (vacuum.tid_slot_count > 0 && trim_chains(&vacuum))
+			wait_for_inserts(&vacuum);
 	}
 	if (vacuum.dead_count > 0)
 	{
