@@ -35,10 +35,14 @@
 #define HANDLE_FILE PG_STAT_TMP_DIR "/vecidx_cache"
 #define LOCK_FILE PG_STAT_TMP_DIR "/vecidx_lock"
 
-/* A backend that found no region looks again after so long. */
+/* A backend that found no region looks again after so long, then after twice as long, and so on up to the most. */
 #define RETRY_MS 10000
+#define MAX_RETRY_MS (32 * RETRY_MS)
 
-/* What the handle file holds. */
+/* As pg_stat_activity has it: wait events are named by the process that reads them. */
+#define TRANCHE_NAME "vecidx_cache"
+
+/* What the handle file holds; cookie 0 until there is a region. */
 typedef struct RegionHandle
 {
 	uint64		cookie;
@@ -124,6 +128,8 @@ start_memory(void)
 	if (!found)
 		init_region(preloaded, region_size(), false);
 	LWLockRelease(AddinShmemInitLock);
+	/* processes are forked from this one and have its names, or come here themselves */
+	LWLockRegisterTranche(preloaded->tranche, TRANCHE_NAME);
 }
 
 void
@@ -151,136 +157,184 @@ vecgraph_cache_init(void)
 
 /* ---- dynamic ---- */
 
-/*
- * Segments belong to no resource owner: they stay mapped until the backend ends.
- */
-static dsm_segment *
-attach_unowned(dsm_handle handle)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	dsm_segment *segment = NULL;
+/* Why there is no region, for the log. */
+static char problem[512];
 
-	CurrentResourceOwner = NULL;
-	PG_TRY();
-	{
-		segment = dsm_attach(handle);
-	}
-	PG_FINALLY();
-	{
-		CurrentResourceOwner = owner;
-	}
-	PG_END_TRY();
-	return segment;
+static void
+note_problem(const char *what)
+{
+	strlcpy(problem, what, sizeof(problem));
 }
 
-/* NULL if there is no room: a container's /dev/shm is often small. */
+/*
+ * Makes a segment of a size or, if that is 0, attaches to one, which is then mapped until the backend ends. NULL if there is none
+ * or that fails: no room (a container's /dev/shm is often small), no address space, no rights. *failed tells the latter.
+ *
+ * An error of dsm.c leaves nothing behind but a descriptor and, of an attachment, a reference. Both belong to a resource owner of
+ * their own, so they go with it and no subtransaction is needed. Nothing in there serves interrupts, so no cancel is caught here.
+ */
 static dsm_segment *
-create_unowned(Size size)
+open_segment(dsm_handle handle, Size size, bool *failed)
 {
-	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner outer = CurrentResourceOwner;
+	ResourceOwner owner = ResourceOwnerCreate(outer, "vecidx cache");
 	MemoryContext context = CurrentMemoryContext;
+	uint32		holdoff = InterruptHoldoffCount;
 	dsm_segment *volatile segment = NULL;
 
-	CurrentResourceOwner = NULL;
+	*failed = false;
+	CurrentResourceOwner = owner;
 	PG_TRY();
 	{
-		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+		segment = size > 0 ? dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS) : dsm_attach(handle);
+		if (segment != NULL)
+			dsm_pin_mapping(segment);
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error;
 
-		CurrentResourceOwner = owner;
+		/* raising an error has set it to zero, and this one ends here */
+		InterruptHoldoffCount = holdoff;
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			PG_RE_THROW();
 		FlushErrorState();
+		note_problem(error->message);
 		FreeErrorData(error);
+		*failed = true;
 	}
 	PG_END_TRY();
-	CurrentResourceOwner = owner;
+	CurrentResourceOwner = outer;
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(owner);
 	return segment;
 }
 
+/* False if there is no handle, or one is only being made. */
+static bool
+read_handle(RegionHandle *handle)
+{
+	int			file = BasicOpenFile(HANDLE_FILE, O_RDONLY | PG_BINARY);
+	bool		complete;
+
+	if (file < 0)
+		return false;
+	complete = read(file, handle, sizeof(*handle)) == sizeof(*handle);
+	close(file);
+	return complete && handle->cookie != 0;
+}
+
+/* In place: who reads half of it finds a segment with another cookie, or none. */
+static bool
+write_handle(const RegionHandle *handle)
+{
+	int			file = BasicOpenFile(HANDLE_FILE, O_RDWR | O_CREAT | PG_BINARY);
+	ssize_t		written = -1;
+
+	if (file >= 0)
+	{
+		errno = 0;
+		written = write(file, handle, sizeof(*handle));
+		if (close(file) == 0 && written == sizeof(*handle))
+			return true;
+		/* a write that was cut short does not say why */
+		if (errno == 0)
+			errno = ENOSPC;
+	}
+	snprintf(problem, sizeof(problem), "could not write file \"%s\": %s", HANDLE_FILE, strerror(errno));
+	return false;
+}
+
+typedef enum AttachResult
+{
+	REGION_ATTACHED,
+	REGION_ABSENT,				/* nobody has made it, or it is of another library */
+	REGION_OUT_OF_REACH			/* it is there, and this backend cannot map it */
+} AttachResult;
+
 /* Maps the segment that the handle file names. */
-static VecGraphRegion *
-attach_segment(void)
+static AttachResult
+attach_segment(VecGraphRegion **region)
 {
 	RegionHandle handle;
-	FILE	   *file = AllocateFile(HANDLE_FILE, PG_BINARY_R);
-	bool		complete;
 	dsm_segment *segment;
-	VecGraphRegion *region;
+	bool		mapped;
+	bool		failed;
 
-	if (file == NULL)
-		return NULL;
-	complete = fread(&handle, sizeof(handle), 1, file) == 1;
-	FreeFile(file);
-	if (!complete || (segment = attach_unowned(handle.handle)) == NULL)
-		return NULL;
-	region = dsm_segment_address(segment);
-	if (dsm_segment_map_length(segment) < sizeof(VecGraphRegion)
-		|| region->magic != REGION_MAGIC || region->cookie != handle.cookie)
-	{
+	if (!read_handle(&handle))
+		return REGION_ABSENT;
+	/* an error may have struck after an earlier attachment */
+	segment = dsm_find_mapping(handle.handle);
+	mapped = segment != NULL;
+	if (!mapped)
+		segment = open_segment(handle.handle, 0, &failed);
+	if (segment == NULL)
+		return failed ? REGION_OUT_OF_REACH : REGION_ABSENT;
+	*region = dsm_segment_address(segment);
+	if (dsm_segment_map_length(segment) >= sizeof(VecGraphRegion)
+		&& (*region)->magic == REGION_MAGIC && (*region)->cookie == handle.cookie)
+		return REGION_ATTACHED;
+	if (!mapped)
 		dsm_detach(segment);
-		return NULL;
-	}
-	return region;
+	return REGION_ABSENT;
 }
 
 /*
  * A new segment of the wanted size or, where the system does not give that, of at most half of what it does: parallel queries
- * need dynamic shared memory, too. NULL if that is hardly anything.
+ * need dynamic shared memory, too. NULL if that is hardly anything, or the server has no place for another segment.
  */
-static VecGraphRegion *
-create_segment(RegionHandle *handle)
+static dsm_segment *
+create_segment(void)
 {
 	bool		limited = false;
 
 	for (Size size = region_size(); chunks_in(size) > 0; size /= 2)
 	{
-		dsm_segment *segment = create_unowned(size);
-		VecGraphRegion *region;
+		bool		failed;
+		dsm_segment *segment = open_segment(DSM_HANDLE_INVALID, size, &failed);
 
-		if (segment == NULL)
+		if (segment != NULL && !limited)
 		{
-			limited = true;
-			continue;
+			init_region(dsm_segment_address(segment), dsm_segment_map_length(segment), true);
+			return segment;
 		}
-		if (limited)
+		if (segment == NULL && !failed)
 		{
+			note_problem("too many dynamic shared memory segments");
+			break;
+		}
+		limited = segment == NULL;
+		if (segment != NULL)
 			dsm_detach(segment);
-			limited = false;
-			continue;
-		}
-		region = dsm_segment_address(segment);
-		init_region(region, size, true);
-		dsm_pin_segment(segment);
-		handle->cookie = region->cookie;
-		handle->handle = dsm_segment_handle(segment);
-		return region;
 	}
 	return NULL;
 }
 
-static bool
-write_handle(const RegionHandle *handle)
+/*
+ * Makes the region, or NULL. A region that the handle file does not name would be found by nobody else, and each backend would make
+ * one: so the file is written first, with zeros.
+ */
+static VecGraphRegion *
+create_region(void)
 {
-	char		temporary[MAXPGPATH];
-	FILE	   *file;
-	bool		written;
+	RegionHandle handle = {0};
+	dsm_segment *segment;
+	VecGraphRegion *region;
 
-	snprintf(temporary, sizeof(temporary), HANDLE_FILE ".%d", MyProcPid);
-	file = AllocateFile(temporary, PG_BINARY_W);
-	if (file == NULL)
-		return false;
-	written = fwrite(handle, sizeof(*handle), 1, file) == 1;
-	written = FreeFile(file) == 0 && written;
-	if (written && rename(temporary, HANDLE_FILE) == 0)
-		return true;
-	unlink(temporary);
-	return false;
+	if (!write_handle(&handle) || (segment = create_segment()) == NULL)
+		return NULL;
+	region = dsm_segment_address(segment);
+	handle.cookie = region->cookie;
+	handle.handle = dsm_segment_handle(segment);
+	if (!write_handle(&handle))
+	{
+		dsm_detach(segment);
+		return NULL;
+	}
+	dsm_pin_segment(segment);
+	return region;
 }
 
 /*
@@ -296,68 +350,75 @@ lock_creation(void)
 	{
 		if (errno != EWOULDBLOCK && errno != EINTR)
 		{
+			int			save_errno = errno;
+
 			CloseTransientFile(file);
-			return -1;
+			errno = save_errno;
+			file = -1;
+			break;
 		}
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000L);
 	}
+	if (file < 0)
+		snprintf(problem, sizeof(problem), "could not lock file \"%s\": %s", LOCK_FILE, strerror(errno));
 	return file;
 }
 
-/* Attaches to the dynamic region, or makes it; one process at a time. */
+/*
+ * Attaches to the dynamic region, or makes it; one process at a time. A backend that cannot map the one that there is makes no other:
+ * what one of two regions learns of new codes the other would not.
+ */
 static VecGraphRegion *
 attach_or_create(void)
 {
-	VecGraphRegion *region = attach_segment();
-	RegionHandle handle;
+	VecGraphRegion *region = NULL;
+	AttachResult result = attach_segment(&region);
 	int			lock;
 
-	if (region != NULL)
-		return region;
-	lock = lock_creation();
-	if (lock < 0)
-		return NULL;
-	region = attach_segment();
-	if (region == NULL)
+	if (result == REGION_ABSENT)
 	{
-		region = create_segment(&handle);
-		if (region != NULL && !write_handle(&handle))
+		lock = lock_creation();
+		if (lock < 0)
+			return NULL;
+		result = attach_segment(&region);
+		if (result == REGION_ABSENT)
 		{
-			ereport(LOG,
-					(errcode_for_file_access(),
-					 errmsg("could not write file \"%s\": %m", HANDLE_FILE)));
-			/* nobody else will find it: let it go with this backend */
-			dsm_unpin_segment(handle.handle);
+			region = create_region();
+			result = region != NULL ? REGION_ATTACHED : REGION_ABSENT;
 		}
+		CloseTransientFile(lock);
 	}
-	CloseTransientFile(lock);
-	return region;
+	return result == REGION_ATTACHED ? region : NULL;
 }
 
 VecGraphRegion *
 vecgraph_region_attach(void)
 {
 	static TimestampTz failed_at = 0;
+	static int	retry_ms = RETRY_MS;
 	static bool told = false;
 	VecGraphRegion *region;
 
 	if (preloaded != NULL || cache_size_mb == 0 || !IsUnderPostmaster || !IsTransactionState())
 		return preloaded;
-	if (failed_at != 0 && !TimestampDifferenceExceeds(failed_at, GetCurrentTimestamp(), RETRY_MS))
+	if (failed_at != 0 && !TimestampDifferenceExceeds(failed_at, GetCurrentTimestamp(), retry_ms))
 		return NULL;
 
 	region = attach_or_create();
-	if (region == NULL)
+	if (region != NULL)
 	{
-		failed_at = GetCurrentTimestamp();
-		if (!told)
-			ereport(LOG,
-					(errmsg("no shared memory for the codes of vecgraph indexes, searches read them from pages"),
-					 errhint("Add vecidx to shared_preload_libraries, or lower vecgraph.cache_size.")));
-		told = true;
+		LWLockRegisterTranche(region->tranche, TRANCHE_NAME);
+		return region;
 	}
-	else
-		LWLockRegisterTranche(region->tranche, "vecidx_cache");
-	return region;
+	if (failed_at != 0)
+		retry_ms = Min(retry_ms * 2, MAX_RETRY_MS);
+	failed_at = GetCurrentTimestamp();
+	if (!told)
+		ereport(LOG,
+				(errmsg("no shared memory for the codes of vecgraph indexes, searches read them from pages"),
+				 errdetail_internal("%s", problem),
+				 errhint("Add vecidx to shared_preload_libraries, or lower vecgraph.cache_size.")));
+	told = true;
+	return NULL;
 }
