@@ -410,6 +410,33 @@ extern void vecgraph_heap_end(VecGraphHeap *rows);
 extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
 									ItemPointer tid);
 
+/* ---- vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions ---- */
+
+/*
+ * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
+ * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach.
+ */
+extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
+extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
+
+/* What is to be restored when functions of a table's indexes have been called. */
+typedef struct VecGraphOwnerRights
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} VecGraphOwnerRights;
+
+/* Between these functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
+extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
+extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
+
+/*
+ * The number of a column that is to be read with SQL, without a lock. Errors: no such column, a relation that has no rows, no
+ * right to read it.
+ */
+extern AttrNumber vecgraph_check_source(Oid table, const char *column);
+
 /* ---- vecgraph_inspect.c ---- */
 
 /* Loads the codes of an index into the cache as far as there is room; returns of how many nodes they are there. */

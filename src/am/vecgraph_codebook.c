@@ -285,6 +285,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sample size must be between %d and %d", VECGRAPH_TRAINING_ROWS, VX_PQ_MAX_SAMPLE)));
+	vecgraph_check_source(table, column_name);
 
 	SPI_connect();
 	refuse_existing(function, name);

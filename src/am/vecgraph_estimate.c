@@ -119,7 +119,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	char	   *column = NameStr(*PG_GETARG_NAME(1));
 	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
 	VecGraphOpclass opclass = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true)};
-	AttrNumber	attribute = get_attnum(table, column);
+	AttrNumber	attribute = vecgraph_check_source(table, column);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph estimate", ALLOCSET_DEFAULT_SIZES);
 	VxMem		mem = vecgraph_mem(context);
 	VxMeta		meta;
@@ -138,10 +138,6 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	if (attribute == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(table))));
 	get_atttypetypmodcoll(table, attribute, &type, &typmod, &collation);
 	opclass.type = type == halfvec_type(fcinfo->flinfo->fn_oid) ? VECIDX_HALFVEC : VECIDX_VECTOR;
 	vecgraph_plan(options, &opclass, typmod, options->pq_subvectors == typmod ? 0 : options->pq_subvectors, &meta, &geometry);

@@ -11,17 +11,13 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "commands/defrem.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -77,57 +73,6 @@ broken(VecGraphCheck *check, VxNodeId id, const char *what)
 {
 	vecgraph_corrupted(check->index, vx_id_block(&check->store.geometry, id),
 					   (int) vx_id_slot(&check->store.geometry, id), what);
-}
-
-static Relation
-open_index(Oid oid, LOCKMODE mode)
-{
-	Relation	index = relation_open(oid, mode);
-
-	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_rel->relam != get_index_am_oid("vecgraph", false))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a vecgraph index", RelationGetRelationName(index))));
-	if (!vecidx_owns_relation(oid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(index));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary indexes of other sessions")));
-	if (!index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
-	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot access unlogged index \"%s\" during recovery", RelationGetRelationName(index))));
-	return index;
-}
-
-/* What is to be restored when functions of a table's indexes have been called. */
-typedef struct OwnerRights
-{
-	Oid			user;
-	int			context;
-	int			guc_level;
-} OwnerRights;
-
-/* From here on functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
-static void
-begin_owner_rights(Relation heap, OwnerRights *rights)
-{
-	GetUserIdAndSecContext(&rights->user, &rights->context);
-	SetUserIdAndSecContext(heap->rd_rel->relowner, rights->context | SECURITY_RESTRICTED_OPERATION);
-	rights->guc_level = NewGUCNestLevel();
-	vecidx_restrict_search_path();
-}
-
-static void
-end_owner_rights(OwnerRights *rights)
-{
-	AtEOXact_GUC(false, rights->guc_level);
-	SetUserIdAndSecContext(rights->user, rights->context);
 }
 
 static void
@@ -420,9 +365,8 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	Oid			index_oid = PG_GETARG_OID(0);
 	bool		heap_all_indexed = PG_GETARG_BOOL(1);
 	LOCKMODE	mode = RecoveryInProgress() ? AccessShareLock : ShareLock;
-	Oid			heap_oid = IndexGetRelation(index_oid, true);
-	Relation	heap = OidIsValid(heap_oid) ? table_open(heap_oid, mode) : NULL;
-	Relation	index = open_index(index_oid, AccessShareLock);
+	Relation	heap;
+	Relation	index = vecgraph_open_index_and_table(index_oid, AccessShareLock, mode, &heap);
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	VecGraphCheck check;
 	uint64		unreachable;
@@ -440,11 +384,11 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	unreachable = count_unreachable(&check);
 	if (heap_all_indexed)
 	{
-		OwnerRights rights;
+		VecGraphOwnerRights rights;
 
-		begin_owner_rights(heap, &rights);
+		vecgraph_begin_owner_rights(heap, &rights);
 		check_heap(&check, heap, snapshot);
-		end_owner_rights(&rights);
+		vecgraph_end_owner_rights(&rights);
 	}
 	if (unreachable > 0)
 		ereport(WARNING,
@@ -455,8 +399,7 @@ vecgraph_check(PG_FUNCTION_ARGS)
 
 	UnregisterSnapshot(snapshot);
 	relation_close(index, AccessShareLock);
-	if (heap != NULL)
-		table_close(heap, mode);
+	table_close(heap, mode);
 	PG_RETURN_VOID();
 }
 
@@ -470,7 +413,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
 	static const char *const code_kinds[] = {"none", "scalar4", "scalar2", "pq"};
 	BlockNumber code_pages = 0;
-	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
+	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
 	TupleDesc	desc;
 	double		scatter;
@@ -547,7 +490,7 @@ vecgraph_prewarm_index(Relation index)
 Datum
 vecgraph_prewarm(PG_FUNCTION_ARGS)
 {
-	Relation	index = open_index(PG_GETARG_OID(0), AccessShareLock);
+	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	uint32		cached = vecgraph_prewarm_index(index);
 
 	relation_close(index, AccessShareLock);
@@ -563,25 +506,22 @@ vecgraph_prewarm(PG_FUNCTION_ARGS)
 Datum
 vecgraph_train(PG_FUNCTION_ARGS)
 {
-	Oid			index_oid = PG_GETARG_OID(0);
-	Oid			heap_oid = IndexGetRelation(index_oid, true);
 	Relation	heap;
 	Relation	index;
 	VecGraphStore store;
-	OwnerRights rights;
+	VecGraphOwnerRights rights;
 	uint32		fitted;
 
 	PreventCommandDuringRecovery("vecgraph_train()");
-	heap = OidIsValid(heap_oid) ? table_open(heap_oid, ShareUpdateExclusiveLock) : NULL;
-	index = open_index(index_oid, RowExclusiveLock);
-	begin_owner_rights(heap, &rights);
+	index = vecgraph_open_index_and_table(PG_GETARG_OID(0), RowExclusiveLock, ShareUpdateExclusiveLock, &heap);
+	vecgraph_begin_owner_rights(heap, &rights);
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
 	if (store.meta.code_kind == VX_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
 	fitted = vecgraph_fit(&store, heap, true);
-	end_owner_rights(&rights);
+	vecgraph_end_owner_rights(&rights);
 	relation_close(index, RowExclusiveLock);
 	table_close(heap, ShareUpdateExclusiveLock);
 	PG_RETURN_INT64(fitted);
