@@ -5,6 +5,8 @@
  * far cheaper, by codes. After that each row
  * costs about one more expansion. The planner interpolates between the first row and the last, so the total is what
  * draining the index costs: then a sort of the table is cheaper, and chosen.
+ *
+ * Paths whose order is wanted for anything but the ORDER BY of their query level are refused here; vecgraph_paths.c has the rule.
  */
 #include "am/vecgraph.h"
 
@@ -38,6 +40,13 @@
 /* Edges that are scored for each node that is expanded, and the node itself. */
 #define SCORED_PER_NODE (1 + VECGRAPH_DEFAULT_MAX_DEGREE * FRESH_SHARE)
 
+/*
+ * Added where all rows are wanted in order, without a LIMIT or a cursor. Sorting gives them exactly, with those whose vector is
+ * NULL, so a scan must not win by a little, as it could where rows are wide. Less than what PostgreSQL up to 17 adds for
+ * enable_seqscan = off, so that who asks for the scan this way gets it.
+ */
+#define ALL_ROWS_COST 5.0e9
+
 /* Number of dimensions of the indexed column or expression, or a usual one. */
 static double
 index_dimensions(IndexOptInfo *info)
@@ -60,6 +69,20 @@ scores_codes(IndexOptInfo *info, double dim)
 	return codes;
 }
 
+/* Costs that lose against those of a sequential scan, be that disabled or not. */
+static void
+refuse(IndexPath *path, Cost *startup_cost, Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages)
+{
+	*startup_cost = *total_cost = get_float8_infinity();
+	*selectivity = 0;
+	*correlation = 0;
+	*pages = 0;
+#if PG_VERSION_NUM >= 180000
+	/* compared before costs; a disabled sequential scan has 1 */
+	path->path.disabled_nodes = 2;
+#endif
+}
+
 void
 vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost, Cost *total_cost,
 					  Selectivity *selectivity, double *correlation, double *pages)
@@ -78,16 +101,9 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	GenericCosts costs = {0};
 
 	/* without an order there is nothing that this index can do */
-	if (path->indexorderbys == NIL)
+	if (!vecgraph_admit_order(root, path))
 	{
-		*startup_cost = *total_cost = get_float8_infinity();
-		*selectivity = 0;
-		*correlation = 0;
-		*pages = 0;
-#if PG_VERSION_NUM >= 180000
-		/* from 18 on this is compared before costs: a sequential scan must be preferred even where enable_seqscan is off */
-		path->path.disabled_nodes = 2;
-#endif
+		refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 
@@ -114,6 +130,11 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 		read_pages = index_pages_fetched(scored, (BlockNumber) page_count, page_count, root);
 		*startup_cost = scored * node_cost + read_pages * page_cost;
 		*total_cost = *startup_cost + nodes * SCORED_PER_NODE * node_cost + Max(page_count - read_pages, 0) * page_cost;
+	}
+	if (root->tuple_fraction == 0)
+	{
+		*startup_cost += ALL_ROWS_COST;
+		*total_cost += ALL_ROWS_COST;
 	}
 	*selectivity = costs.indexSelectivity;
 	*correlation = 0;

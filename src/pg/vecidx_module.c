@@ -20,5 +20,6 @@ _PG_init(void)
 	vx_pq_kernels_select();
 	vecgraph_cache_init();
 	vecgraph_init_options();
+	vecgraph_init_paths();
 	vecidx_fault_init();
 }
