@@ -1,7 +1,10 @@
-# lib.sh: what the two commands share: packages, the unprivileged user, a private server. Sourced by tools/demo, tools/test.
+# lib.sh: what the commands here share: packages, the unprivileged user, a private server. Sourced by them.
+#
+# Two settings say which PostgreSQL they are about: VECIDX_PG_MAJOR, a version that the system has packages of, and VECIDX_PG_BIN, the
+# programs of one that was built from source (tools/postgres.sh), which then belongs to the user that runs the tests.
 
-PG_MAJOR=15
-PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
+PG_MAJOR=${VECIDX_PG_MAJOR:-15}
+PG_BIN=${VECIDX_PG_BIN:-/usr/lib/postgresql/$PG_MAJOR/bin}
 export LC_ALL=C.UTF-8
 
 say() { printf '== %s\n' "$*"; }
@@ -32,6 +35,15 @@ need_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends \
     -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null >"$WORK/apt.log" 2>&1 \
     || { tail -20 "$WORK/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
+}
+
+# The packages of the PostgreSQL in use; without one of its own there are none.
+pg_packages() {
+  [ -n "${VECIDX_PG_BIN:-}" ] || echo postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR
+}
+# Runs a command as the user that may change the PostgreSQL in use.
+as_pg_owner() {
+  if [ -n "${VECIDX_PG_BIN:-}" ]; then as_user "$@"; else as_root "$@"; fi
 }
 
 # A PostgreSQL server refuses to run as root, so then everything around it runs as the package's user.
@@ -75,8 +87,7 @@ copy_tree() {
 # copy_postgres DIR: a copy of the installed PostgreSQL in DIR (with the same paths below it), in which to install what others must
 # not get, with make DESTDIR=DIR; its pg_config is DIR$PG_BIN/pg_config.
 copy_postgres() {
-  mkdir -p "$1/usr/lib/postgresql" "$1/usr/share/postgresql"
-  cp -a /usr/lib/postgresql/$PG_MAJOR "$1/usr/lib/postgresql/"
-  cp -a /usr/share/postgresql/$PG_MAJOR "$1/usr/share/postgresql/"
+  mkdir -p "$1"
+  cp -a --parents "$(dirname "$PG_BIN")" "$("$PG_BIN/pg_config" --sharedir)" "$1"
   [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
 }

@@ -96,7 +96,7 @@ for my $round (1 .. $damages)
 		if ($result == 0 && $stderr !~ /ERROR/) { $answered++; }
 		elsif ($stderr =~ /ERROR:  (?:XX002|55000): .*items_v/ && $stderr =~ /HINT:  Please REINDEX it/) { $detected++; }
 		# PostgreSQL's own words for a file that is too short, or a page header that makes no sense
-		elsif ($stderr =~ /ERROR:  XX001: (?:could not read block \d+ in file|invalid page in block)/) { $detected++; }
+		elsif ($stderr =~ /ERROR:  XX001: (?:could not read block(?:s \d+\.\.)? *\d+ in file|invalid page in block)/) { $detected++; }
 		else { $bad++; diag("round $round, $what: $sql\n$stderr"); }
 	}
 	unless ($node->psql('postgres', 'SELECT 1') == 0)

@@ -1,0 +1,122 @@
+/*
+ * fuzz_codec.c: any bytes are a safe code: estimates from them are numbers, whatever the query and the mean.
+ */
+#include "fuzz.h"
+
+#include <math.h>
+
+#include "quant/vx_codec.h"
+
+#define CODES 3
+
+/* The largest magnitude of elements: the sum of 40 squares of it is a float. */
+#define MOST 1e18f
+
+static float
+take_float(FuzzInput *input)
+{
+	float		x;
+
+	fuzz_take(input, &x, sizeof(x));
+	return fabsf(x) <= MOST ? x : 0;
+}
+
+static float *
+take_floats(FuzzInput *input, const VxMem *mem, uint32_t n)
+{
+	float	   *x = vx_alloc(mem, n * sizeof(float));
+
+	for (uint32_t i = 0; i < n; i++)
+		x[i] = take_float(input);
+	return x;
+}
+
+/* What codes are made from: means, or a codebook trained from a few vectors. */
+static const float *
+training_row(void *context, uint32_t i)
+{
+	return (const float *) context + i;
+}
+
+static void
+set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem)
+{
+	VxPqSample	sample = {.n = 4,.row = training_row};
+	void	   *codebook;
+
+	if (codec->kind != VX_CODES_PQ)
+	{
+		float	   *mean[2] = {take_floats(input, mem, codec->dim), take_floats(input, mem, codec->dim)};
+
+		vx_codec_set_means(codec, mem, mean[0], fuzz_below(input, 2) == 0 ? NULL : mean[1]);
+		return;
+	}
+	sample.context = take_floats(input, mem, codec->dim + sample.n);
+	codebook = vx_alloc(mem, vx_pq_codebook_bytes(codec->dim));
+	vx_pq_train(mem, codec->dim, codec->subvectors, &sample, 1, codebook);
+	FUZZ_ASSERT(vx_pq_check(codebook, vx_pq_codebook_bytes(codec->dim)) == NULL);
+	vx_codec_set_codebooks(codec, codebook, codebook);
+}
+
+int
+fuzz_one(const uint8_t *data, size_t size)
+{
+	FuzzInput	input = {data, size};
+	FuzzBlock  *all = NULL;
+	const VxMem mem = {fuzz_resize, &all};
+	VxCodeKind	kind = (VxCodeKind) (VX_CODES_SCALAR4 + fuzz_below(&input, 3));
+	VxMetric	metric = (VxMetric) (VX_METRIC_L2 + fuzz_below(&input, kind == VX_CODES_PQ ? 3 : 4));
+	uint32_t	dim = 1 + fuzz_below(&input, 40);
+	bool		linking = fuzz_below(&input, 2) == 1;
+	VxCodec		codec;
+	VxCodeQuery query = {0};
+	VxPoint    *point = vx_alloc(&mem, VX_POINT_BYTES(dim));
+	VxPoint    *decoded[CODES];
+	void	   *opened[CODES];
+	uint8_t    *codes[CODES];
+	float		score[CODES];
+
+	vx_codec_init(&codec, &mem, kind, metric, dim, 1 + fuzz_below(&input, dim));
+	codec.epoch = fuzz_below(&input, 4);
+	codec.mixed = fuzz_below(&input, 2) == 1;
+	codec.max_norm2 = fabsf(take_float(&input));
+	set_model(&codec, &input, &mem);
+	vx_point_set(point, take_floats(&input, &mem, dim), dim);
+	for (int i = 0; i < CODES; i++)
+	{
+		codes[i] = vx_alloc(&mem, codec.code_bytes + VX_CODE_OVERREAD);
+		memset(codes[i], 0, codec.code_bytes + VX_CODE_OVERREAD);
+		fuzz_take(&input, codes[i], codec.code_bytes);
+		decoded[i] = vx_alloc(&mem, VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
+		opened[i] = vx_alloc(&mem, vx_codec_opened_bytes(&codec));
+	}
+	/* one that was made */
+	vx_codec_encode(&codec, point, codes[0]);
+	FUZZ_ASSERT(vx_codec_is_current(&codec, codes[0]));
+
+	vx_code_query_init(&codec, &mem, &query);
+	vx_codec_prepare(&codec, point, linking, &query);
+	if (vx_codec_score(&codec, &query, (const uint8_t *const *) codes, CODES, score))
+		for (int i = 0; i < CODES; i++)
+			FUZZ_ASSERT(!isnan(score[i]));
+	for (int i = 0; i < CODES; i++)
+	{
+		vx_codec_decode(&codec, codes[i], decoded[i]);
+		vx_codec_open(&codec, codes[i], opened[i]);
+		(void) vx_codec_error(&codec, point, codes[i], NULL);
+	}
+	for (int i = 0; i < CODES; i++)
+		FUZZ_ASSERT(!isnan(vx_codec_pair_decoded(&codec, decoded[0], decoded[i])));
+	vx_codec_pairs(&codec, opened[0], (const void *const *) opened, CODES, score);
+	for (int i = 0; i < CODES; i++)
+		FUZZ_ASSERT(!isnan(score[i]));
+	if (linking)
+	{
+		vx_codec_prepare_decoded(&codec, decoded[1], true, &query);
+		if (vx_codec_score(&codec, &query, (const uint8_t *const *) codes, CODES, score))
+			for (int i = 0; i < CODES; i++)
+				FUZZ_ASSERT(!isnan(score[i]));
+	}
+	fuzz_free_all(&all);
+	return 0;
+}
