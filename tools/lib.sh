@@ -87,7 +87,10 @@ copy_tree() {
 # copy_postgres DIR: a copy of the installed PostgreSQL in DIR (with the same paths below it), in which to install what others must
 # not get, with make DESTDIR=DIR; its pg_config is DIR$PG_BIN/pg_config.
 copy_postgres() {
-  mkdir -p "$1"
-  cp -a --parents "$(dirname "$PG_BIN")" "$("$PG_BIN/pg_config" --sharedir)" "$1"
+  local dir
+  for dir in "$(dirname "$PG_BIN")" "$("$PG_BIN/pg_config" --sharedir)"; do
+    mkdir -p "$1$dir"
+    cp -a "$dir/." "$1$dir/"
+  done
   [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
 }
