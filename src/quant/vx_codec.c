@@ -145,47 +145,47 @@ codebook_of(const VxCodec *codec, const uint8_t *code)
 
 /* ---- encoding ---- */
 
-static float *
-copy_mean(const VxCodec *codec, const VxMem *mem, const float *mean)
+/* a - b [dim], NULL for zero, rotated, to result [padded]. */
+static void
+rotated_difference(const VxCodec *codec, const float *a, const float *b, float *result)
 {
-	float	   *copy;
-
-	if (mean == NULL)
-		return NULL;
-	copy = vx_alloc(mem, codec->dim * sizeof(float));
-	memcpy(copy, mean, codec->dim * sizeof(float));
-	return copy;
-}
-
-/* a - b [dim], NULL for zero, rotated [padded]. */
-static float *
-rotated_difference(const VxCodec *codec, const VxMem *mem, const float *a, const float *b)
-{
-	float	   *result = vx_alloc(mem, codec->padded * sizeof(float));
-
 	memset(result, 0, codec->padded * sizeof(float));
 	for (uint32_t i = 0; i < codec->dim; i++)
 		result[i] = (a != NULL ? a[i] : 0) - (b != NULL ? b[i] : 0);
 	vx_rotation_apply(&codec->rotation, result);
-	return result;
 }
 
 void
 vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
 {
+	const float *means[2] = {mean0, mean1};
+	float	   *block = NULL;
+	float	   *at = NULL;
+
 	if (codec->kind == VX_CODES_PQ)
 		return;
-	vx_free(mem, codec->mean[0]);
-	vx_free(mem, codec->mean[1]);
-	vx_free(mem, codec->shift);
-	vx_free(mem, codec->origin);
-	codec->mean[0] = copy_mean(codec, mem, mean0);
-	codec->mean[1] = copy_mean(codec, mem, mean1);
+	/* before the old ones are given back: where memory runs out, they stay */
+	if (mean0 != NULL || mean1 != NULL)
+		at = block = vx_alloc(mem, 2 * ((size_t) codec->padded + codec->dim) * sizeof(float));
 	codec->shift = codec->origin = NULL;
-	if (mean0 == NULL && mean1 == NULL)
-		return;
-	codec->shift = rotated_difference(codec, mem, mean1, mean0);
-	codec->origin = rotated_difference(codec, mem, mean0, NULL);
+	if (block != NULL)
+	{
+		codec->shift = at;
+		codec->origin = at + codec->padded;
+		at += 2 * (size_t) codec->padded;
+		rotated_difference(codec, mean1, mean0, codec->shift);
+		rotated_difference(codec, mean0, NULL, codec->origin);
+	}
+	for (int parity = 0; parity < 2; parity++)
+	{
+		codec->mean[parity] = means[parity] != NULL ? at : NULL;
+		if (means[parity] == NULL)
+			continue;
+		memcpy(at, means[parity], codec->dim * sizeof(float));
+		at += codec->dim;
+	}
+	vx_free(mem, codec->means);
+	codec->means = block;
 }
 
 void

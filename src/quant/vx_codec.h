@@ -69,6 +69,7 @@ typedef struct VxCodec
 	VxRotation	rotation;
 	uint32_t	epoch;			/* of codes made now */
 	bool		mixed;			/* codes of the epoch before may be met */
+	float	   *means;			/* what the next four are in, NULL: nothing */
 	float	   *mean[2];		/* [dim], by parity; NULL is zero */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *origin;			/* [padded] the mean of parity 0, rotated; NULL is zero */
@@ -117,7 +118,7 @@ void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric 
  */
 void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, const VxPqCodebook *codebook1);
 
-/* Sets the means [dim] (copied) of both parities; NULL for zero. */
+/* Sets the means [dim] (copied) of both parities; NULL for zero. A codec that there is no memory for keeps what it has. */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
 
 /* Adds a vector [dim] to a sum of what the mean is taken of: the vector itself, under cosine its direction. */

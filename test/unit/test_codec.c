@@ -39,10 +39,7 @@ free_codec(VxCodec *codec, VxCodeQuery *query)
 {
 	free(codec->rotation.signs);
 	free(codec->scratch);
-	free(codec->mean[0]);
-	free(codec->mean[1]);
-	free(codec->shift);
-	free(codec->origin);
+	free(codec->means);
 	vx_code_query_free(query, &unit_mem);
 }
 
@@ -545,6 +542,80 @@ test_epochs(void **state)
 				check_epochs((VxCodeKind) kind, (VxMetric) metric, linking);
 }
 
+/* An allocator that has a number of allocations left, and then leaves by its own means, as the server's does. */
+typedef struct ScarceMem
+{
+	int			left;
+	jmp_buf		out;
+} ScarceMem;
+
+static void *
+scarce_resize(void *context, void *p, size_t size)
+{
+	ScarceMem  *scarce = context;
+
+	if (size > 0 && scarce->left-- == 0)
+		longjmp(scarce->out, 1);
+	return unit_resize(NULL, p, size);
+}
+
+/* Sets means with so many allocations to be had; false if that was not enough. */
+static bool
+set_means_from(int left, VxCodec *codec, const float *mean0, const float *mean1)
+{
+	ScarceMem	scarce = {.left = left};
+	VxMem		mem = {.resize = scarce_resize,.context = &scarce};
+
+	if (setjmp(scarce.out) != 0)
+		return false;
+	vx_codec_set_means(codec, &mem, mean0, mean1);
+	return true;
+}
+
+/* Where memory runs out while means are set, the codec goes on with those that it has. */
+static void
+test_means_without_memory(void **state)
+{
+	enum
+	{
+		DIM = 50
+	};
+	VxRng		rng = {7};
+	VxPoint    *point = random_point(DIM, &rng, 0);
+	float		means[2][DIM];
+	uint8_t		before[200 + VX_CODE_OVERREAD] = {0};
+	uint8_t		after[200 + VX_CODE_OVERREAD] = {0};
+	VxCodec		codec;
+	VxCodeQuery query;
+	int			left = 0;
+
+	(void) state;
+	for (uint32_t i = 0; i < DIM; i++)
+	{
+		means[0][i] = normal(&rng);
+		means[1][i] = normal(&rng);
+	}
+	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
+	vx_code_query_init(&codec, &unit_mem, &query);
+	vx_codec_set_means(&codec, &unit_mem, means[0], means[1]);
+	vx_codec_encode_as(&codec, 1, point, before);
+	while (!set_means_from(left, &codec, means[1], means[0]))
+	{
+		VxPoint    *decoded = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
+
+		vx_codec_encode_as(&codec, 1, point, after);
+		assert_memory_equal(before, after, codec.code_bytes);
+		vx_codec_decode(&codec, after, decoded);
+		free(decoded);
+		left++;
+	}
+	assert_true(left > 0);
+	vx_codec_encode_as(&codec, 1, point, after);
+	assert_memory_not_equal(before, after, codec.code_bytes);
+	free_codec(&codec, &query);
+	free(point);
+}
+
 int
 main(void)
 {
@@ -556,6 +627,7 @@ main(void)
 		cmocka_unit_test(test_opened_pairs),
 		cmocka_unit_test(test_odd_input),
 		cmocka_unit_test(test_epochs),
+		cmocka_unit_test(test_means_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

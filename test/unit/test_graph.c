@@ -216,9 +216,7 @@ free_codec(VxCodec *codec)
 {
 	free(codec->rotation.signs);
 	free(codec->scratch);
-	free(codec->mean[0]);
-	free(codec->shift);
-	free(codec->origin);
+	free(codec->means);
 }
 
 /* What one thread does; the first chooses the entries, and attaches in the end. */
