@@ -10,6 +10,7 @@
 
 #include "access/amapi.h"
 #include "access/generic_xlog.h"
+#include "lib/ilist.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -148,19 +149,29 @@ extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
 
 typedef struct VecGraphCodes
 {
-	Oid			index_oid;		/* hash key */
+	Oid			index_oid;
 	uint64		key;			/* what the files of the index are: VecGraphCacheView.key */
 	uint32		epoch;			/* of the models in the codec */
 	uint32		flags;
-	MemoryContext context;
+	MemoryContext context;		/* of all this */
 	VxCodec		codec;
 	void	   *codebooks[2];	/* VxPqCodebook, by parity, NULL where there is none */
+	MemoryContext codebook_context; /* of these; NULL: none yet */
 	VecGraphCacheView view;
+
+	/* of vecgraph_codes.c alone */
+	int			uses;			/* stores that have them open */
+	bool		kept;			/* the next store finds them */
+	dlist_node	link;			/* of those kept */
+	Size		bytes;			/* what they took when they were last kept or released */
 } VecGraphCodes;
 
 struct VecGraphStore;
 
-/* The codes of the store's index, with the models that its meta page speaks of; NULL if it has no codes, or they need training. */
+/*
+ * The codes of the store's index, with the models that its meta page speaks of; NULL if it has no codes, or they need training. They
+ * are the store's until its memory goes, or the next call, which may return others.
+ */
 extern VecGraphCodes *vecgraph_codes_open(struct VecGraphStore *store);
 
 /*
@@ -190,6 +201,7 @@ typedef struct VecGraphStore
 	VxMem		mem;
 	uint32		id_bound;		/* ids below this exist; grows with the relation */
 	VecGraphCodes *codes;		/* NULL: there are none, or not yet */
+	struct VecGraphCodesUse *codes_use; /* what keeps them; NULL: not yet asked for */
 	bool		by_codes;		/* searches score codes; else scores come from the vectors in the nodes */
 	bool		decoded;		/* gather() and pairs() speak of decoded codes, not of vectors */
 	bool		query_decoded;	/* the next query's point is a decoded code */

@@ -120,7 +120,7 @@ vecgraph_cache_begin(VecGraphCacheView *view)
 	view->revalidate = region != NULL && (recovery || region->any_in_recovery);
 	view->replayed = recovery ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
 	vecgraph_cache_flush(view);
-	if (region != NULL && view->now - view->noted >= NOTE_HOT_SECONDS)
+	if (region != NULL && OidIsValid(view->index_oid) && view->now - view->noted >= NOTE_HOT_SECONDS)
 		note_hot(view);
 }
 

@@ -59,7 +59,7 @@ typedef struct VecGraphCacheView
 	uint32		no_room_until;
 	bool		revalidate;		/* chunks may have been loaded on a standby */
 	XLogRecPtr	replayed;
-	Oid			index_oid;		/* for the list of hot indexes */
+	Oid			index_oid;		/* for the list of hot indexes; InvalidOid: not to be on it */
 	uint32		noted;			/* when it was last put there */
 	uint64		hits;			/* codes scored from the cache, not yet added to the region's count */
 	uint64		misses;			/* codes that had to be read from pages, likewise */
