@@ -253,11 +253,9 @@ vecgraph_change_finish(VecGraphChange change)
 /* What a scan is handed with each node that it finds: VxEdges.payload. */
 typedef struct VecGraphPayload
 {
-	uint32		version;
 	VxNodeId	chain;
 	VxHeapTid	tids[VX_INLINE_TIDS];
 	uint8		tid_count;
-	uint16		dead_tids;
 } VecGraphPayload;
 
 StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "a node's TIDs must fit the payload");

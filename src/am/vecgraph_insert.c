@@ -42,7 +42,6 @@ fill_node(VecGraphStore *store, VxSlot *slot, void *context)
 
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
-	slot->dead_tids = 0;
 	slot->tid_count = 1;
 	memset(slot->tids, 0, sizeof(slot->tids));
 	vecgraph_tid_set(&slot->tids[0], node->heap_tid);
@@ -102,7 +101,6 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 		VecGraphChange change = vecgraph_change_start(store);
 
 		slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
-		slot->dead_tids &= ~(1 << slot->tid_count);
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
 		vecgraph_change_finish(change);

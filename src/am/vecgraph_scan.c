@@ -38,13 +38,6 @@ typedef struct ReadyNode
 	VecGraphPayload payload;
 } ReadyNode;
 
-/* A heap TID of the current node. position is its inline place, or -1 if it came from the chain. */
-typedef struct ReadyTid
-{
-	ItemPointerData tid;
-	int			position;
-} ReadyTid;
-
 /*
  * The arrays that a scan works with. They are as large for one query as for the next, and asking the system for them anew each time
  * costs as much as a short search: a scan that ends leaves them to the next one of this backend.
@@ -57,7 +50,7 @@ typedef struct ScanSpace
 	VxIdSet		handed_out;		/* node ids */
 	ReadyNode  *ready;			/* [ready_capacity] */
 	int			ready_capacity;
-	ReadyTid   *tids;			/* [tid_capacity] */
+	ItemPointerData *tids;		/* [tid_capacity] of the current node */
 	int			tid_capacity;
 } ScanSpace;
 
@@ -86,7 +79,6 @@ typedef struct VecGraphScan
 
 	/* the node at hand */
 	VxNodeId	node;
-	uint32		node_version;
 	VxNodeId	chain;			/* next slot with more of its TIDs */
 	uint32		chain_steps;	/* slots read; more than there are ids means a circle */
 	int			chain_restarts;
@@ -426,26 +418,25 @@ ready_from_sweep(VecGraphScan *state)
 }
 
 static void
-add_tid(IndexScanDesc scan, const VxHeapTid *tid, int position)
+add_tid(IndexScanDesc scan, const VxHeapTid *tid)
 {
 	VecGraphScan *state = scan->opaque;
 	ScanSpace  *space = state->space;
-	ReadyTid   *ready;
+	ItemPointer ready;
 
 	if (state->tid_count == space->tid_capacity)
 	{
 		space->tid_capacity = Max(16, space->tid_capacity * 2);
-		space->tids = vx_resize(&space->mem, space->tids, space->tid_capacity * sizeof(ReadyTid));
+		space->tids = vx_resize(&space->mem, space->tids, space->tid_capacity * sizeof(ItemPointerData));
 	}
 	ready = &space->tids[state->tid_count];
-	vecgraph_tid_get(tid, &ready->tid);
-	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->node, &ready->tid);
-	ready->position = position;
+	vecgraph_tid_get(tid, ready);
+	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->node, ready);
 	if (state->seen != NULL)
 	{
 		bool		found;
 
-		tidset_insert(state->seen, ready->tid, &found);
+		tidset_insert(state->seen, *ready, &found);
 		if (found)
 			return;
 	}
@@ -459,13 +450,11 @@ take_node_tids(IndexScanDesc scan, VxNodeId id, const VecGraphPayload *payload)
 	VecGraphScan *state = scan->opaque;
 
 	state->node = id;
-	state->node_version = payload->version;
 	state->chain = payload->chain;
 	if (state->chain != VX_NO_NODE && state->seen == NULL)
 		state->seen = tidset_create(state->query_context, 256, NULL);
 	for (int i = 0; i < payload->tid_count; i++)
-		if (!scan->ignore_killed_tuples || (payload->dead_tids >> i & 1) == 0)
-			add_tid(scan, &payload->tids[i], i);
+		add_tid(scan, &payload->tids[i]);
 }
 
 /* Reads a node again, because its chain changed. */
@@ -498,7 +487,7 @@ read_chain_tids(IndexScanDesc scan)
 	if (!lost)
 	{
 		for (int i = 0; i < slot->tid_count; i++)
-			add_tid(scan, &slot->tids[i], -1);
+			add_tid(scan, &slot->tids[i]);
 		state->chain = slot->chain;
 		if (state->chain_steps++ > state->store.id_bound)
 			vecgraph_corrupted(state->store.index, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
@@ -566,30 +555,6 @@ fetch_tids(IndexScanDesc scan)
 	return true;
 }
 
-/* Marks the TID that was handed out last as dead to everyone, if its place still holds it. A hint, not logged. */
-static void
-kill_prior(IndexScanDesc scan)
-{
-	VecGraphScan *state = scan->opaque;
-	ReadyTid   *prior;
-	Buffer		buffer;
-	VxSlot	   *slot;
-
-	if (state->tid_next == 0)
-		return;
-	prior = &state->space->tids[state->tid_next - 1];
-	if (prior->position < 0)
-		return;
-	slot = vecgraph_lock_slot(&state->store, state->node, BUFFER_LOCK_SHARE, &buffer);
-	/* the version changes with every TID added or removed, so an unchanged one means the very same heap row */
-	if (slot->state == VX_SLOT_LIVE && slot->version == state->node_version && prior->position < slot->tid_count)
-	{
-		slot->dead_tids |= 1 << prior->position;
-		MarkBufferDirtyHint(buffer, true);
-	}
-	UnlockReleaseBuffer(buffer);
-}
-
 bool
 vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
@@ -599,12 +564,10 @@ vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 		elog(ERROR, "vecgraph index can only be scanned forward");
 	if (state->phase == PHASE_START)
 		start_search(scan);
-	else if (scan->kill_prior_tuple)
-		kill_prior(scan);
 
 	if (state->tid_next == state->tid_count && !fetch_tids(scan))
 		return false;
-	scan->xs_heaptid = state->space->tids[state->tid_next++].tid;
+	scan->xs_heaptid = state->space->tids[state->tid_next++];
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;
 	state->tuples++;

@@ -266,10 +266,8 @@ score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uin
 void
 vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload)
 {
-	payload->version = slot->version;
 	payload->chain = slot->chain;
 	payload->tid_count = slot->tid_count;
-	payload->dead_tids = slot->dead_tids;
 	memcpy(payload->tids, slot->tids, sizeof(payload->tids));
 }
 

@@ -144,7 +144,6 @@ remove_dead_tids(VecGraphVacuum *vacuum, Page page)
 			vacuum->stats->tuples_removed += slot->tid_count - kept;
 			memset(slot->tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
 			slot->tid_count = kept;
-			slot->dead_tids = 0;
 			slot->version++;
 			if (kept == 0 && slot->chain == VX_NO_NODE)
 				slot->state = VX_SLOT_DELETED;

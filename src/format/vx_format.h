@@ -33,8 +33,9 @@
  *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch; codes for
  *      inner product relative to a mean
  *   4  several entry nodes; indexes may be without the codes that they ask for until these are trained
+ *   5  no marks in a slot of heap TIDs known to be dead
  */
-#define VX_FORMAT_VERSION 4
+#define VX_FORMAT_VERSION 5
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101
@@ -159,7 +160,7 @@ typedef struct VxSlot
 	uint16_t	degree;
 	uint32_t	version;		/* grows with every change of edges or state, also over reuse of the slot */
 	uint32_t	chain;			/* newest slot with more TIDs of this node, or VX_NO_NODE */
-	uint16_t	dead_tids;		/* bit i: inline TID i is known to be dead to everyone (a hint) */
+	uint16_t	reserved;		/* zero */
 	VxHeapTid	tids[VX_INLINE_TIDS];
 	VxNodeId	edges[];		/* [edge_capacity], nearest first but for late additions */
 } VxSlot;

@@ -34,7 +34,7 @@ typedef enum VxStatus
 } VxStatus;
 
 /* What a store wants handed on with a node to whoever consumes a search; the algorithms only carry it. */
-#define VX_PAYLOAD_WORDS 5
+#define VX_PAYLOAD_WORDS 3
 
 typedef struct VxEdges
 {
