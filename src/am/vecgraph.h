@@ -1,7 +1,8 @@
 /*
  * vecgraph.h: the access method's shared declarations, grouped by the file that defines them.
  *
- * README in this folder has the locks, the WAL rules and the pseudocode of each operation.
+ * README.md in this folder has the locks, the WAL rules, and insert and scan step by step; VACUUM's passes and those of a fit of codes are
+ * at the top of vecgraph_vacuum.c and vecgraph_train.c.
  */
 #ifndef VECGRAPH_H
 #define VECGRAPH_H

@@ -151,7 +151,7 @@ new_block(VecGraphBuild *build, BlockNumber block)
 void
 vecgraph_build_fill_model_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
 {
-	uint32		number = block - VECGRAPH_META_BLOCK - 1;
+	uint32		number = vx_model_page(block);
 	uint32		used = vecgraph_model_page_used(g, block);
 
 	vecgraph_init_data_page(page, VX_PAGE_MODEL, used);

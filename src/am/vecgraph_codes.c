@@ -199,7 +199,7 @@ read_model(VecGraphStore *store, int parity, void *out)
 
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
-		BlockNumber block = VECGRAPH_META_BLOCK + 1 + parity * g->model_pages + i;
+		BlockNumber block = vx_model_block(g->model_pages, parity, i);
 		Buffer		buffer = ReadBuffer(store->index, block);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
@@ -285,7 +285,7 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 		/* the next model but one may be being written where this one was */
 		MemoryContextReset(context);
 		if (!find_models(store))
-			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK + 1 + damaged * store->geometry.model_pages, -1, wrong);
+			vecgraph_corrupted(store->index, vx_model_block(store->geometry.model_pages, damaged, 0), -1, wrong);
 	}
 	if (store->meta.code_kind == VX_CODES_PQ)
 	{

@@ -93,8 +93,7 @@ vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geomet
 uint32
 vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block)
 {
-	return vx_model_page_used(geometry->model_bytes, geometry->model_pages, geometry->body_bytes,
-							  block - VECGRAPH_META_BLOCK - 1);
+	return vx_model_page_used(geometry->model_bytes, geometry->model_pages, geometry->body_bytes, vx_model_page(block));
 }
 
 void

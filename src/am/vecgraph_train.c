@@ -329,7 +329,7 @@ write_model(VecGraphStore *store, int parity, const void *model)
 
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
-		BlockNumber block = VECGRAPH_META_BLOCK + 1 + parity * g->model_pages + i;
+		BlockNumber block = vx_model_block(g->model_pages, parity, i);
 		Buffer		buffer = ReadBuffer(store->index, block);
 		GenericXLogState *xlog;
 

@@ -1,5 +1,5 @@
 /*
- * vx_format.h: the index on disk. Every offset, size and page number is computed here and nowhere else.
+ * vx_format.h: the index on disk. What lies in which block, and where in it, is computed here and nowhere else.
  *
  * Block 0 is the meta page. With codes, the pages of what they are made from follow (vx_codec.h), then come segments; a segment is its
  * code pages (none without codes, else one; more only where a page holds more nodes than codes) and the node pages of the
@@ -15,7 +15,7 @@
  *
  * All pages are standard PostgreSQL pages: header (24 bytes), body up to pd_lower, special space (VxPageSpecial) at the end.
  * This file speaks of the body and the special space only; integers are in the machine's byte order, as everywhere in
- * PostgreSQL. README has the byte pictures and the version history.
+ * PostgreSQL. README.md in this folder has pictures of the bytes, and what must hold of them.
  */
 #ifndef VX_FORMAT_H
 #define VX_FORMAT_H
@@ -216,6 +216,19 @@ static inline uint32_t
 vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
 	return 1 + vx_code_model_copies(kind) * vx_model_pages(kind, body_bytes, dim);
+}
+
+/* The block of page i of a copy of what codes are made from, and the other way round: which of the pages of all copies a block is. */
+static inline uint32_t
+vx_model_block(uint32_t model_pages, uint32_t copy, uint32_t i)
+{
+	return 1 + copy * model_pages + i;
+}
+
+static inline uint32_t
+vx_model_page(uint32_t block)
+{
+	return block - 1;
 }
 
 /* Bytes in use on page number i of the model pages (all copies counted). */
