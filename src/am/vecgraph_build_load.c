@@ -11,6 +11,9 @@
 /* So many points are loaded whatever the memory: a mean of fewer would be none. */
 #define LEAST_POINTS 128
 
+/* Points, and heap TIDs besides the first of each; tables of them with room to spare are counted in 32 bits. */
+#define MOST_LOADED (UINT32_MAX / 2)
+
 #define FIRST_TWINS 1024
 
 static void
@@ -61,6 +64,8 @@ vecgraph_build_is_full(VecGraphBuild *build)
 		linking += tids;
 	if (build->regime == BUILD_POINTS && build->parallel != NULL)
 		items = vecgraph_parallel_bytes(build->parallel, more);
+	if (n > MOST_LOADED || build->more_count >= MOST_LOADED)
+		return true;
 	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_POINTS;
 }
 
@@ -141,8 +146,8 @@ add_tid(VecGraphBuild *build, VxNodeId id, ItemPointer heap_tid)
 	}
 	if (build->more_count == build->more_capacity)
 	{
-		build->more_capacity = Max(1024, build->more_capacity * 2);
-		build->more = vx_resize(&build->mem, build->more, build->more_capacity * sizeof(MoreTids));
+		build->more_capacity = vx_grown(build->more_capacity, 1024);
+		build->more = vx_resize_array(&build->mem, build->more, build->more_capacity, sizeof(MoreTids));
 	}
 	more = &build->more[build->more_count++];
 	vecgraph_tid_set(&more->tid, heap_tid);
@@ -179,9 +184,9 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, Ite
 		if (build->store.count == build->tids_capacity)
 		{
 			build->tids_capacity = Max(1024, build->tids_capacity + build->tids_capacity / 2);
-			build->tids = vx_resize(&build->mem, build->tids, build->tids_capacity * sizeof(NodeTids));
+			build->tids = vx_resize_array(&build->mem, build->tids, build->tids_capacity, sizeof(NodeTids));
 			if (build->regime == BUILD_CODES)
-				build->keys = vx_resize(&build->mem, build->keys, build->tids_capacity * sizeof(uint32));
+				build->keys = vx_resize_array(&build->mem, build->keys, build->tids_capacity, sizeof(uint32));
 		}
 		id = build->regime == BUILD_CODES ? add_code(build, point, hash) : vx_memstore_add(&build->store, point->x);
 		memset(&build->tids[id], 0, sizeof(NodeTids));
@@ -227,7 +232,7 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 
 	vecgraph_build_fit(build);
 	vecgraph_build_make_order(build);
-	build->keys = MemoryContextAllocHuge(build->context, build->tids_capacity * sizeof(uint32));
+	build->keys = MemoryContextAllocHuge(build->context, vx_size_product(build->tids_capacity, sizeof(uint32)));
 	choose_link_codec(build);
 	build->code = MemoryContextAlloc(build->context, build->link_codec->code_bytes);
 	build->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));

@@ -43,7 +43,8 @@ vecgraph_build_plan_pages(VecGraphBuild *build)
 		ids += slots;
 		chain_count += slots > 0;
 	}
-	if (ids >= VX_NO_NODE)
+	/* no more than there are ids, and blocks for them */
+	if (ids >= vx_id_bound(g, MaxBlockNumber))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(build->index))));

@@ -439,7 +439,7 @@ vecgraph_code(VecGraphStore *store, VxNodeId id, uint32 place)
 	view->misses++;
 	if (store->code_copies == NULL)
 	{
-		store->code_copies = vx_alloc(&store->mem, VX_MAX_EDGES * copy_bytes);
+		store->code_copies = vx_alloc_array(&store->mem, VX_MAX_EDGES, copy_bytes);
 		memset(store->code_copies, 0, VX_MAX_EDGES * copy_bytes);
 	}
 	copy = store->code_copies + place * copy_bytes;

@@ -274,6 +274,8 @@ allocate(VecGraphParallel *parallel, Size size)
 {
 	char	   *p;
 
+	if (!AllocHugeSizeIsValid(size))
+		elog(ERROR, "invalid memory alloc request size %zu", size);
 	size = CACHELINEALIGN(size);
 	if (size > parallel->free_bytes && size == parallel->chunk_bytes)
 	{
@@ -612,7 +614,7 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	store->only_codes = shared->only_codes;
 	store->chunk_count = shared->chunk_count;
 	if (shared->chunk_count > 0)
-		store->chunks = vx_alloc(mem, shared->chunk_count * sizeof(char *));
+		store->chunks = vx_alloc_array(mem, shared->chunk_count, sizeof(char *));
 	for (uint32 i = 0; i < shared->chunk_count; i++)
 		store->chunks[i] = address_of(segments, chunks[i]);
 	store->edges = address_of(segments, shared->edges);

@@ -167,9 +167,8 @@ remember_tid_slot(VecGraphVacuum *vacuum, VxNodeId owner, VxNodeId slot)
 {
 	if (vacuum->tid_slot_count == vacuum->tid_slot_capacity)
 	{
-		vacuum->tid_slot_capacity = Max(256, vacuum->tid_slot_capacity * 2);
-		vacuum->tid_slots = vx_resize(&vacuum->store.mem, vacuum->tid_slots,
-									  vacuum->tid_slot_capacity * sizeof(TidSlotSeen));
+		vacuum->tid_slot_capacity = vx_grown(vacuum->tid_slot_capacity, 256);
+		vacuum->tid_slots = vx_resize_array(&vacuum->store.mem, vacuum->tid_slots, vacuum->tid_slot_capacity, sizeof(TidSlotSeen));
 	}
 	vacuum->tid_slots[vacuum->tid_slot_count++] = (TidSlotSeen)
 	{

@@ -45,8 +45,8 @@ vx_idset_grow(VxIdSet *set)
 	uint32_t	old_size = old == NULL ? 0 : set->mask + 1;
 
 	set->shift = old == NULL ? 32 - FIRST_BITS : set->shift - 1;
-	set->mask = (UINT32_C(1) << (32 - set->shift)) - 1;
-	set->slots = vx_alloc(set->mem, ((size_t) set->mask + 1) * sizeof(uint32_t));
+	set->mask = UINT32_MAX >> set->shift;
+	set->slots = vx_alloc_array(set->mem, (size_t) set->mask + 1, sizeof(uint32_t));
 	memset(set->slots, 0, ((size_t) set->mask + 1) * sizeof(uint32_t));
 	for (uint32_t i = 0; i < old_size; i++)
 		if (old[i] != 0)

@@ -44,11 +44,14 @@ vx_idset_has(const VxIdSet *set, uint32_t id)
 	return false;
 }
 
-/* Makes room for n more members. At most three eighths of the table are used, so most look-ups end at their first slot. */
+/*
+ * Makes room for n more members. At most three eighths of the table are used, so most look-ups end at their first slot; but the largest
+ * has a place for every id, and one more.
+ */
 static inline void
 vx_idset_reserve(VxIdSet *set, uint32_t n)
 {
-	while (set->slots == NULL || set->count + n > set->mask / 8 * 3)
+	while (set->slots == NULL || ((uint64_t) set->count + n > set->mask / 8 * 3 && set->shift > 0))
 		vx_idset_grow(set);
 }
 

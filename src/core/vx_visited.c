@@ -37,7 +37,7 @@ vx_visited_reserve(VxVisited *set, uint32_t bound)
 		return;
 	if (need < set->word_count + set->word_count / 2)
 		need = set->word_count + set->word_count / 2;
-	set->words = vx_resize(set->mem, set->words, (size_t) need * sizeof(uint64_t));
+	set->words = vx_resize_array(set->mem, set->words, need, sizeof(uint64_t));
 	memset(set->words + set->word_count, 0, (size_t) (need - set->word_count) * sizeof(uint64_t));
 	set->word_count = need;
 }
@@ -51,9 +51,9 @@ vx_visited_touch(VxVisited *set, uint32_t word)
 		return;
 	if (set->touched_count == set->touched_capacity)
 	{
-		uint32_t	capacity = VX_MAX(1024, set->touched_capacity * 2);
+		uint32_t	capacity = vx_grown(set->touched_capacity, 1024);
 
-		set->touched = vx_resize(set->mem, set->touched, (size_t) capacity * sizeof(uint32_t));
+		set->touched = vx_resize_array(set->mem, set->touched, capacity, sizeof(uint32_t));
 		set->touched_capacity = capacity;
 	}
 	set->touched[set->touched_count++] = word;

@@ -30,7 +30,7 @@ nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
 	uint32_t	dim = store->only_codes ? store->codec->padded : store->space.dim;
 	uint32_t	values = store->only_codes ? vx_codec_decoded_values(store->codec) : dim;
 	const VxMem *mem = store->mem;
-	float	   *mean = vx_alloc(mem, values * sizeof(float));
+	float	   *mean = vx_alloc_array(mem, values, sizeof(float));
 	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(values));
 	uint32_t	best = 0;
 	float		best_score = INFINITY;
@@ -70,7 +70,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 	VxMemStore *store = build->store;
 	const VxMem *mem = store->mem;
 	uint32_t	n = sample_size(store);
-	VxNodeId   *ids = vx_alloc(mem, n * sizeof(VxNodeId));
+	VxNodeId   *ids = vx_alloc_array(mem, n, sizeof(VxNodeId));
 	VxPointSet	sample = {0};
 
 	/* one point from each of n equal stretches */

@@ -7,7 +7,7 @@ static uint32_t
 reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, const VxNodeId *starts, uint32_t n)
 {
 	uint32_t	capacity = 1024;
-	VxNodeId   *stack = vx_alloc(mem, capacity * sizeof(VxNodeId));
+	VxNodeId   *stack = vx_alloc_array(mem, capacity, sizeof(VxNodeId));
 	VxEdges    *edges = vx_alloc(mem, sizeof(VxEdges));
 	uint32_t	depth = 0;
 	uint32_t	count = 0;
@@ -26,8 +26,8 @@ reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, cons
 		count++;
 		if (depth + edges->count > capacity)
 		{
-			capacity = VX_MAX(capacity * 2, depth + edges->count);
-			stack = vx_resize(mem, stack, (size_t) capacity * sizeof(VxNodeId));
+			capacity = vx_grown(capacity, depth + edges->count);
+			stack = vx_resize_array(mem, stack, capacity, sizeof(VxNodeId));
 		}
 		for (uint32_t i = 0; i < edges->count; i++)
 			if (edges->ids[i] < bound && vx_visited_add(reached, edges->ids[i]))

@@ -92,8 +92,8 @@ vx_entries_choose(VxStore *store, const VxMem *mem, const VxNodeId *ids, const V
 	uint32_t	count = 0;
 
 	_Static_assert(CLUSTERED_ENTRIES <= VX_MAX_ENTRIES, "entries must fit the meta page");
-	chooser.nearest = vx_alloc(mem, n * sizeof(float));
-	chooser.score = vx_alloc(mem, n * sizeof(float));
+	chooser.nearest = vx_alloc_array(mem, n, sizeof(float));
+	chooser.score = vx_alloc_array(mem, n, sizeof(float));
 	for (uint32_t i = 0; i < n; i++)
 		chooser.nearest[i] = INFINITY;
 	for (uint32_t pick = first;;)

@@ -47,9 +47,9 @@ reserve(VxLinker *linker, uint32_t n)
 {
 	if (n <= linker->capacity)
 		return;
-	linker->ids = vx_resize(linker->mem, linker->ids, n * sizeof(VxNodeId));
-	linker->candidates = vx_resize(linker->mem, linker->candidates, n * sizeof(VxPruneCandidate));
-	linker->distance = vx_resize(linker->mem, linker->distance, n * sizeof(float));
+	linker->ids = vx_resize_array(linker->mem, linker->ids, n, sizeof(VxNodeId));
+	linker->candidates = vx_resize_array(linker->mem, linker->candidates, n, sizeof(VxPruneCandidate));
+	linker->distance = vx_resize_array(linker->mem, linker->distance, n, sizeof(float));
 	linker->capacity = n;
 }
 

@@ -321,7 +321,7 @@ add_item(VxMemStore *store)
 	VX_ASSERT(store->edges == NULL);
 	if (vx_memstore_is_full(store))
 	{
-		store->chunks = vx_resize(store->mem, store->chunks, (store->chunk_count + 1) * sizeof(char *));
+		store->chunks = vx_resize_array(store->mem, store->chunks, (size_t) store->chunk_count + 1, sizeof(char *));
 		store->chunks[store->chunk_count] = vx_alloc(store->only_codes ? store->mem : store->arrays,
 													 vx_memstore_chunk_bytes(store));
 		store->chunk_count++;
@@ -389,10 +389,10 @@ vx_memstore_seal(VxMemStore *store)
 		return;
 	if (store->only_codes)
 		gather_codes(store);
-	store->degrees = vx_alloc(store->arrays, n * sizeof(uint16_t));
-	store->versions = vx_alloc(store->arrays, n * sizeof(uint32_t));
+	store->degrees = vx_alloc_array(store->arrays, n, sizeof(uint16_t));
+	store->versions = vx_alloc_array(store->arrays, n, sizeof(uint32_t));
 	store->deleted = vx_alloc(store->arrays, n);
-	store->edges = vx_alloc(store->arrays, n * store->base.edge_capacity * sizeof(VxNodeId));
+	store->edges = vx_alloc_array(store->arrays, vx_size_product(n, store->base.edge_capacity), sizeof(VxNodeId));
 	memset(store->degrees, 0, n * sizeof(uint16_t));
 	memset(store->versions, 0, n * sizeof(uint32_t));
 	memset(store->deleted, 0, n);
@@ -402,21 +402,21 @@ VxNodeId *
 vx_memstore_make_order(VxMemStore *store)
 {
 	VX_ASSERT(store->order == NULL);
-	store->order = vx_alloc(store->arrays, VX_MAX(store->count, 1) * sizeof(VxNodeId));
+	store->order = vx_alloc_array(store->arrays, VX_MAX(store->count, 1), sizeof(VxNodeId));
 	return store->order;
 }
 
 void
 vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 {
-	size_t		bytes = (size_t) store->count * codec->code_bytes;
+	size_t		bytes = vx_size_product(store->count, codec->code_bytes);
 
 	store->codec = codec;
 	store->score_codes = score_codes;
 	store->prune_codes = store->only_codes || (score_codes && codec->kind == VX_CODES_SCALAR4);
 	if (store->codes == NULL)
 	{
-		store->codes = vx_alloc(store->arrays, bytes + VX_CODE_OVERREAD);
+		store->codes = vx_alloc(store->arrays, vx_size_sum(bytes, VX_CODE_OVERREAD));
 		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 	}
 	if (store->only_codes)

@@ -133,7 +133,7 @@ better_direction(Maker *maker, Part part, float *direction)
 	project(maker, part, direction);
 	for (uint32_t i = part.first; i < part.end; i++)
 		middle += (double) maker->projected[maker->picked[i]] / (part.end - part.first);
-	memset(maker->means, 0, 2 * dim * sizeof(float));
+	memset(maker->means, 0, vx_size_product(2, dim) * sizeof(float));
 	for (uint32_t i = part.first; i < part.end; i++)
 	{
 		const float *row = row_of(maker, maker->picked[i]);
@@ -246,6 +246,7 @@ vx_order_init(VxOrder *order, const VxMem *mem, VxMetric metric, uint32_t dim, u
 {
 	uint32_t	leaves = leaves_of(depth);
 	Maker		maker = {.order = order,.n = VX_MIN(n, leaves * LEAF_SAMPLE),.rng = {seed}};
+	size_t		rows;
 	Part	   *parts;
 
 	*order = (VxOrder)
@@ -254,14 +255,15 @@ vx_order_init(VxOrder *order, const VxMem *mem, VxMetric metric, uint32_t dim, u
 	};
 	if (depth == 0)
 		return;
-	order->directions = vx_alloc(mem, (size_t) (leaves - 1) * dim * sizeof(float));
-	order->thresholds = vx_alloc(mem, (leaves - 1) * sizeof(float));
-	maker.rows = vx_alloc(mem, VX_MAX(maker.n, 1) * dim * sizeof(float));
-	maker.picked = vx_alloc(mem, VX_MAX(maker.n, 1) * sizeof(uint32_t));
-	maker.projected = vx_alloc(mem, VX_MAX(maker.n, 1) * sizeof(float));
-	maker.values = vx_alloc(mem, VX_MAX(maker.n, 1) * sizeof(float));
-	maker.means = vx_alloc(mem, 2 * dim * sizeof(float));
-	parts = vx_alloc(mem, (2 * (size_t) leaves - 1) * sizeof(Part));
+	rows = VX_MAX(maker.n, 1);
+	order->directions = vx_alloc_array(mem, vx_size_product(leaves - 1, dim), sizeof(float));
+	order->thresholds = vx_alloc_array(mem, leaves - 1, sizeof(float));
+	maker.rows = vx_alloc_array(mem, vx_size_product(rows, dim), sizeof(float));
+	maker.picked = vx_alloc_array(mem, rows, sizeof(uint32_t));
+	maker.projected = vx_alloc_array(mem, rows, sizeof(float));
+	maker.values = vx_alloc_array(mem, rows, sizeof(float));
+	maker.means = vx_alloc_array(mem, vx_size_product(2, dim), sizeof(float));
+	parts = vx_alloc_array(mem, 2 * (size_t) leaves - 1, sizeof(Part));
 	draw_sample(&maker, point, context, n);
 
 	parts[0] = (Part)
@@ -335,7 +337,7 @@ void
 vx_order_sort(const VxOrder *order, const VxMem *mem, const uint32_t *keys, uint32_t n, uint32_t *sorted)
 {
 	uint32_t	bound = vx_order_key_bound(order);
-	uint32_t   *first = vx_alloc(mem, bound * sizeof(uint32_t));	/* place of the next of each key */
+	uint32_t   *first = vx_alloc_array(mem, bound, sizeof(uint32_t));	/* place of the next of each key */
 	uint32_t	total = 0;
 
 	memset(first, 0, bound * sizeof(uint32_t));

@@ -44,9 +44,9 @@ reserve(VxPruner *pruner, uint32_t n)
 {
 	if (n <= pruner->capacity)
 		return;
-	pruner->left = vx_resize(pruner->mem, pruner->left, n * sizeof(*pruner->left));
-	pruner->points = vx_resize(pruner->mem, (void *) pruner->points, n * sizeof(*pruner->points));
-	pruner->distance = vx_resize(pruner->mem, pruner->distance, n * sizeof(*pruner->distance));
+	pruner->left = vx_resize_array(pruner->mem, pruner->left, n, sizeof(*pruner->left));
+	pruner->points = vx_resize_array(pruner->mem, (void *) pruner->points, n, sizeof(*pruner->points));
+	pruner->distance = vx_resize_array(pruner->mem, pruner->distance, n, sizeof(*pruner->distance));
 	pruner->capacity = n;
 }
 

@@ -90,9 +90,9 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 	}
 	if (search->rest_count == search->rest_capacity)
 	{
-		uint32_t	capacity = VX_MAX(1024, search->rest_capacity * 2);
+		uint32_t	capacity = vx_grown(search->rest_capacity, 1024);
 
-		search->rest = vx_resize(search->mem, search->rest, (size_t) capacity * sizeof(VxCandidate));
+		search->rest = vx_resize_array(search->mem, search->rest, capacity, sizeof(VxCandidate));
 		search->rest_capacity = capacity;
 	}
 	set_candidate(&search->rest[search->rest_count++], score, id);
@@ -195,7 +195,7 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	VxNodeId	entries[VX_MAX_ENTRIES];
 
 	if (list_size > search->capacity || search->list == NULL)
-		search->list = vx_resize(search->mem, search->list, (size_t) list_size * sizeof(VxCandidate));
+		search->list = vx_resize_array(search->mem, search->list, list_size, sizeof(VxCandidate));
 	search->store = store;
 	search->query = query;
 	search->capacity = list_size;
@@ -233,10 +233,10 @@ found_add(VxSearch *search, VxNodeId id)
 
 	if (i == search->found_capacity)
 	{
-		uint32_t	capacity = VX_MAX(128, i * 2);
+		uint32_t	capacity = vx_grown(i, 128);
 
-		search->found = vx_resize(search->mem, search->found, capacity * sizeof(VxFound));
-		search->found_heap = vx_resize(search->mem, search->found_heap, capacity * sizeof(uint32_t));
+		search->found = vx_resize_array(search->mem, search->found, capacity, sizeof(VxFound));
+		search->found_heap = vx_resize_array(search->mem, search->found_heap, capacity, sizeof(uint32_t));
 		for (uint32_t k = i; k < capacity; k++)
 			search->found_heap[k] = k;
 		search->found_capacity = capacity;

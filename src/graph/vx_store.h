@@ -132,7 +132,7 @@ vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)
 {
 	if (n <= set->capacity)
 		return;
-	set->points = vx_resize(mem, (void *) set->points, n * sizeof(*set->points));
+	set->points = vx_resize_array(mem, (void *) set->points, n, sizeof(*set->points));
 	set->capacity = n;
 }
 
@@ -140,10 +140,12 @@ vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)
 static inline void
 vx_pointset_reserve_copies(VxPointSet *set, const VxMem *mem, uint32_t n, size_t bytes)
 {
-	if (set->copies_size < n * bytes)
+	size_t		size = vx_size_product(n, bytes);
+
+	if (set->copies_size < size)
 	{
-		set->copies = vx_resize(mem, set->copies, n * bytes);
-		set->copies_size = n * bytes;
+		set->copies = vx_resize(mem, set->copies, size);
+		set->copies_size = size;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		set->points[i] = (char *) set->copies + i * bytes;

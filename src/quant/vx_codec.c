@@ -64,7 +64,7 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 	{
 		codec->padded = dim;
 		codec->subvectors = subvectors;
-		codec->pq_scratch = vx_alloc(mem, 2 * (size_t) dim * sizeof(float));
+		codec->pq_scratch = vx_alloc_array(mem, vx_size_product(2, dim), sizeof(float));
 		return;
 	}
 	vx_rotation_init(&codec->rotation, mem, dim);
@@ -73,7 +73,7 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 	codec->header_bytes = header_floats(metric) * (uint32_t) sizeof(float);
 	codec->level_bytes = codec->padded * codec->bits / 8;
 	codec->stride = (codec->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
-	codec->scratch = vx_alloc(mem, codec->padded * sizeof(float));
+	codec->scratch = vx_alloc_array(mem, codec->padded, sizeof(float));
 }
 
 void
@@ -166,7 +166,7 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 		return;
 	/* before the old ones are given back: where memory runs out, they stay */
 	if (mean0 != NULL || mean1 != NULL)
-		at = block = vx_alloc(mem, 2 * ((size_t) codec->padded + codec->dim) * sizeof(float));
+		at = block = vx_alloc_array(mem, 2 * ((size_t) codec->padded + codec->dim), sizeof(float));
 	codec->shift = codec->origin = NULL;
 	if (block != NULL)
 	{

@@ -100,8 +100,8 @@ choose_seeds(State *state, const VxMem *mem)
 	const VxKmeans *params = state->params;
 	uint32_t	dim = params->dim;
 	uint32_t	count = VX_MIN(params->n, VX_KMEANS_SEED_POINTS);
-	float	   *columns = vx_alloc(mem, (size_t) count * dim * sizeof(float));
-	float	   *nearest = vx_alloc(mem, 2 * (size_t) count * sizeof(float));
+	float	   *columns = vx_alloc_array(mem, vx_size_product(count, dim), sizeof(float));
+	float	   *nearest = vx_alloc_array(mem, vx_size_product(2, count), sizeof(float));
 	float	   *scratch = nearest + count;
 	VxRng		rng = {params->seed};
 	uint32_t	chosen;
@@ -216,7 +216,7 @@ vx_kmeans(const VxKmeans *params, const VxMem *mem, float *centroids)
 	VX_ASSERT(params->n > 0 && params->dim > 0 && params->k > 0 && params->k <= VX_PQ_CENTROIDS);
 	state.poll_points = (1 << 15) / params->dim + 1;
 	choose_seeds(&state, mem);
-	state.sums = vx_alloc(mem, (size_t) state.k * params->dim * sizeof(double));
+	state.sums = vx_alloc_array(mem, vx_size_product(state.k, params->dim), sizeof(double));
 	for (uint32_t iteration = 0;; iteration++)
 	{
 		error = assign(&state);

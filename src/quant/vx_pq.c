@@ -128,7 +128,7 @@ get_row(const Rows *rows, uint32_t i)
 static void
 compute_mean(const VxMem *mem, const Rows *rows, float *mean)
 {
-	double	   *sum = vx_alloc(mem, rows->dim * sizeof(double));
+	double	   *sum = vx_alloc_array(mem, rows->dim, sizeof(double));
 
 	memset(sum, 0, rows->dim * sizeof(double));
 	for (uint32_t i = 0; i < rows->n; i++)
@@ -191,7 +191,7 @@ vx_pq_train(const VxMem *mem, uint32_t dim, uint32_t m, const VxPqSample *sample
 	if (rows.n > 0)
 	{
 		float	   *mean = codebook->values + (size_t) dim * VX_PQ_CENTROIDS;
-		float	   *points = vx_alloc(mem, (size_t) rows.n * ((dim + m - 1) / m) * sizeof(float));
+		float	   *points = vx_alloc_array(mem, vx_size_product(rows.n, (dim + m - 1) / m), sizeof(float));
 
 		compute_mean(mem, &rows, mean);
 		for (uint32_t s = 0; s < m; s++)

@@ -21,8 +21,8 @@ vx_pq_table_init(VxPqTable *table, const VxMem *mem, uint32_t dim, uint32_t m)
 {
 	table->m = m;
 	table->bias = 0;
-	table->entries = vx_alloc(mem, (size_t) m * VX_PQ_CENTROIDS * sizeof(float));
-	table->scratch = vx_alloc(mem, dim * sizeof(float));
+	table->entries = vx_alloc_array(mem, vx_size_product(m, VX_PQ_CENTROIDS), sizeof(float));
+	table->scratch = vx_alloc_array(mem, dim, sizeof(float));
 }
 
 void

@@ -19,7 +19,7 @@ vx_rotation_init(VxRotation *rotation, const VxMem *mem, uint32_t dim)
 	rotation->padded = vx_rotation_padded(dim);
 	for (rotation->block = 1; rotation->block * 2 <= rotation->padded;)
 		rotation->block *= 2;
-	rotation->signs = vx_alloc(mem, sizeof(float) * VX_ROTATION_TRANSFORMS * rotation->padded);
+	rotation->signs = vx_alloc_array(mem, vx_size_product(VX_ROTATION_TRANSFORMS, rotation->padded), sizeof(float));
 	for (uint32_t i = 0; i < VX_ROTATION_TRANSFORMS * rotation->padded; i++)
 		rotation->signs[i] = (vx_rng_next(&rng) >> 63) != 0 ? 1.0f : -1.0f;
 }

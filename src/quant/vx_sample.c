@@ -10,7 +10,7 @@ vx_sample_init(VxSample *sample, const VxMem *mem, uint32_t dim, uint32_t capaci
 	{
 		.dim = dim,.capacity = capacity,.rng = {seed}
 	};
-	sample->rows = vx_alloc(mem, (size_t) capacity * dim * sizeof(float));
+	sample->rows = vx_alloc_array(mem, vx_size_product(capacity, dim), sizeof(float));
 }
 
 void

@@ -277,11 +277,34 @@ test_linking(void **state)
 	free_points(&points);
 }
 
+/* What a large build of long vectors asks for: a product of 32 bits was too short for it. */
+static void
+test_large(void **state)
+{
+	UnitRequests requests = {.last = 3};
+	VxMem		mem = {.resize = unit_request,.context = &requests};
+	VxOrder		order;
+	uint32_t	dim = 16000;
+	uint32_t	depth = 16;
+	size_t		rows = 0;
+
+	(void) state;
+	if (setjmp(requests.leave) == 0)
+		vx_order_init(&order, &mem, VX_METRIC_L2, dim, depth, point_of, NULL, UINT32_MAX, 5, no_poll);
+	assert_int_equal(requests.count, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		rows = VX_MAX(rows, requests.sizes[i]);
+	/* a sample of 6 points for each of the leaves */
+	assert_true(rows == (size_t) 6 * 65536 * 16000 * sizeof(float));
+	assert_true(rows < vx_order_bytes(dim, depth));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_odd_points),
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_apply),

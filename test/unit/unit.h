@@ -33,4 +33,30 @@ unit_resize(void *context, void *p, size_t size)
 
 static const VxMem unit_mem = {.resize = unit_resize};
 
+/*
+ * An allocator that has no memory: it writes down what it is asked for, gives an address that must not be touched, and leaves at the
+ * request of number `last`. So what is asked for can be huge.
+ */
+typedef struct UnitRequests
+{
+	jmp_buf		leave;
+	size_t		sizes[8];
+	uint32_t	count;
+	uint32_t	last;
+} UnitRequests;
+
+static inline void *
+unit_request(void *context, void *p, size_t size)
+{
+	UnitRequests *requests = context;
+	static char nothing[VX_CACHE_LINE];
+
+	(void) p;
+	assert_true(size > 0 && requests->count < sizeof(requests->sizes) / sizeof(requests->sizes[0]));
+	requests->sizes[requests->count++] = size;
+	if (requests->count == requests->last)
+		longjmp(requests->leave, 1);
+	return nothing;
+}
+
 #endif							/* UNIT_H */
