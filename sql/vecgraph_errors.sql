@@ -62,7 +62,12 @@ SET vecgraph.search_list_size = 10001;
 SET vecgraph.iterative_scan = on;
 SET vecgraph.max_scan_tuples = -2;
 SET vecgraph.scan_mem_multiplier = 0;
-SET vecgraph.no_such_setting = 1;
+-- no other names begin so, from 15 on
+DO $$ BEGIN
+	SET vecgraph.no_such_setting = 1;
+	ASSERT current_setting('server_version_num')::int < 150000, 'the setting was not refused';
+EXCEPTION WHEN invalid_name THEN NULL;
+END $$;
 -- functions on the wrong thing
 SELECT vecgraph_check('e');
 SELECT vecgraph_info('pg_class_oid_index');
