@@ -200,6 +200,20 @@ SELECT vecgraph_train('n_v');
 SELECT vecgraph_check('n_v', true);
 SELECT i.code_error < e.code_error AS better FROM vecgraph_info('n_v') i, n_error e;
 SELECT found('n', 0) > 0.9 AS near, found('n', 2) > 0.9 AS far;
+-- also where codes are yet untrained
+CREATE TABLE few (id int, v vector(32)) WITH (autovacuum_enabled = off);
+INSERT INTO few SELECT i, place(i, 2) FROM generate_series(1, 300) i;
+CREATE INDEX few_v ON few USING vecgraph (v) WITH (pq_subvectors = 8);
+CREATE INDEX few_9 ON few USING vecgraph (v) WITH (pq_subvectors = 9);
+ALTER INDEX few_v SET (codebook = 'places');
+ALTER INDEX few_9 SET (codebook = 'places');
+SELECT vecgraph_train('few_v');
+SELECT vecgraph_train('few_9');
+INSERT INTO few SELECT 1000 + i, place(-i, 2) FROM generate_series(1, 50) i;
+SELECT fitted_nodes, code_error < 0.9 AS good, vecgraph_check('few_v', true) FROM vecgraph_info('few_v');
+DROP INDEX few_9;
+SELECT found('few', 2) > 0.9 AS found;
+DROP TABLE few;
 SELECT vecidx_drop_codebook('places');
 DROP TABLE n, n_error;
 

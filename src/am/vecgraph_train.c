@@ -209,21 +209,24 @@ add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		to[i] = point->x[i] * scale;
 }
 
-/* The codebook of its name, as that is now, or NULL if the index has the same. */
+/* The codebook of its name, as that is now, or NULL if the index has the same. Codes that are yet untrained have none so far. */
 static void *
 named_codebook(VecGraphStore *store, const char *name)
 {
+	uint32		subvectors = vx_code_subvectors(store->meta.code_bytes);
 	VxPqCodebook *codebook = vecgraph_codebook_load(store->index, name, store->space.metric, store->geometry.dim,
 													CurrentMemoryContext);
-	const VxPqCodebook *ours = store->codes->codebooks[store->meta.code_epoch & 1];
+	const VxPqCodebook *ours = store->codes == NULL ? NULL : store->codes->codebooks[store->meta.code_epoch & 1];
 
-	if (codebook->m != ours->m)
+	if (codebook->m != subvectors)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(store->index)),
-				 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", ours->m, name, codebook->m),
+				 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", subvectors, name, codebook->m),
 				 errhint("Use REINDEX.")));
-	return codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0 ? NULL : codebook;
+	if (ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0)
+		return NULL;
+	return codebook;
 }
 
 /* A codebook trained from the vectors of the index, or NULL, but by request, if there are too few or too little memory. */
