@@ -3,15 +3,26 @@
  *
  * Indexed expressions are evaluated on the rows. The pin on the last heap page stays until it is released or the next page is
  * read.
+ *
+ * Who reads by an MVCC snapshot sees rows that are whole. Fitting codes reads all that anybody may still see, and VACUUM, which fits
+ * them, too, holds nobody back from removing rows: a row may die just after it has been found, and its out-of-line values be
+ * gone before they are fetched. Nobody can see such a row any more, so any code is good enough for it, and it counts as not seen.
+ * Therefore values are fetched here, by a function that does not mind, before anything else looks at them.
  */
 #include "am/vecgraph.h"
 
+#include "access/detoast.h"
+#include "access/genam.h"
 #include "access/relscan.h"
+#include "access/table.h"
 #include "access/tableam.h"
+#include "access/toast_internals.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
 struct VecGraphHeap
@@ -20,11 +31,29 @@ struct VecGraphHeap
 	Snapshot	snapshot;
 	BlockNumber blocks;			/* of the heap, as far as was looked */
 	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;		/* the row */
+	TupleTableSlot *whole;		/* the same with its out-of-line values fetched; NULL: rows cannot lose them */
+	Bitmapset  *columns;		/* that the index is made of, as pull_varattnos has them */
 	IndexInfo  *info;
 	EState	   *estate;
 	MemoryContext row_context;
 };
+
+/* The columns whose values make those of the index. */
+static Bitmapset *
+indexed_columns(IndexInfo *info)
+{
+	Bitmapset  *columns = NULL;
+	AttrNumber	column = info->ii_IndexAttrNumbers[0];
+
+	if (column != 0)
+		return bms_make_singleton(column - FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) info->ii_Expressions, 1, &columns);
+	/* a whole row is all of its columns */
+	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns))
+		return NULL;
+	return columns;
+}
 
 VecGraphHeap *
 vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context)
@@ -38,7 +67,12 @@ vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryCont
 	rows->slot = table_slot_create(heap, NULL);
 	rows->info = BuildIndexInfo(index);
 	rows->estate = CreateExecutorState();
-	GetPerTupleExprContext(rows->estate)->ecxt_scantuple = rows->slot;
+	if (!IsMVCCSnapshot(snapshot))
+	{
+		rows->columns = indexed_columns(rows->info);
+		rows->whole = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsVirtual);
+	}
+	GetPerTupleExprContext(rows->estate)->ecxt_scantuple = rows->whole != NULL ? rows->whole : rows->slot;
 	rows->row_context = AllocSetContextCreate(context, "vecgraph heap row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(old_context);
 	return rows;
@@ -55,6 +89,84 @@ vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_
 	if (block >= *known_blocks)
 		vecgraph_corrupted(store->index, vx_id_block(&store->geometry, node), (int) vx_id_slot(&store->geometry, node),
 						   "a heap TID beyond the end of the table");
+}
+
+/*
+ * Reads an out-of-line value as it is stored, perhaps compressed, into the current context. NULL if parts of it are missing.
+ */
+static struct varlena *
+fetch_value(struct varlena *pointer)
+{
+	struct varatt_external where;
+	Relation	toast;
+	Relation   *indexes;
+	int			index_count;
+	int			valid_index;
+	ScanKeyData key;
+	SnapshotData snapshot;
+	SysScanDesc scan;
+	HeapTuple	chunk;
+	struct varlena *value;
+	Size		size;
+	Size		filled = 0;
+
+	VARATT_EXTERNAL_GET_POINTER(where, pointer);
+	size = VARATT_EXTERNAL_GET_EXTSIZE(where);
+	value = palloc(VARHDRSZ + size);
+	if (VARATT_EXTERNAL_IS_COMPRESSED(where))
+		SET_VARSIZE_COMPRESSED(value, VARHDRSZ + size);
+	else
+		SET_VARSIZE(value, VARHDRSZ + size);
+
+	toast = table_open(where.va_toastrelid, AccessShareLock);
+	valid_index = toast_open_indexes(toast, AccessShareLock, &indexes, &index_count);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(where.va_valueid));
+	scan = systable_beginscan_ordered(toast, indexes[valid_index], vecidx_toast_snapshot(&snapshot), 1, &key);
+	for (int32 number = 0; (chunk = systable_getnext_ordered(scan, ForwardScanDirection)) != NULL; number++)
+	{
+		bool		isnull;
+		int32		here = DatumGetInt32(heap_getattr(chunk, 2, RelationGetDescr(toast), &isnull));
+		struct varlena *data = (struct varlena *) DatumGetPointer(heap_getattr(chunk, 3, RelationGetDescr(toast), &isnull));
+		Size		bytes = isnull ? 0 : VARSIZE_ANY_EXHDR(data);
+
+		if (here != number || bytes > size - filled)
+			break;
+		memcpy((char *) VARDATA(value) + filled, VARDATA_ANY(data), bytes);
+		filled += bytes;
+	}
+	systable_endscan_ordered(scan);
+	toast_close_indexes(indexes, index_count, AccessShareLock);
+	table_close(toast, AccessShareLock);
+	return filled == size ? value : NULL;
+}
+
+/* Fills rows->whole from rows->slot; false if an out-of-line value that the index is made of is gone. */
+static bool
+fetch_values(VecGraphHeap *rows)
+{
+	TupleDesc	desc = rows->whole->tts_tupleDescriptor;
+
+	slot_getallattrs(rows->slot);
+	ExecClearTuple(rows->whole);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Datum		value = rows->slot->tts_values[i];
+		bool		isnull = rows->slot->tts_isnull[i];
+
+		if (!isnull && TupleDescAttr(desc, i)->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value))
+			&& (rows->columns == NULL || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, rows->columns)))
+		{
+			struct varlena *whole = fetch_value((struct varlena *) DatumGetPointer(value));
+
+			if (whole == NULL)
+				return false;
+			value = PointerGetDatum(whole);
+		}
+		rows->whole->tts_values[i] = value;
+		rows->whole->tts_isnull[i] = isnull;
+	}
+	ExecStoreVirtualTuple(rows->whole);
+	return true;
 }
 
 /* The vector of the row at a heap TID of a node, NULL if the row has none. False if the snapshot does not see it. */
@@ -74,10 +186,18 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 		return false;
 	MemoryContextReset(rows->row_context);
 	old_context = MemoryContextSwitchTo(rows->row_context);
-	FormIndexDatum(rows->info, rows->slot, rows->estate, values, isnull);
+	if (rows->whole != NULL && !fetch_values(rows))
+	{
+		MemoryContextSwitchTo(old_context);
+		ExecClearTuple(rows->slot);
+		return false;
+	}
+	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
 	*point = isnull[0] ? NULL : vecgraph_point_from_datum(store->opclass, &store->space, values[0], true, rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
+	if (rows->whole != NULL)
+		ExecClearTuple(rows->whole);
 	ExecClearTuple(rows->slot);
 	return true;
 }
@@ -123,6 +243,8 @@ void
 vecgraph_heap_end(VecGraphHeap *rows)
 {
 	table_index_fetch_end(rows->fetch);
+	if (rows->whole != NULL)
+		ExecDropSingleTupleTableSlot(rows->whole);
 	ExecDropSingleTupleTableSlot(rows->slot);
 	FreeExecutorState(rows->estate);
 }

@@ -84,7 +84,7 @@ begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
 	walk->zero = palloc0(VX_POINT_BYTES(store->geometry.dim));
 	if (store->geometry.storage != VX_STORAGE_HEAP)
 		return;
-	/* dead rows are left alone: their out-of-line values may be gone already */
+	/* rows that have just died need good codes as long as somebody sees them; who sees them protects their values */
 	InitNonVacuumableSnapshot(walk->snapshot, GlobalVisTestFor(heap));
 	walk->rows = vecgraph_heap_begin(heap, store->index, &walk->snapshot, CurrentMemoryContext);
 }
@@ -159,6 +159,8 @@ add_to_mean(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	MeanSum    *mean = context;
 
+	if (point == walk->zero)
+		return;
 	vx_codec_add_to_mean(&walk->store->codes->codec, point, mean->sum);
 	mean->count++;
 }

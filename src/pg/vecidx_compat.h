@@ -26,6 +26,13 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+/* The snapshot by which out-of-line values are read; up to 17 it is made in memory of the caller's. */
+#if PG_VERSION_NUM >= 180000
+#define vecidx_toast_snapshot(snapshot) ((void) (snapshot), get_toast_snapshot())
+#else
+#define vecidx_toast_snapshot(snapshot) (init_toast_snapshot(snapshot), (snapshot))
+#endif
+
 /* VARSIZE and the like */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

@@ -1,4 +1,4 @@
-# Codes that are fitted again while they are read: scans that began before learn of it, on a standby, too.
+# Codes that are fitted again while they are read: scans that began before learn of it, on a standby, too. Fits while rows go.
 use strict;
 use warnings;
 use FindBin;
@@ -81,6 +81,33 @@ for my $kind (@kinds)
 	}
 	is($primary->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)"), '', "$kind: sound");
 }
+
+# With storage = heap a fit reads rows. VACUUM's snapshot holds nobody back, so rows that are deleted while its fit is under way may
+# lose their out-of-line values before the fit has come to them: those of the page that it is on when it is made to wait.
+$primary->safe_psql('postgres', q{
+	CREATE FUNCTION wide(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS
+		'SELECT (ARRAY[CASE i WHEN 300 THEN 5 ELSE 0 END] || (SELECT array_agg(sin(i * d)) FROM generate_series(2, 600) d))::vector';
+	CREATE FUNCTION passing(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS
+		$$ BEGIN IF vector_norm(subvector(v, 1, 1)) = 5 THEN PERFORM pg_advisory_xact_lock_shared(7); END IF; RETURN v; END $$;
+	CREATE TABLE far (id int, v vector(600));
+	INSERT INTO far SELECT i, wide(i) FROM generate_series(1, 500) i;
+	CREATE INDEX far_v ON far USING vecgraph ((passing(v)::vector(600))) WITH (storage = heap, max_degree = 16, build_list_size = 20);
+	INSERT INTO far SELECT i, wide(i) FROM generate_series(501, 1010) i});
+my $toast = $primary->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'far'::regclass");
+my $gate = $primary->background_psql('postgres');
+$gate->query_safe('SELECT pg_advisory_lock(7)');
+my ($out, $errors) = ('', '');
+my $vacuum = IPC::Run::start([ 'psql', '-XqAt', '-d', $primary->connstr('postgres'), '-c', 'VACUUM far' ], '>', \$out, '2>', \$errors);
+$primary->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'VACUUM far' AND wait_event = 'advisory'") or die 'VACUUM does not fit';
+$primary->safe_psql('postgres', 'DELETE FROM far WHERE id % 3 = 0');
+$primary->safe_psql('postgres', "VACUUM $toast");
+is($primary->safe_psql('postgres', "SELECT count(DISTINCT chunk_id) FROM $toast"), 674, 'values of deleted rows are gone');
+$gate->query_safe('SELECT pg_advisory_unlock(7)');
+$gate->quit;
+$vacuum->finish;
+is($errors, '', 'VACUUM goes on without them');
+is($primary->safe_psql('postgres', "SELECT fitted_nodes, vecgraph_check('far_v') FROM vecgraph_info('far_v')"), '1010|', 'and fits the codes');
 
 $standby->stop;
 $primary->stop;
