@@ -107,8 +107,8 @@ static void
 add_node_page(VecGraphStore *store, Buffer buffer)
 {
 	/*
-	 * Nobody else can want both this page and the meta page: no reader knows the page yet, and the extension lock keeps
-	 * other writers out. So taking the meta page second cannot deadlock.
+	 * Nobody else can want both this page and the meta page: no reader knows the page yet, and the extension lock keeps other
+	 * writers out. So taking the meta page second cannot deadlock.
 	 */
 	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
 	VecGraphChange change = vecgraph_change_start(store);

@@ -87,7 +87,7 @@ typedef struct VecGraphBuild
 	VxMemStore	store;
 	int			workers;
 	Size		queue_bytes;	/* of what other processes have read and this one has not taken in */
-	VecGraphParallel *parallel;	/* NULL: no workers */
+	VecGraphParallel *parallel; /* NULL: no workers */
 	NodeTids   *tids;			/* [tids_capacity], by node id */
 	uint32		tids_capacity;
 	MoreTids   *more;
@@ -112,7 +112,7 @@ typedef struct VecGraphBuild
 
 	/* BUILD_CODES */
 	uint32	   *keys;			/* [tids_capacity], by node id: places in the order */
-	double		switched_after;	/* rows */
+	double		switched_after; /* rows */
 	VxCodec		own_link_codec;
 	VxCodec    *link_codec;		/* of the codes that the graph is linked by: the index's or, where those are too coarse, own */
 	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */

@@ -454,8 +454,8 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	if (point != NULL)
 	{
 		/*
-		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it
-		 * was marked deleted.
+		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it was
+		 * marked deleted.
 		 */
 		LockPage(index, VECGRAPH_META_BLOCK, ShareLock);
 		vecgraph_insert_point(&state->store, &state->linker, point, heap_tid);

@@ -106,8 +106,8 @@ vecgraph_admit_order(PlannerInfo *root, IndexPath *path)
 	}
 
 	/*
-	 * ORDER BY v <-> a, v <-> b: a scan has one distance, the first, and what follows is sorted above it. The lists are shared with
-	 * others and stay as they are.
+	 * ORDER BY v <-> a, v <-> b: a scan has one distance, the first, and what follows is sorted above it. The lists are shared
+	 * with others and stay as they are.
 	 */
 	if (list_length(path->indexorderbys) > 1)
 	{

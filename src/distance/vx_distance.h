@@ -23,10 +23,10 @@
 typedef struct VxKernels
 {
 	const char *name;			/* "scalar", "avx2", "avx512", "neon" */
-	float		(*l2_squared) (const float *a, const float *b, size_t n);		/* sum (a-b)^2 */
+	float		(*l2_squared) (const float *a, const float *b, size_t n);	/* sum (a-b)^2 */
 	float		(*inner_product) (const float *a, const float *b, size_t n);	/* sum a*b */
-	float		(*l1) (const float *a, const float *b, size_t n);				/* sum |a-b| */
-	float		(*norm_squared) (const float *a, size_t n);						/* sum a*a */
+	float		(*l1) (const float *a, const float *b, size_t n);	/* sum |a-b| */
+	float		(*norm_squared) (const float *a, size_t n); /* sum a*a */
 	void		(*cosine_parts) (const float *a, const float *b, size_t n,
 								 float *dot, float *norm2_a, float *norm2_b);	/* all three in one pass */
 } VxKernels;

@@ -193,6 +193,7 @@ void
 vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, uint32_t keep)
 {
 	VxNodeId	entries[VX_MAX_ENTRIES];
+	uint32_t	entry_count;
 
 	if (list_size > search->capacity || search->list == NULL)
 		search->list = vx_resize_array(search->mem, search->list, list_size, sizeof(VxCandidate));
@@ -210,7 +211,8 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	vx_idset_clear(&search->visited);
 
 	store->ops->prepare(store, query);
-	offer(search, entries, store->ops->entries(store, entries));
+	entry_count = store->ops->entries(store, entries);
+	offer(search, entries, entry_count);
 }
 
 /* Order of found nodes: by distance, ties by id. */

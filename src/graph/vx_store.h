@@ -92,8 +92,8 @@ typedef struct VxStoreOps
 	void		(*score) (VxStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score);
 
 	/*
-	 * May be NULL: false. Whether a query at the point of this (linking) query would find other nodes than linking: then those are
-	 * candidates for edges, too, so that searches which come by are led to what queries find.
+	 * May be NULL: false. Whether a query at the point of this (linking) query would find other nodes than linking: then those
+	 * are candidates for edges, too, so that searches which come by are led to what queries find.
 	 */
 	bool		(*asks_otherwise) (VxStore *store, const VxQuery *query);
 

@@ -14,7 +14,7 @@
 #include "varatt.h"
 #endif
 
-#define VECIDX_VECTOR_MAX_DIM 16000	/* of both types */
+#define VECIDX_VECTOR_MAX_DIM 16000 /* of both types */
 
 typedef struct VecidxVector
 {
