@@ -190,11 +190,11 @@ INSERT INTO n SELECT 2000 + i, place(i, 2) FROM generate_series(1, 1500) i;
 VACUUM n;
 SELECT fitted_nodes FROM vecgraph_info('n_v');
 CREATE TABLE n_error AS SELECT code_error FROM vecgraph_info('n_v');
-SELECT vecidx_drop_codebook('places');
+SELECT vecidx_drop_codebook('places', cascade => true);
 SELECT vecgraph_train('n_v');
 SELECT vecidx_train_codebook('places', 'n', 'v', 16) < 0.9 AS trained;
 SELECT vecgraph_train('n_v');
-SELECT vecidx_drop_codebook('places');
+SELECT vecidx_drop_codebook('places', cascade => true);
 SELECT vecidx_train_codebook('places', 'n', 'v', 8) < 0.9 AS trained;
 SELECT vecgraph_train('n_v');
 SELECT vecgraph_check('n_v', true);
@@ -214,8 +214,8 @@ SELECT fitted_nodes, code_error < 0.9 AS good, vecgraph_check('few_v', true) FRO
 DROP INDEX few_9;
 SELECT found('few', 2) > 0.9 AS found;
 DROP TABLE few;
-SELECT vecidx_drop_codebook('places');
 DROP TABLE n, n_error;
+SELECT vecidx_drop_codebook('places');
 
 -- functions in indexed expressions run with the rights of the table's owner, whoever asks
 CREATE ROLE vecidx_owner;

@@ -726,10 +726,12 @@ CREATE TABLE vecidx_codebook (
 	error real NOT NULL,
 	hash text NOT NULL,
 	created timestamptz NOT NULL DEFAULT now(),
+	owner name NOT NULL DEFAULT current_user,
 	codebook bytea NOT NULL
 );
 SELECT pg_catalog.pg_extension_config_dump('vecidx_codebook', '');
-GRANT SELECT ON vecidx_codebook TO PUBLIC;
+-- all but the centroids, which tell what the vectors look like that they were trained from
+GRANT SELECT (name, dimensions, metric, subvectors, sample_size, error, hash, created, owner) ON vecidx_codebook TO PUBLIC;
 
 COMMENT ON TABLE vecidx_codebook IS 'codebooks of trained codes; error is the share of the vectors'' variance that codes lose';
 
@@ -739,10 +741,10 @@ CREATE FUNCTION vecidx_train_codebook(name text, source regclass, source_column 
 
 COMMENT ON FUNCTION vecidx_train_codebook(text, regclass, name, int, text, int) IS 'trains a named codebook from a column; returns the share of variance that its codes lose';
 
-CREATE FUNCTION vecidx_drop_codebook(name text) RETURNS void
+CREATE FUNCTION vecidx_drop_codebook(name text, cascade boolean DEFAULT false) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
 
-COMMENT ON FUNCTION vecidx_drop_codebook(text) IS 'removes a named codebook; indexes made with it keep theirs';
+COMMENT ON FUNCTION vecidx_drop_codebook(text, boolean) IS 'removes a named codebook; with cascade also one that indexes name: they keep their copies';
 
 CREATE FUNCTION vecgraph_train(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;

@@ -347,6 +347,12 @@ extern void vecgraph_endscan(IndexScanDesc scan);
 extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, int dim, uint32 subvectors, VxMeta *meta,
 						  VxGeometry *geometry);
 
+/*
+ * Says, in a notice, what of an index is not as its options, which may have changed since it was built, want it now: only building it
+ * again can follow them. Errors: those of vecgraph_plan.
+ */
+extern void vecgraph_report_options(Relation index, const VxMeta *meta);
+
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
 /* Fewer vectors than this do not make a codebook. */
@@ -371,9 +377,34 @@ extern char *vecgraph_sample_query(Oid table, const char *column, Oid function, 
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 
-/* Reads a codebook into context, checked. Errors: there is none of that name, it is for other dimensions or another metric. */
+/* What looking for a codebook came to. */
+typedef enum VecGraphCodebookStatus
+{
+	VECGRAPH_CODEBOOK_FOUND,
+	VECGRAPH_CODEBOOK_MISSING,
+	VECGRAPH_CODEBOOK_FORBIDDEN,	/* to the index's owner */
+	VECGRAPH_CODEBOOK_UNFIT		/* damaged, for other dimensions or another metric */
+} VecGraphCodebookStatus;
+
+/* Reads the codebook of a name into context, checked, or says why not; one that does not fit is reported at the level given. */
+extern VecGraphCodebookStatus vecgraph_codebook_find(Relation index, const char *name, VxMetric metric, int dim, int unfit_level,
+													 MemoryContext context, VxPqCodebook **codebook);
+
+/* The same, where all but a codebook is an error. */
 extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int dim,
 											MemoryContext context);
+
+/*
+ * The codebook for an index that is being built and names one: the codebook of that name, else the index's own copy from before, or
+ * NULL with a warning: then the index trains its own. Locks the name. Errors: the codebook is no good for the index.
+ */
+extern VxPqCodebook *vecgraph_codebook_for_build(Relation heap, Relation index, VxMetric metric, int dim, MemoryContext context);
+
+/* The newest codebook in an index's own pages, into context; NULL if it has none, or a damaged one. */
+extern VxPqCodebook *vecgraph_codebook_copy(Relation index, VxMetric metric, int dim, MemoryContext context);
+
+/* How many subvectors a codebook has when nobody says. */
+extern uint32 vecgraph_default_subvectors(int dim);
 
 /* ---- vecgraph_train.c: fitting codes again ---- */
 

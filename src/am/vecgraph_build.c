@@ -74,34 +74,31 @@ vecgraph_buildphasename(int64 phase)
 }
 
 /*
- * Plans the index. trained: there will be vectors to train a codebook from, if the options want one. Returns the codebook that
- * the options name, or NULL.
+ * Plans the index. heap: its table, whose vectors can train a codebook, if the options want one; NULL for the init fork of an
+ * index that has just been built. Returns the codebook that codes are to be made with, or NULL.
  */
 static VxPqCodebook *
-plan_index(Relation index, VxMeta *meta, VxGeometry *geometry, bool trained, MemoryContext context)
+plan_index(Relation heap, Relation index, VxMeta *meta, VxGeometry *geometry, MemoryContext context)
 {
 	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-	const char *name = vecgraph_codebook_option(options);
+	bool		named = vecgraph_codebook_option(options) != NULL;
 	uint32		subvectors = options != NULL ? options->pq_subvectors : 0;
 	VxPqCodebook *codebook = NULL;
 
-	/* as many subvectors as dimensions are what untrained codes have */
-	if (dim > 0 && subvectors == (uint32) dim)
-		subvectors = 0;
-	if (name != NULL && dim > 0)
-	{
-		codebook = vecgraph_codebook_load(index, name, opclass->metric, dim, context);
-		if (options->pq_subvectors != 0 && (uint32) options->pq_subvectors != codebook->m)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("codebook \"%s\" has %u subvectors, not %d", name, codebook->m, options->pq_subvectors),
-					 errhint("Leave option \"pq_subvectors\" out.")));
+	if (named && dim > 0)
+		codebook = heap != NULL ? vecgraph_codebook_for_build(heap, index, opclass->metric, dim, context)
+			: vecgraph_codebook_copy(index, opclass->metric, dim, context);
+	if (codebook != NULL)
 		subvectors = codebook->m;
-	}
+	else if (named && subvectors == 0)
+		subvectors = vecgraph_default_subvectors(dim);
+	/* as many subvectors as dimensions are what untrained codes have */
+	else if (dim > 0 && subvectors == (uint32) dim)
+		subvectors = 0;
 	vecgraph_plan(options, opclass, dim, subvectors, meta, geometry);
-	if (!trained && codebook == NULL && meta->code_kind == VX_CODES_PQ)
+	if (heap == NULL && codebook == NULL && meta->code_kind == VX_CODES_PQ)
 	{
 		/* where only codes could tell what nodes look like there must be some from the beginning */
 		if (meta->storage == VX_STORAGE_HEAP)
@@ -475,7 +472,7 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	memset(build, 0, sizeof(*build));
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
-	build->codebook = plan_index(index, &build->meta, &build->geometry, true, build->context);
+	build->codebook = plan_index(heap, index, &build->meta, &build->geometry, build->context);
 	build->mem = vecgraph_mem(build->context);
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
 	build->space = (VxSpace)
@@ -525,7 +522,7 @@ vecgraph_buildempty(Relation index)
 	VxGeometry	geometry;
 	VxPqCodebook *codebook;
 
-	codebook = plan_index(index, &meta, &geometry, false, CurrentMemoryContext);
+	codebook = plan_index(NULL, index, &meta, &geometry, CurrentMemoryContext);
 	for (BlockNumber block = 0; block < geometry.first_segment; block++)
 	{
 		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);

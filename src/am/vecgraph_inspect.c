@@ -501,7 +501,8 @@ vecgraph_prewarm(PG_FUNCTION_ARGS)
  * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, or to its named
  * codebook as that is now, without blocking reads or writes, and returns how many vectors those are. VACUUM does it by itself
  * when an index has grown to twice its size or its vectors have drifted, but for named codebooks. Errors: no codes; too few
- * vectors or too little memory to train a codebook; the named codebook does not exist or is not like that of the index.
+ * vectors or too little memory to train a codebook; the named codebook does not exist, may not be read by the index's owner, or is
+ * not like that of the index. A notice says which options have changed so that only a rebuild can follow.
  */
 Datum
 vecgraph_train(PG_FUNCTION_ARGS)
@@ -516,6 +517,7 @@ vecgraph_train(PG_FUNCTION_ARGS)
 	index = vecgraph_open_index_and_table(PG_GETARG_OID(0), RowExclusiveLock, ShareUpdateExclusiveLock, &heap);
 	vecgraph_begin_owner_rights(heap, &rights);
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
+	vecgraph_report_options(index, &store.meta);
 	if (store.meta.code_kind == VX_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -4,6 +4,8 @@
  */
 #include "am/vecgraph.h"
 
+#include "lib/stringinfo.h"
+
 /* From here on two bits a dimension estimate distances as well as four do on fewer. */
 #define TWO_BITS_FROM_DIM 768
 
@@ -104,4 +106,39 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, in
 	wrong = vx_meta_check(meta, body, geometry);
 	if (wrong != NULL)
 		elog(ERROR, "invalid vecgraph layout: %s", wrong);
+}
+
+void
+vecgraph_report_options(Relation index, const VxMeta *meta)
+{
+	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
+	bool		named = vecgraph_codebook_option(options) != NULL;
+	uint32		subvectors = options != NULL ? options->pq_subvectors : 0;
+	VxMeta		planned;
+	VxGeometry	geometry;
+	StringInfoData differing;
+
+	if (subvectors == meta->dim)
+		subvectors = 0;
+	/* the size of a codebook is looked at by who reads it */
+	if (named)
+		subvectors = meta->code_kind == VX_CODES_PQ ? vx_code_subvectors(meta->code_bytes) : vecgraph_default_subvectors(meta->dim);
+	vecgraph_plan(options, vecgraph_opclass(index), meta->dim, subvectors, &planned, &geometry);
+	initStringInfo(&differing);
+	if (planned.storage != meta->storage)
+		appendStringInfoString(&differing, ", storage");
+	if (planned.code_kind != meta->code_kind || planned.code_bytes != meta->code_bytes)
+		appendStringInfoString(&differing, ", codes");
+	/* what is not set follows from the others */
+	if (planned.max_degree != meta->max_degree && (differing.len == 0 || (options != NULL && options->max_degree != 0)))
+		appendStringInfoString(&differing, ", max_degree");
+	if (planned.build_list_size != meta->build_list_size)
+		appendStringInfoString(&differing, ", build_list_size");
+	if (planned.alpha != meta->alpha)
+		appendStringInfoString(&differing, ", alpha");
+	if (differing.len > 0)
+		ereport(NOTICE,
+				(errmsg("index \"%s\" is not what its options ask for", RelationGetRelationName(index)),
+				 errdetail("They differ in: %s.", differing.data + 2),
+				 errhint("REINDEX it.")));
 }

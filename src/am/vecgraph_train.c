@@ -211,24 +211,61 @@ add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		to[i] = point->x[i] * scale;
 }
 
-/* The codebook of its name, as that is now, or NULL if the index has the same. Codes that are yet untrained have none so far. */
-static void *
-named_codebook(VecGraphStore *store, const char *name)
+/* Whether a codebook has the size of the codes of the index; says so, at the level, if not. */
+static bool
+check_size(VecGraphStore *store, const char *name, const VxPqCodebook *codebook, int level)
 {
 	uint32		subvectors = vx_code_subvectors(store->meta.code_bytes);
-	VxPqCodebook *codebook = vecgraph_codebook_load(store->index, name, store->space.metric, store->geometry.dim,
-													CurrentMemoryContext);
+
+	if (codebook->m == subvectors)
+		return true;
+	ereport(level,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(store->index)),
+			 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", subvectors, name, codebook->m),
+			 errhint("Use REINDEX.")));
+	return false;
+}
+
+/* Whether the index has this very codebook already. */
+static bool
+has_codebook(VecGraphStore *store, const VxPqCodebook *codebook)
+{
 	const VxPqCodebook *ours = store->codes == NULL ? NULL : store->codes->codebooks[store->meta.code_epoch & 1];
 
-	if (codebook->m != subvectors)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(store->index)),
-				 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", subvectors, name, codebook->m),
-				 errhint("Use REINDEX.")));
-	if (ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0)
-		return NULL;
-	return codebook;
+	return ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0;
+}
+
+/* Whether the index names a codebook but could not have it so far: it looks for it whenever it might be fitted. */
+static bool
+awaits_codebook(VecGraphStore *store)
+{
+	return store->meta.code_kind == VX_CODES_PQ && !vx_codes_usable(&store->meta)
+		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
+}
+
+/* Whether the codes of an index are made with a named codebook, which is its owner's business. */
+static bool
+has_named_codebook(VecGraphStore *store)
+{
+	return store->meta.code_kind == VX_CODES_PQ && vx_codes_usable(&store->meta)
+		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
+}
+
+/* The codebook that the index names, if it is there and of use; problems are reported at the level. */
+static VxPqCodebook *
+named_codebook(VecGraphStore *store, int level)
+{
+	const char *name = vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options);
+	VxMetric	metric = store->space.metric;
+	int			dim = store->geometry.dim;
+	VxPqCodebook *codebook;
+
+	if (level >= ERROR)
+		codebook = vecgraph_codebook_load(store->index, name, metric, dim, CurrentMemoryContext);
+	else
+		vecgraph_codebook_find(store->index, name, metric, dim, level, CurrentMemoryContext, &codebook);
+	return codebook != NULL && check_size(store, name, codebook, level) ? codebook : NULL;
 }
 
 /* A codebook trained from the vectors of the index, or NULL, but by request, if there are too few or too little memory. */
@@ -255,6 +292,24 @@ new_codebook(Walk *walk, bool by_request)
 	vx_pq_train(&store->mem, dim, vx_code_subvectors(store->meta.code_bytes), &training, TRAINING_SEED, codebook);
 	vx_sample_free(&sample, &store->mem);
 	return codebook;
+}
+
+/*
+ * The codebook for trained codes; NULL if there is none, or the index has it. Unless asked, an index that names one comes here
+ * only while it awaits it, and trains its own if it does not find it.
+ */
+static void *
+codebook_model(Walk *walk, bool by_request)
+{
+	VecGraphStore *store = walk->store;
+	VxPqCodebook *codebook;
+
+	if (vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) == NULL)
+		return new_codebook(walk, by_request);
+	codebook = named_codebook(store, by_request ? ERROR : WARNING);
+	if (codebook == NULL)
+		return new_codebook(walk, by_request);
+	return has_codebook(store, codebook) ? NULL : codebook;
 }
 
 /* ---- codes ---- */
@@ -489,7 +544,6 @@ finish_without_codes(VecGraphStore *store)
 uint32
 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 {
-	const char *name = vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options);
 	uint32		fitted = store->meta.fitted_nodes;
 	bool		untrained = store->meta.code_kind == VX_CODES_PQ && store->meta.code_flags == 0;
 	void	   *model = NULL;
@@ -506,7 +560,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	if (store->meta.code_kind != VX_CODES_PQ)
 		model = new_mean(&walk);
 	else
-		model = name != NULL ? named_codebook(store, name) : new_codebook(&walk, by_request);
+		model = codebook_model(&walk, by_request);
 	if (model == NULL && !by_request)
 		finish_without_codes(store);
 	if (model != NULL)
@@ -572,10 +626,9 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	MemoryContext old_context;
 	VecGraphStore ours;
 
-	if (store->meta.code_kind == VX_CODES_PQ
-		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL)
+	if (has_named_codebook(store))
 		return;
-	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
+	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ && !awaits_codebook(store) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
 		|| store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
@@ -594,16 +647,17 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 bool
 vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 {
-	const VecGraphOptions *options = (VecGraphOptions *) store->index->rd_options;
-
+	if (awaits_codebook(store) && named_codebook(store, WARNING) != NULL)
+		return true;
 	if (tuples < LEAST_TO_FIT)
 		return false;
 	if (store->meta.code_kind == VX_CODES_NONE)
 		return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT;
-	/* a named codebook is its owner's business; one that cannot be trained in the memory there is stays */
+	/* one that cannot be trained in the memory there is stays */
+	if (has_named_codebook(store))
+		return false;
 	if (store->meta.code_kind == VX_CODES_PQ
-		&& (vecgraph_codebook_option(options) != NULL
-			|| vecgraph_training_capacity(store->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS))
+		&& vecgraph_training_capacity(store->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
 		return false;
 	return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
 }

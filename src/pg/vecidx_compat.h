@@ -60,6 +60,30 @@
 	ReadRecentBuffer((relation)->rd_node, MAIN_FORKNUM, (block), (buffer))
 #endif
 
+/* Makes a copy of a relation's descriptor that of another file, and the storage of that, which stays until the transaction ends. */
+#if PG_VERSION_NUM >= 160000
+#define vecidx_set_file(relation, tablespace, number) \
+	((relation)->rd_locator.spcOid = (tablespace), (relation)->rd_locator.relNumber = (number))
+#define vecidx_storage_of(relation) smgropen((relation)->rd_locator, (relation)->rd_backend)
+#else
+#define vecidx_set_file(relation, tablespace, number) \
+	((relation)->rd_node.spcNode = (tablespace), (relation)->rd_node.relNode = (number))
+#define vecidx_storage_of(relation) smgropen((relation)->rd_node, (relation)->rd_backend)
+#endif
+
+/* Reading through a copy of a descriptor is not to be counted: statistics would keep pointing to the copy. */
+#if PG_VERSION_NUM >= 150000
+#define vecidx_leave_statistics(relation) ((relation)->pgstat_info = NULL, (relation)->pgstat_enabled = false)
+#else
+#define vecidx_leave_statistics(relation) ((relation)->pgstat_info = NULL)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define vecidx_primary_key_index(relation) RelationGetPrimaryKeyIndex(relation, false)
+#else
+#define vecidx_primary_key_index(relation) RelationGetPrimaryKeyIndex(relation)
+#endif
+
 /* From 18 on this stands before declarations; before, an attribute stood behind them. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

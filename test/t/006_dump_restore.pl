@@ -1,6 +1,7 @@
-# pg_dump and restore, another schema, a crash of an unlogged table, builds and reindexing under writes.
+# pg_dump and restore in any order, pg_upgrade, another schema, a crash of an unlogged table, builds and reindexing under writes.
 use strict;
 use warnings;
+use Cwd qw(getcwd);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
@@ -21,6 +22,16 @@ $node->safe_psql('postgres', "
 	CREATE TABLE trained (id serial, v vector(8));
 	INSERT INTO trained (v) SELECT array(SELECT random() FROM generate_series(1, 8) WHERE i = i)::vector FROM generate_series(1, 1200) i;
 	SELECT vecidx_train_codebook('book', 'trained', 'v', 4);
+	CREATE ROLE trainer;
+	GRANT SELECT ON trained TO trainer;
+	GRANT INSERT ON vecidx_codebook TO trainer;
+	SET ROLE trainer;
+	SELECT vecidx_train_codebook('own', 'trained', 'v', 5);
+	RESET ROLE;
+	CREATE TABLE theirs (v vector(8));
+	ALTER TABLE theirs OWNER TO trainer;
+	INSERT INTO theirs SELECT v FROM trained LIMIT 50;
+	CREATE INDEX theirs_v ON theirs USING vecgraph (v) WITH (codebook = 'own');
 	CREATE INDEX trained_v ON trained USING vecgraph (v) WITH (codebook = 'book')");
 $node->safe_psql('postgres', "
 	CREATE TABLE halves AS SELECT id, v::halfvec(4) AS h FROM items;
@@ -40,16 +51,75 @@ is($node->safe_psql('other', "SELECT pg_get_indexdef('items_v'::regclass)"), $de
 is($node->safe_psql('other', "SELECT vecgraph_check('items_v'), vecgraph_check('items_cosine')"), '|', 'restored: vecgraph_check');
 
 is($node->safe_psql('other', "SELECT codes FROM vecgraph_info('trained_v')"), 'pq', 'restored: codebook and codes');
-is($node->safe_psql('other', "SELECT hash = md5(codebook) FROM vecidx_codebook"), 't', 'restored: the same codebook');
+is($node->safe_psql('other', "SELECT hash = md5(codebook) FROM vecidx_codebook WHERE name = 'book'"), 't', 'restored: the same codebook');
 is($node->safe_psql('other', 'SELECT id, h FROM halves ORDER BY id'), $halves, 'restored: the same halves');
 is($node->safe_psql('other', "SELECT vecgraph_check('halves_h'), vecgraph_check('items_h')"), '|', 'restored: indexes of halves');
+
+# Codebooks and the indexes made with them, in whatever order a dump brings them.
+my $databases = 0;
+sub new_database
+{
+	my $name = 'restored' . ++$databases;
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	return $name;
+}
+
+# What of the indexes was made with their codebooks, and whether all is well with them.
+sub is_restored
+{
+	my ($node, $database, $expected, $what) = @_;
+	is($node->safe_psql($database, "SELECT vecgraph_check('trained_v'), vecgraph_check('theirs_v')"), '|', "$what: sound");
+	is($node->safe_psql($database, "SELECT c, code_bytes, fitted_nodes, nodes FROM unnest('{trained_v,theirs_v}'::regclass[]) c, vecgraph_info(c)"),
+		$expected, "$what: codes");
+	is($node->safe_psql($database, "SELECT name, owner, hash = md5(codebook) FROM vecidx_codebook ORDER BY name"),
+		"book|postgres|t\nown|trainer|t", "$what: codebooks");
+	return;
+}
+my $whole = "trained_v|5|1200|1200\ntheirs_v|6|50|50";
+
+my $plain = $node->basedir . '/plain.sql';
+my $schema = $node->basedir . '/schema.sql';
+my $data = $node->basedir . '/data.sql';
+$node->command_ok([ 'pg_dump', '-f', $plain, '-d', $node->connstr('postgres') ], 'pg_dump, plain');
+$node->command_ok([ 'pg_dump', '-s', '-f', $schema, '-d', $node->connstr('postgres') ], 'pg_dump -s');
+$node->command_ok([ 'pg_dump', '-a', '-f', $data, '-d', $node->connstr('postgres') ], 'pg_dump -a');
+my $database = new_database();
+$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $plain, '-d', $node->connstr($database) ], 'plain dump');
+is_restored($node, $database, $whole, 'plain dump');
+
+# the schema alone: indexes are made before there are codebooks, and get their codes with the rows
+$database = new_database();
+my @psql = ('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database));
+$node->command_checks_all([ @psql, '-f', $schema ], 0, [], [ qr/WARNING:  codebook "book" does not exist/ ], 'schema alone');
+$node->command_checks_all([ @psql, '-f', $data ], 0, [], [qr/^$/], 'then the data');
+$node->safe_psql($database, 'REINDEX TABLE theirs; REINDEX TABLE trained');
+is_restored($node, $database, $whole, 'schema and data, built again');
+
+$database = new_database();
+$node->command_ok([ 'pg_restore', '-e', '-j', 2, '-d', $node->connstr($database), $dump ], 'pg_restore -j');
+$node->safe_psql($database, 'REINDEX TABLE theirs; REINDEX TABLE trained');
+is_restored($node, $database, $whole, 'restored in parallel, built again');
+
+# that order of a parallel restore in which the codebooks come last
+my ($list) = run_command([ 'pg_restore', '-l', $dump ]);
+my @codebooks = grep { /TABLE DATA .* vecidx_codebook / } split /\n/, $list;
+my @others = grep { !/TABLE DATA .* vecidx_codebook / } split /\n/, $list;
+is(scalar(@codebooks), 1, 'the dump has the codebooks');
+append_to_file($node->basedir . '/list', join("\n", @others, @codebooks));
+$database = new_database();
+$node->command_ok([ 'pg_restore', '-e', '-L', $node->basedir . '/list', '-d', $node->connstr($database), $dump ], 'codebooks last');
+is_restored($node, $database, "trained_v|3|1200|1200\ntheirs_v|3|0|50", 'codebooks last: their own codes');
+$node->safe_psql($database, 'REINDEX TABLE theirs; REINDEX TABLE trained');
+is_restored($node, $database, $whole, 'codebooks last, built again');
+$node->safe_psql('postgres', "DROP DATABASE restored$_") for 1 .. $databases;
+$node->safe_psql('postgres', 'DROP DATABASE other');
 
 # another schema: everything goes on working
 $node->safe_psql('postgres', 'CREATE SCHEMA ext; ALTER EXTENSION vecidx SET SCHEMA ext');
 is($node->safe_psql('postgres', 'SET search_path = public, ext; TABLE near'), $near, 'in another schema: same answer');
 $node->safe_psql('postgres', "SET search_path = public, ext; INSERT INTO items (v) VALUES ('[9,9,9,9]'); REINDEX TABLE items");
 is($node->safe_psql('postgres', "SELECT ext.vecgraph_check('items_v')"), '', 'in another schema: vecgraph_check');
-$node->safe_psql('postgres', "SELECT ext.vecidx_train_codebook('second', 'trained', 'v', 2); REINDEX TABLE trained");
+$node->safe_psql('postgres', "SELECT ext.vecidx_train_codebook('second', 'trained', 'v', 2); REINDEX TABLE trained; SELECT ext.vecidx_drop_codebook('second')");
 is($node->safe_psql('postgres', "SELECT codes, ext.vecgraph_check('trained_v') FROM ext.vecgraph_info('trained_v')"), 'pq|', 'in another schema: codebooks');
 $node->safe_psql('postgres', 'ALTER EXTENSION vecidx SET SCHEMA public');
 
@@ -72,7 +142,7 @@ my ($out, $err) = ('', '');
 my $script = $node->basedir . '/write.sql';
 append_to_file($script, "INSERT INTO items (v) SELECT $random FROM generate_series(1, 3) i;
 	DELETE FROM items WHERE id = (SELECT min(id) FROM items WHERE v IS NOT NULL);\n");
-my $writers = IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-T', 8, '-c', 3, '-d', $node->connstr('postgres') ],
+my $writers = IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-T', 6, '-c', 3, '-d', $node->connstr('postgres') ],
 	'>', \$out, '2>', \$err);
 for my $round (1 .. 2)
 {
@@ -86,5 +156,19 @@ $writers->finish;
 unlike($err, qr/ERROR/, 'writers met no error');
 complete($node, 'items', 'items_v', 'built concurrently');
 
+# pg_upgrade makes empty indexes and gives them the old files
 $node->stop;
+my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
+$upgraded->init;
+my $binaries = $node->config_data('--bindir');
+my $here = getcwd();
+chdir $node->basedir or die;
+command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->data_dir, '-b', $binaries, '-B', $binaries,
+		'-s', $node->host, '-p', $node->port, '-P', $upgraded->port ], 'pg_upgrade');
+chdir $here or die;
+$upgraded->start;
+is_restored($upgraded, 'postgres', $whole, 'upgraded');
+$upgraded->safe_psql('postgres', "INSERT INTO trained (v) VALUES ('[1,1,1,1,1,1,1,1]'); VACUUM FULL trained");
+is_restored($upgraded, 'postgres', "trained_v|5|1201|1201\ntheirs_v|6|50|50", 'upgraded, and changed');
+$upgraded->stop;
 done_testing();
