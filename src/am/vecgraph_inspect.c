@@ -1,5 +1,14 @@
 /*
  * vecgraph_inspect.c: looking inside an index from SQL: vecgraph_check and vecgraph_info.
+ *
+ * vecgraph_check keeps writers out, so whatever does not fit together is corruption. vecgraph_info lets them go on: each page that it
+ * reads is whole, so it complains of what is wrong within one, but its numbers are of pages read one after the other.
+ *
+ * On a standby nobody can keep replay out, and vecgraph_check, too, reads pages one after the other. There it asserts what holds
+ * within a page, and, as every row of its snapshot is indexed before that and keeps its place, that none of them is missing. What it
+ * finds wrong between pages (edges, chains, the list of free pages, heap TIDs met twice, codes) counts only if no page that it has
+ * read was changed after it began, by their LSNs; otherwise it says that it does not know. Replay that is paused, or has nothing to
+ * do, makes it as thorough as on a primary.
  */
 #include "am/vecgraph.h"
 
@@ -18,6 +27,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -51,22 +61,29 @@ typedef struct VecGraphCheck
 {
 	Relation	index;
 	VecGraphStore store;
-	uint32		bound;
+	BlockNumber blocks;			/* of the index when this began; what is added later is left out */
+	uint32		bound;			/* of the ids on them */
 	uint8	   *states;			/* [bound] VxSlotState */
-	uint8	   *codes;			/* room for a code as it is stored, and as it should be */
-	uint8	   *made_code;
+	char	   *page;			/* copy of the node page at hand */
+	uint8	   *codes;			/* [nodes_per_page][code_bytes] its nodes' codes */
+	uint8	   *made_code;		/* room for a code as it should be */
+	XLogRecPtr	replayed;		/* on a standby, how far replay was when this began; else invalid */
+	XLogRecPtr	newest;			/* of the LSNs of pages that were read */
+	bool		overtaken;		/* something did not fit together, perhaps because replay has changed it meanwhile */
 	VxVisited	in_chain;
 	indexed_hash *tids;
 	uint64		counts[4];		/* slots by state */
 	uint64		edges;
 	uint64		tid_count;
-	uint64		missing;		/* heap rows that are not indexed */
 	double		code_error;		/* sum of squared distances of vectors from what their codes say */
 	double	   *sum;			/* [dim] of the vectors, or their directions, that have codes */
 	double		norm2_sum;		/* of their squared lengths */
 	uint64		coded;
 	MemoryContext context;
 } VecGraphCheck;
+
+/* How often a page is read again because a fit goes on. Each takes it a walk through the whole index. */
+#define MODEL_ATTEMPTS 8
 
 static void
 broken(VecGraphCheck *check, VxNodeId id, const char *what)
@@ -76,18 +93,56 @@ broken(VecGraphCheck *check, VxNodeId id, const char *what)
 }
 
 static void
+note_page(VecGraphCheck *check, Page page)
+{
+	check->newest = Max(check->newest, PageGetLSN(page));
+}
+
+/*
+ * Something between pages is broken, unless replay has changed one of them (or the meta page, which was read first) after another was
+ * read. Returns then. No lock is held.
+ */
+static void
+misfit(VecGraphCheck *check, BlockNumber block, int slot, const char *what)
+{
+	if (!XLogRecPtrIsInvalid(check->replayed))
+	{
+		Buffer		meta = ReadBuffer(check->index, VECGRAPH_META_BLOCK);
+
+		LockBuffer(meta, BUFFER_LOCK_SHARE);
+		note_page(check, BufferGetPage(meta));
+		UnlockReleaseBuffer(meta);
+		check->overtaken |= check->newest > check->replayed;
+	}
+	if (!check->overtaken)
+		vecgraph_corrupted(check->index, block, slot, what);
+}
+
+static void
+node_misfit(VecGraphCheck *check, VxNodeId id, const char *what)
+{
+	misfit(check, vx_id_block(&check->store.geometry, id), (int) vx_id_slot(&check->store.geometry, id), what);
+}
+
+static void
 begin_check(VecGraphCheck *check, Relation index)
 {
+	const VxGeometry *g = &check->store.geometry;
+
 	memset(check, 0, sizeof(*check));
+	if (RecoveryInProgress())
+		check->replayed = GetXLogReplayRecPtr(NULL);
 	check->context = CurrentMemoryContext;
 	check->index = index;
 	vecgraph_store_open(&check->store, index, CurrentMemoryContext);
-	check->bound = check->store.id_bound;
+	check->blocks = RelationGetNumberOfBlocks(index);
+	check->bound = vx_id_bound(g, check->blocks);
 	check->states = vx_alloc(&check->store.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
-	check->sum = palloc0(check->store.geometry.dim * sizeof(double));
-	check->codes = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
-	check->made_code = palloc(check->store.geometry.code_bytes + VX_CODE_OVERREAD);
+	check->sum = palloc0(g->dim * sizeof(double));
+	check->page = palloc(BLCKSZ);
+	check->codes = palloc((Size) g->nodes_per_page * g->code_bytes + VX_CODE_OVERREAD);
+	check->made_code = palloc(g->code_bytes + VX_CODE_OVERREAD);
 	vx_visited_init(&check->in_chain, &check->store.mem);
 }
 
@@ -107,8 +162,8 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 		broken(check, id, "an invalid heap TID");
 	indexed_insert(check->tids, item, &found);
 	if (found)
-		broken(check, id, psprintf("heap TID (%u,%u) is indexed twice",
-								   ItemPointerGetBlockNumber(&item), ItemPointerGetOffsetNumber(&item)));
+		node_misfit(check, id, psprintf("heap TID (%u,%u) is indexed twice",
+										ItemPointerGetBlockNumber(&item), ItemPointerGetOffsetNumber(&item)));
 }
 
 static void
@@ -141,27 +196,55 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 }
 
 /*
+ * How far the halves of a node may be from its vector, as codes measure; 0 where the node has the vector itself. A half is right to
+ * 2^-11 of its value, a tiny one to 2^-25; the largest may stand for anything.
+ */
+static double
+half_error(VecGraphCheck *check, const VxPoint *point)
+{
+	const VxSpace *space = &check->store.space;
+	double		sum2 = 0;
+
+	if (check->store.geometry.storage != VX_STORAGE_HALF)
+		return 0;
+	for (uint32 i = 0; i < space->dim; i++)
+	{
+		double		x = fabs((double) point->x[i]);
+		double		error = Max(x / 2048, 1.0 / (1 << 25));
+
+		if (!(x < 65504))
+			return get_float8_infinity();
+		sum2 += error * error;
+	}
+	return sqrt(sum2) * vx_space_unit_scale(space->metric, point->norm2);
+}
+
+/*
  * A code stands for its node's vector as nearly as a new one would. (It need not be the same: processors differ in the last
  * bits of sums, and half precision in more.) Also adds up how much the codes lose.
  */
 static void
-check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
+check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 {
 	VxCodec    *codec = &check->store.codes->codec;
 	const VxPoint *point = vecgraph_slot_point(&check->store, slot);
-	float		norm2;
+	double		unsure = half_error(check, point);
+	bool		known = vx_codec_knows(codec, code);
+	bool		near = false;
+	float		norm2 = 0;
 	float		stored;
 	float		made;
-	bool		near;
 
-	vecgraph_read_codes(&check->store, id, 1, check->codes);
-	stored = vx_codec_error(codec, point, check->codes, &norm2);
-	vx_codec_encode_as(codec, vx_codec_parity_of(codec, check->codes), point, check->made_code);
-	made = vx_codec_error(codec, point, check->made_code, NULL);
-	/* written so that NaN is wrong; vectors too long for floats have no sensible codes */
-	near = stored <= 1.1f * made + 1e-3f * norm2;
-	if (!near && isfinite(norm2))
-		broken(check, id, "the code is not that of the vector");
+	if (isinf(unsure))
+		return;
+	if (known)
+	{
+		stored = vx_codec_error(codec, point, code, &norm2);
+		vx_codec_encode_as(codec, vx_codec_parity_of(codec, code), point, check->made_code);
+		made = vx_codec_error(codec, point, check->made_code, NULL);
+		/* written so that NaN is wrong; vectors too long for floats have no sensible codes */
+		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure;
+	}
 	if (near)
 	{
 		check->code_error += stored;
@@ -169,6 +252,8 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 		vx_codec_add_to_mean(codec, point, check->sum);
 		check->coded++;
 	}
+	else if (isfinite(norm2) && check->tids != NULL)
+		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");
 }
 
 /* Sum of the squared distances of the coded vectors from their mean. */
@@ -197,12 +282,75 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 	UnlockReleaseBuffer(buffer);
 }
 
+/*
+ * Copies a node page and the codes of its nodes, which are written together. False for a page that was never filled; other pages that
+ * are not what they should be are errors.
+ */
+static bool
+copy_page(VecGraphCheck *check, BlockNumber block)
+{
+	const VxGeometry *g = &check->store.geometry;
+	Buffer		buffer = ReadBuffer(check->index, block);
+	bool		is_filled;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	is_filled = !vecgraph_is_unfilled(check->index, buffer);
+	if (is_filled)
+	{
+		vecgraph_check_node_page(check->index, buffer, g);
+		memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
+		note_page(check, check->page);
+		if (check->store.by_codes)
+			vecgraph_read_codes(&check->store, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
+	}
+	UnlockReleaseBuffer(buffer);
+	return is_filled;
+}
+
+/* Whether the models of all codes on the copied page are known. */
+static bool
+models_known(VecGraphCheck *check)
+{
+	const VxGeometry *g = &check->store.geometry;
+
+	if (!check->store.by_codes)
+		return true;
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE
+			&& !vx_codec_knows(&check->store.codes->codec, check->codes + (Size) i * g->code_bytes))
+			return false;
+	return true;
+}
+
+static void
+check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
+{
+	const VxGeometry *g = &check->store.geometry;
+	bool		is_live = slot->state == VX_SLOT_LIVE;
+	const char *wrong = vx_slot_check(g, slot, check->bound, is_live);
+
+	/* it may lead to a page that was added after the bound was asked for */
+	if (wrong != NULL)
+		wrong = vx_slot_check(g, slot, vx_id_bound(g, RelationGetNumberOfBlocks(check->index)), is_live);
+	if (wrong != NULL)
+		broken(check, id, wrong);
+	check->states[id] = slot->state;
+	check->counts[slot->state]++;
+	if (is_live && check->store.by_codes && g->storage != VX_STORAGE_HEAP)
+		check_code(check, id, slot, code);
+	if (slot->state == VX_SLOT_TIDS)
+		for (int i = 0; i < ((VxTidSlot *) slot)->tid_count; i++)
+			collect_tid(check, id, &((VxTidSlot *) slot)->tids[i]);
+	else if (slot->state != VX_SLOT_FREE)
+		check_node(check, id, slot);
+}
+
 static void
 check_page(VecGraphCheck *check, BlockNumber block)
 {
 	const VxGeometry *g = &check->store.geometry;
-	Buffer		buffer;
-	Page		page;
+	VxPageSpecial *special = vecgraph_page_special(check->page);
+	VxNodeId	first;
 	uint32		free_slots = 0;
 
 	CHECK_FOR_INTERRUPTS();
@@ -211,40 +359,26 @@ check_page(VecGraphCheck *check, BlockNumber block)
 		check_data_page(check, block);
 		return;
 	}
-	buffer = ReadBuffer(check->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	if (vecgraph_is_unfilled(check->index, buffer))
-	{
-		UnlockReleaseBuffer(buffer);
+	if (!copy_page(check, block))
 		return;
+	/* a fit that goes on has made codes by a model that is not known here yet, or forgotten the one that is */
+	for (int attempt = 0; attempt < MODEL_ATTEMPTS && !models_known(check); attempt++)
+	{
+		vecgraph_store_refresh(&check->store);
+		copy_page(check, block);
 	}
-	vecgraph_check_node_page(check->index, buffer, g);
+	first = vx_block_first_id(g, block);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
-		VxNodeId	id = vx_block_first_id(g, block) + i;
-		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-		const char *wrong = vx_slot_check(g, slot, check->bound, slot->state == VX_SLOT_LIVE);
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(check->page), i);
 
-		if (wrong != NULL)
-			broken(check, id, wrong);
-		check->states[id] = slot->state;
-		check->counts[slot->state]++;
-		if (slot->state == VX_SLOT_LIVE && check->store.by_codes && g->storage != VX_STORAGE_HEAP)
-			check_code(check, id, slot);
-		if (slot->state == VX_SLOT_FREE)
-			free_slots++;
-		else if (slot->state == VX_SLOT_TIDS)
-			for (int j = 0; j < ((VxTidSlot *) slot)->tid_count; j++)
-				collect_tid(check, id, &((VxTidSlot *) slot)->tids[j]);
-		else
-			check_node(check, id, slot);
+		check_slot(check, first + i, slot, check->codes + (Size) i * g->code_bytes);
+		free_slots += slot->state == VX_SLOT_FREE;
 	}
-	if (free_slots != vecgraph_page_special(page)->free_slots)
+	if (free_slots != special->free_slots)
 		vecgraph_corrupted(check->index, block, -1, "the count of free slots is wrong");
-	if ((free_slots > 0) != (vecgraph_page_special(page)->next_free != VX_NOT_LISTED))
+	if ((free_slots > 0) != (special->next_free != VX_NOT_LISTED))
 		vecgraph_corrupted(check->index, block, -1, "free slots outside the list of free pages, or a full page in it");
-	UnlockReleaseBuffer(buffer);
 }
 
 /* ---- what crosses pages ---- */
@@ -261,13 +395,20 @@ check_free_list(VecGraphCheck *check)
 
 		CHECK_FOR_INTERRUPTS();
 		if (block >= blocks || !vx_block_has_nodes(&check->store.geometry, block) || steps++ > blocks)
-			vecgraph_corrupted(check->index, VECGRAPH_META_BLOCK, -1, "the list of free pages is broken");
-		buffer = ReadBuffer(check->index, block);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		block = vecgraph_page_special(BufferGetPage(buffer))->next_free;
-		UnlockReleaseBuffer(buffer);
+			block = VX_NOT_LISTED;
+		else
+		{
+			buffer = ReadBuffer(check->index, block);
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			note_page(check, BufferGetPage(buffer));
+			block = vecgraph_page_special(BufferGetPage(buffer))->next_free;
+			UnlockReleaseBuffer(buffer);
+		}
 		if (block == VX_NOT_LISTED)
-			vecgraph_corrupted(check->index, VECGRAPH_META_BLOCK, -1, "the list of free pages is broken");
+		{
+			misfit(check, VECGRAPH_META_BLOCK, -1, "the list of free pages is broken");
+			return;
+		}
 	}
 }
 
@@ -283,9 +424,10 @@ check_links(VecGraphCheck *check, VxNodeId id)
 	for (int i = 0; i < slot->degree; i++)
 		dangling |= slot->edges[i] < check->bound && check->states[slot->edges[i]] != VX_SLOT_LIVE
 			&& check->states[slot->edges[i]] != VX_SLOT_DELETED;
+	note_page(check, BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
 	if (dangling)
-		broken(check, id, "an edge leads to a slot that is not a node");
+		node_misfit(check, id, "an edge leads to a slot that is not a node");
 
 	while (next != VX_NO_NODE)
 	{
@@ -294,10 +436,14 @@ check_links(VecGraphCheck *check, VxNodeId id)
 		bool		mine = more->state == VX_SLOT_TIDS && more->owner == id;
 
 		next = more->chain;
+		note_page(check, BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
 		if (!mine || !vx_visited_add(&check->in_chain, here))
-			broken(check, here, "a chain of heap TIDs is broken");
+		{
+			node_misfit(check, here, "a chain of heap TIDs is broken");
+			return;
+		}
 	}
 }
 
@@ -357,7 +503,8 @@ check_heap(VecGraphCheck *check, Relation heap, Snapshot snapshot)
  * Raises ERRCODE_INDEX_CORRUPTED for the first broken invariant: pages and slots well formed, free slots counted and
  * listed, edges to nodes only and never twice, chains whole, each heap TID once, and with heapallindexed every visible row
  * present. Nodes that no search can reach are not corruption (scans still return them, last): a WARNING counts them.
- * Takes a share lock on the table, so writers wait; on a standby, where there are none, an access share lock.
+ * Takes a share lock on the table, so writers wait; on a standby, where there are none, an access share lock, and a NOTICE tells if
+ * replay got in the way (see above).
  */
 Datum
 vecgraph_check(PG_FUNCTION_ARGS)
@@ -373,14 +520,14 @@ vecgraph_check(PG_FUNCTION_ARGS)
 
 	begin_check(&check, index);
 	check.tids = indexed_create(CurrentMemoryContext, 1024, NULL);
-	for (BlockNumber block = VECGRAPH_META_BLOCK + 1; block < RelationGetNumberOfBlocks(index); block++)
+	for (BlockNumber block = VECGRAPH_META_BLOCK + 1; block < check.blocks; block++)
 		check_page(&check, block);
 	check_free_list(&check);
 	for (VxNodeId id = 0; id < check.bound; id++)
 		if (check.states[id] == VX_SLOT_LIVE)
 			check_links(&check, id);
 	if (check.counts[VX_SLOT_LIVE] > 0 && check.store.meta.entry_count == 0)
-		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "an index with nodes has no entry node");
+		misfit(&check, VECGRAPH_META_BLOCK, -1, "an index with nodes has no entry node");
 	unreachable = count_unreachable(&check);
 	if (heap_all_indexed)
 	{
@@ -390,7 +537,13 @@ vecgraph_check(PG_FUNCTION_ARGS)
 		check_heap(&check, heap, snapshot);
 		vecgraph_end_owner_rights(&rights);
 	}
-	if (unreachable > 0)
+	if (check.overtaken)
+		ereport(NOTICE,
+				(errmsg("index \"%s\" could not be checked fully because replay changed it meanwhile",
+						RelationGetRelationName(index)),
+				 errdetail("Its pages are sound each, but not all of them were read as of the same time."),
+				 errhint("Call pg_wal_replay_pause() first.")));
+	else if (unreachable > 0)
 		ereport(WARNING,
 				(errmsg("%llu of %llu nodes of index \"%s\" cannot be reached by a search",
 						(unsigned long long) unreachable, (unsigned long long) check.counts[VX_SLOT_LIVE],
@@ -424,8 +577,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	begin_check(&check, index);
-	for (BlockNumber block = check.store.geometry.first_segment;
-		 block < RelationGetNumberOfBlocks(index) && vx_id_bound(&check.store.geometry, block + 1) <= check.bound; block++)
+	for (BlockNumber block = check.store.geometry.first_segment; block < check.blocks; block++)
 	{
 		check_page(&check, block);
 		code_pages += vx_block_has_codes(&check.store.geometry, block);

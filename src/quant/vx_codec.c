@@ -129,6 +129,15 @@ vx_codec_is_current(const VxCodec *codec, const uint8_t *code)
 	return known;
 }
 
+bool
+vx_codec_knows(const VxCodec *codec, const uint8_t *code)
+{
+	bool		known;
+
+	code_parity(codec->kind, codec->epoch, codec->mixed, code, &known);
+	return known;
+}
+
 int
 vx_codec_parity_of(const VxCodec *codec, const uint8_t *code)
 {

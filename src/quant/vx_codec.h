@@ -128,8 +128,12 @@ void		vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *s
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
 void		vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);
 
-/* Whether a code is of the codec's epoch; the parity of the model that a code is taken to be of, whatever its bytes are. */
+/*
+ * Whether a code is of the codec's epoch; whether it is of that or, if mixed, of the one before; the parity of the model that a code
+ * is taken to be of, whatever its bytes are.
+ */
 bool		vx_codec_is_current(const VxCodec *codec, const uint8_t *code);
+bool		vx_codec_knows(const VxCodec *codec, const uint8_t *code);
 int			vx_codec_parity_of(const VxCodec *codec, const uint8_t *code);
 
 /* The memory of a query. */

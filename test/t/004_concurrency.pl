@@ -1,4 +1,4 @@
-# Sessions that insert, update, delete, search, vacuum and fit codes at once: no error, a sound index, no row lost.
+# Sessions that insert, update, delete, search, vacuum, fit codes and look at the index at once: no error, a sound index, no row lost.
 # VECIDX_SECONDS sets for how long (10).
 use strict;
 use warnings;
@@ -32,6 +32,7 @@ my %scripts = (
 		AND (SELECT count(*) FROM items) > 3000;',
 	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
 	vacuum => 'VACUUM items;',
+	info => "SELECT sum(live) FROM unnest('{items_v,items_exact,items_trained,items_heap}'::regclass[]) c, vecgraph_info(c);",
 	train => "SELECT vecgraph_train(c) FROM unnest('{items_v,items_trained,items_heap}'::regclass[]) c;",
 );
 my @running;
@@ -45,7 +46,7 @@ for my $name (sort keys %scripts)
 		$name, \$err,
 		IPC::Run::start(
 			[
-				'pgbench', '-n', '-f', $file, '-T', $seconds, '-c', $name =~ /vacuum|train/ ? 1 : 2,
+				'pgbench', '-n', '-f', $file, '-T', $seconds, '-c', $name =~ /vacuum|train|info/ ? 1 : 2,
 				'-M', $name eq 'vacuum' ? 'simple' : 'prepared', '-d', $node->connstr('postgres')
 			],
 			'>', \$out, '2>', \$err)
