@@ -126,14 +126,13 @@ read_tuple(Relation table, HeapTuple tuple, Oid role, MemoryContext context, Cod
 
 /*
  * Reads the row of a name as it is now, by a scan of its own: indexes are built and fitted with the rights of many, and by whatever
- * search_path there is.
+ * search_path there is. The table is small but for the codebooks, which are stored out of line.
  */
 static VecGraphCodebookStatus
 read_row(Oid table_oid, const char *name, Oid role, MemoryContext context, CodebookRow *row)
 {
 	Relation	table = OidIsValid(table_oid) ? try_relation_open(table_oid, AccessShareLock) : NULL;
 	VecGraphCodebookStatus status = VECGRAPH_CODEBOOK_MISSING;
-	Oid			key_index;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -142,8 +141,7 @@ read_row(Oid table_oid, const char *name, Oid role, MemoryContext context, Codeb
 		return status;
 	ScanKeyEntryInitialize(&key, 0, get_attnum(table_oid, "name"), BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID,
 						   F_TEXTEQ, CStringGetTextDatum(name));
-	key_index = vecidx_primary_key_index(table);
-	scan = systable_beginscan(table, key_index, OidIsValid(key_index), NULL, 1, &key);
+	scan = systable_beginscan(table, InvalidOid, false, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		status = read_tuple(table, tuple, role, context, row);

@@ -78,12 +78,6 @@
 #define vecidx_leave_statistics(relation) ((relation)->pgstat_info = NULL)
 #endif
 
-#if PG_VERSION_NUM >= 180000
-#define vecidx_primary_key_index(relation) RelationGetPrimaryKeyIndex(relation, false)
-#else
-#define vecidx_primary_key_index(relation) RelationGetPrimaryKeyIndex(relation)
-#endif
-
 /* From 18 on this stands before declarations; before, an attribute stood behind them. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
