@@ -481,8 +481,11 @@ extern AttrNumber vecgraph_check_source(Oid table, const char *column);
 
 /* ---- vecgraph_inspect.c ---- */
 
-/* Loads the codes of an index into the cache as far as there is room; returns of how many nodes they are there. */
-extern uint32 vecgraph_prewarm_index(Relation index);
+/*
+ * Loads the codes of an index into the cache as far as there is room, and for as long as is_wanted (NULL: always); returns of how many
+ * nodes they are there.
+ */
+extern uint32 vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void));
 
 /* ---- vecgraph_vacuum.c ---- */
 

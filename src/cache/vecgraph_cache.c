@@ -232,6 +232,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 	HOLD_INTERRUPTS();
 	PG_TRY();
 	{
+		VECIDX_FAULT_POINT("cache-load");
 		read_run(view, at, run, read, context);
 		VECIDX_FAULT_POINT("cache-run-read");
 	}
@@ -366,8 +367,13 @@ vecgraph_cache_count(VecGraphCacheView *view, uint32 n)
 		return 0;
 	LWLockAcquire(&region->lock, LW_SHARED);
 	for (uint32 run = 0; run <= vecgraph_cache_run(view, n - 1); run++)
-		if (find_chunk(vecgraph_cache_tag(view, run)) != VECGRAPH_NO_CHUNK)
+	{
+		uint64		tag = vecgraph_cache_tag(view, run);
+		uint32		at = find_chunk(tag);
+
+		if (at != VECGRAPH_NO_CHUNK && pg_atomic_read_u64(&vecgraph_chunks[at].owner) == tag)
 			cached += Min(view->ids_per_chunk, n - run * view->ids_per_chunk);
+	}
 	LWLockRelease(&region->lock);
 	return cached;
 }

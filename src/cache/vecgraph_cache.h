@@ -82,10 +82,17 @@ extern void vecgraph_cache_begin(VecGraphCacheView *view);
 /* The slow path of vecgraph_cache_code: finds or loads the chunk. NULL if it is not to be had now: read the page then. */
 extern const uint8 *vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context);
 
+/* After fetch returned NULL: whether there was no room. If not, somebody else is loading the chunk. */
+static inline bool
+vecgraph_cache_is_full(const VecGraphCacheView *view)
+{
+	return view->now < view->no_room_until;
+}
+
 /* Writes a code through; the caller holds its code page exclusively locked (C3). */
 extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *code);
 
-/* How many of the first n ids have their codes cached. */
+/* How many of the first n ids have their codes cached; those that are being loaded do not count. */
 extern uint32 vecgraph_cache_count(VecGraphCacheView *view, uint32 n);
 
 /* Adds the counts of a view to those of the region. */

@@ -3,7 +3,11 @@
  *
  * With the library preloaded, a background worker notes every minute, and when the server stops, which indexes have been
  * searched lately, in a file in the data directory. When the server starts, it reads that file and has one worker after the
- * other connect to each database and load the codes of its indexes. An index that is gone, or has no room, is left out.
+ * other connect to each database and load the codes of its indexes. An index that is gone, or has no room, is left out, as is
+ * a database that is gone or admits nobody (the server's log says so), or that someone wants to drop or copy.
+ *
+ * While indexes are loaded the file has another name. Where it is found under that name, the server went down before they were: they
+ * are not loaded again, lest one that makes it crash keeps it from ever starting.
  */
 #include "cache/vecgraph_region.h"
 
@@ -13,6 +17,7 @@
 #include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -22,6 +27,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -31,16 +37,17 @@
 #include "am/vecgraph.h"
 
 #define HOT_FILE "vecidx_hot_indexes"
+#define LOADING_FILE HOT_FILE ".loading"
 #define NOTE_EVERY_MS 60000
 
 PGDLLEXPORT void vecgraph_prewarmer_main(Datum unused);
 PGDLLEXPORT void vecgraph_prewarm_database_main(Datum database);
 
-/* Reads the file; returns how many indexes it names, at most VECGRAPH_HOT_INDEXES. */
+/* Reads the file of those to be loaded; returns how many indexes it names, at most VECGRAPH_HOT_INDEXES. */
 static int
 read_hot(VecGraphHotIndex *hot)
 {
-	FILE	   *file = AllocateFile(HOT_FILE, PG_BINARY_R);
+	FILE	   *file = AllocateFile(LOADING_FILE, PG_BINARY_R);
 	int			count = 0;
 
 	if (file == NULL)
@@ -106,19 +113,21 @@ prewarm_database(Oid database)
 		(void) WaitForBackgroundWorkerShutdown(handle);
 }
 
-void
-vecgraph_prewarmer_main(Datum unused)
+/* Loads the indexes that were hot when the server last ran. */
+static void
+prewarm_hot(void)
 {
 	VecGraphHotIndex hot[VECGRAPH_HOT_INDEXES];
 	int			count;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	pqsignal(SIGUSR1, procsignal_sigusr1_handler);
-	BackgroundWorkerUnblockSignals();
-
-	if (vecgraph_region_attach() == NULL)
-		proc_exit(0);
+	if (rename(HOT_FILE, LOADING_FILE) != 0)
+	{
+		if (unlink(LOADING_FILE) == 0)
+			ereport(LOG,
+					(errmsg("codes of hot vecgraph indexes are not loaded"),
+					 errdetail("The server went down when it last loaded them.")));
+		return;
+	}
 	count = read_hot(hot);
 	for (int i = 0; i < count && !ShutdownRequestPending; i++)
 	{
@@ -129,6 +138,20 @@ vecgraph_prewarmer_main(Datum unused)
 		if (!done)
 			prewarm_database(hot[i].database);
 	}
+	(void) rename(LOADING_FILE, HOT_FILE);
+}
+
+void
+vecgraph_prewarmer_main(Datum unused)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGUSR1, procsignal_sigusr1_handler);
+	BackgroundWorkerUnblockSignals();
+
+	if (vecgraph_region_attach() == NULL)
+		proc_exit(0);
+	prewarm_hot();
 	while (!ShutdownRequestPending)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NOTE_EVERY_MS, PG_WAIT_EXTENSION);
@@ -141,6 +164,22 @@ vecgraph_prewarmer_main(Datum unused)
 		write_hot();
 	}
 	proc_exit(0);
+}
+
+/*
+ * Whether nobody wants the database for themselves. DROP DATABASE, CREATE DATABASE with it as the template and the like lock it
+ * against new sessions, give those that are there some seconds to leave, and then fail.
+ */
+static bool
+database_is_free(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	LockRelease(&tag, RowExclusiveLock, false);
+	return true;
 }
 
 /* Loads one index, if it is still there and a vecgraph index. Errors: a damaged page. */
@@ -158,23 +197,29 @@ prewarm_oid(Oid oid)
 		return;
 	}
 	if (index->rd_rel->relkind == RELKIND_INDEX && index->rd_rel->relam == get_index_am_oid("vecgraph", true)
-		&& index->rd_index->indisvalid
+		&& index->rd_index->indisvalid && index->rd_rel->relpersistence != RELPERSISTENCE_TEMP
 		&& !(RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED))
-		vecgraph_prewarm_index(index);
+		vecgraph_prewarm_index(index, database_is_free);
 	relation_close(index, AccessShareLock);
 }
 
-/* The same in a transaction of its own; an error is reported, and is no reason to leave other indexes cold. */
-static void
+/*
+ * The same in a transaction of its own; an error is reported, and is no reason to leave other indexes cold. Returns whether the
+ * database is still free.
+ */
+static bool
 prewarm_in_transaction(Oid oid)
 {
 	MemoryContext context = CurrentMemoryContext;
+	volatile bool is_free = true;
 
 	PG_TRY();
 	{
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		prewarm_oid(oid);
+		if (database_is_free())
+			prewarm_oid(oid);
+		is_free = database_is_free();
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
@@ -188,6 +233,7 @@ prewarm_in_transaction(Oid oid)
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
+	return is_free;
 }
 
 void
@@ -201,7 +247,7 @@ vecgraph_prewarm_database_main(Datum database)
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
 	count = read_hot(hot);
 	for (int i = 0; i < count; i++)
-		if (hot[i].database == DatumGetObjectId(database))
-			prewarm_in_transaction(hot[i].index);
+		if (hot[i].database == DatumGetObjectId(database) && !prewarm_in_transaction(hot[i].index))
+			break;
 	proc_exit(0);
 }

@@ -1,5 +1,6 @@
 # Shared memory for the cache of codes that cannot be had: a segment that a backend cannot map, a handle that cannot be written, no
-# address space. Every statement works all the same, from pages, nobody makes a second region, and it is tried again later.
+# address space. Every statement works all the same, from pages, nobody makes a second region, and it is tried again later. And what
+# the worker that loads hot indexes after a restart does where databases are gone, closed or wanted by others.
 use strict;
 use warnings;
 use FindBin;
@@ -23,12 +24,14 @@ my $search = 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vec
 my $kind = 'SELECT cache FROM vecgraph_cache_stats();';
 my $complaint = qr/no shared memory for the codes of vecgraph indexes/;
 
-$node->safe_psql('postgres', q{
+my $make = q{
 	CREATE FUNCTION some_vector(seed int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
 		SELECT array_agg(sin(seed * 0.1 * d)::real)::vector FROM generate_series(1, 32) d $$;
 	CREATE TABLE items (id int, v vector(32));
 	INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 500) i;
-	CREATE INDEX items_v ON items USING vecgraph (v)});
+	CREATE INDEX items_v ON items USING vecgraph (v);
+};
+$node->safe_psql('postgres', $make);
 
 # Files of segments that are large enough to be a region.
 sub regions
@@ -104,4 +107,48 @@ is((session("$search $kind"))[0], "10\ndynamic", 'the next session makes it');
 is((session("$search $kind"))[0], "10\ndynamic", 'and the one after that finds it');
 is(scalar(regions()), 1, 'there is one');
 $node->stop;
+
+# Hot indexes of a database that is gone, of one that admits nobody, and a temporary one
+my $warm = new_node('warm', conf => q{
+	autovacuum = off
+	fsync = off
+	enable_seqscan = off
+	shared_preload_libraries = 'vecidx'
+	vecgraph.cache_size = 16MB
+});
+my $hot = $warm->data_dir . '/vecidx_hot_indexes';
+my $is_warm = q{SELECT cached >= nodes FROM vecgraph_info('items_v')};
+$warm->safe_psql('postgres', $make . "ALTER TABLE items RENAME TO lasting; CREATE TEMP TABLE items (LIKE lasting INCLUDING INDEXES);
+	INSERT INTO items TABLE lasting; $search");
+for my $database ('gone', 'closed', 'kept')
+{
+	$warm->safe_psql('postgres', "CREATE DATABASE $database");
+	$warm->safe_psql($database, "CREATE EXTENSION vecidx; $make $search");
+}
+$warm->safe_psql('postgres', 'DROP DATABASE gone; ALTER DATABASE closed ALLOW_CONNECTIONS false');
+my $logged = -s $warm->logfile;
+$warm->stop;
+is(-s $hot, 3 * 8, 'the list has no temporary index');
+$warm->start;
+# nobody who wants the database for themselves finds the worker in the way
+$warm->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE kept');
+$warm->safe_psql('postgres', 'ALTER DATABASE kept RENAME TO renamed; ALTER DATABASE renamed RENAME TO kept');
+ok($warm->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'vecidx prewarmer of a database'"),
+	'the workers end');
+$warm->restart;
+ok($warm->poll_query_until('kept', $is_warm), 'a hot index is warm again');
+ok($warm->poll_query_until('postgres', "SELECT (pg_stat_file('vecidx_hot_indexes', true)).size > 0"), 'the list is there for the next time');
+$log = slurp_file($warm->logfile, $logged);
+like($log, qr/FATAL:  database "closed" is not currently accepting connections/, 'a database that admits nobody is left out');
+unlike($log, qr/PANIC|terminated by signal|temporary/, 'and nothing worse happens');
+
+# The server goes down while indexes are loaded: the next one does not load them
+$warm->stop;
+rename $hot, "$hot.loading" or die "cannot rename $hot: $!";
+$logged = -s $warm->logfile;
+$warm->start;
+ok($warm->wait_for_log(qr/codes of hot vecgraph indexes are not loaded/, $logged), 'what the server went down over is not loaded again');
+is($warm->safe_psql('kept', 'SELECT cached FROM vecgraph_info(\'items_v\')'), 0, 'it is not');
+ok(!-e "$hot.loading", 'but the next time');
+$warm->stop;
 done_testing();
