@@ -77,10 +77,8 @@ refuse(IndexPath *path, Cost *startup_cost, Cost *total_cost, Selectivity *selec
 	*selectivity = 0;
 	*correlation = 0;
 	*pages = 0;
-#if PG_VERSION_NUM >= 180000
-	/* compared before costs; a disabled sequential scan has 1 */
-	path->path.disabled_nodes = 2;
-#endif
+	/* a disabled sequential scan has 1 */
+	vecidx_set_disabled_nodes(&path->path, 2);
 }
 
 void

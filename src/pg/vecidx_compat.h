@@ -94,6 +94,13 @@
 #define vecidx_set_amcanbuildparallel(routine) ((void) 0)
 #endif
 
+/* From 18 on planner paths have a number of disabled nodes, which is compared before costs. */
+#if PG_VERSION_NUM >= 180000
+#define vecidx_set_disabled_nodes(path, number) ((path)->disabled_nodes = (number))
+#else
+#define vecidx_set_disabled_nodes(path, number) ((void) (path))
+#endif
+
 /* From 17 on maintenance commands run functions with a safe search_path. */
 #if PG_VERSION_NUM >= 170000
 #define vecidx_restrict_search_path() RestrictSearchPath()
