@@ -6,7 +6,8 @@
  *   chains   slots of heap TIDs that became empty, or never got into a chain, are taken out and become deleted, and so do nodes
  *            that have lost their last heap TIDs with them; if there were any, a second barrier
  *   pass 2   sequential: live nodes that point to deleted ones get the nearest live neighbours of those instead; live nodes
- *            that nobody leads to (a crash between two records of an insert) are linked again
+ *            that nobody leads to (a crash between two records of an insert) are linked again; where a node changes too fast to
+ *            be repaired, it and the deleted nodes that it points to are left for the next vacuum
  *   entries  entry nodes that are deleted are replaced
  *   pass 3   deleted slots, to which nothing leads now, become free
  *
@@ -20,12 +21,13 @@
  *   - An insert that begins later chooses new edges among nodes that it has read as live. When it prunes the edges of others it
  *     can keep an edge to a deleted node, but writes only what has not changed since it was read: not a node that pass 2 has
  *     repaired meanwhile.
+ *   - Deleted nodes that are left for the next vacuum lose their edges to those that are freed, so that it finds nothing else there.
  *   - The chains barrier is also what makes an orphan one: the slot was there in pass 1, so the insert that took it has put it
  *     into the chain of its owner by the time when that is walked, or never will.
  *
  * Scans hold ids for as long as they like; see README.
  *
- * A vacuum that is interrupted leaves deleted nodes behind; the next one finds them in pass 1 and goes on with them.
+ * A vacuum that is interrupted leaves deleted nodes behind, too; the next one finds them in pass 1 and goes on with them.
  */
 #include "am/vecgraph.h"
 
@@ -59,6 +61,7 @@ typedef struct VecGraphVacuum
 
 	VxVisited	dead;			/* deleted slots, which this vacuum will free */
 	uint32		dead_count;
+	VxVisited	spared;			/* those of them that it will not */
 	VxVisited	live;			/* live nodes met in pass 2 */
 	VxVisited	linked;			/* nodes that a live node points to */
 
@@ -71,6 +74,12 @@ static bool
 is_dead(void *context, VxNodeId id)
 {
 	return vx_visited_has(&((VecGraphVacuum *) context)->dead, id);
+}
+
+static bool
+is_to_be_freed(void *context, VxNodeId id)
+{
+	return is_dead(context, id) && !vx_visited_has(&((VecGraphVacuum *) context)->spared, id);
 }
 
 static void
@@ -452,6 +461,53 @@ survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
 	return n;
 }
 
+/* Takes the edges to dead nodes out of one that is dead, too, but stays. Nobody else changes its edges. */
+static void
+cut_dead_edges(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VxStore    *store = &vacuum->store.base;
+	VxEdges		edges;
+	uint32		kept = 0;
+
+	if (store->ops->read_edges(store, id, NULL, &edges) != VX_OK)
+		return;
+	for (uint32 i = 0; i < edges.count; i++)
+		if (!is_dead(vacuum, edges.ids[i]))
+			edges.ids[kept++] = edges.ids[i];
+	if (kept < edges.count)
+		store->ops->replace_edges(store, id, edges.version, edges.ids, kept);
+}
+
+/* Leaves the dead nodes that a live one points to for the next vacuum. */
+static void
+spare_neighbours(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VxStore    *store = &vacuum->store.base;
+	VxEdges		edges;
+
+	if (store->ops->read_edges(store, id, NULL, &edges) != VX_OK)
+		return;
+	for (uint32 i = 0; i < edges.count; i++)
+		if (is_dead(vacuum, edges.ids[i]) && vx_visited_add(&vacuum->spared, edges.ids[i]))
+			cut_dead_edges(vacuum, edges.ids[i]);
+}
+
+static void
+repair_node(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VecGraphStore *store = &vacuum->store;
+	VxStatus	status = VX_CONFLICT;
+	uint32		remaining;
+
+	if (!VECIDX_FAULT_REFUSES("vacuum-repair"))
+		status = vx_link_repair(&vacuum->linker, &store->base, id, is_dead, vacuum, &remaining);
+	/* a node to which many are being linked may change faster than it can be repaired */
+	if (status == VX_CONFLICT)
+		spare_neighbours(vacuum, id);
+	else if (status == VX_OK && remaining == 0)
+		vecgraph_relink(store, &vacuum->linker, id);
+}
+
 static void
 pass2(VecGraphVacuum *vacuum)
 {
@@ -469,19 +525,7 @@ pass2(VecGraphVacuum *vacuum)
 		n = survey_page(vacuum, block, BufferGetPage(buffer), ids);
 		UnlockReleaseBuffer(buffer);
 		for (uint32 i = 0; i < n; i++)
-		{
-			uint32		remaining;
-			VxStatus	status = vx_link_repair(&vacuum->linker, &store->base, ids[i], is_dead, vacuum, &remaining);
-
-			if (status == VX_CONFLICT)
-				ereport(ERROR,
-						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						 errmsg("could not repair a node of index \"%s\" because it kept changing",
-								RelationGetRelationName(store->index)),
-						 errhint("Run VACUUM again.")));
-			if (status == VX_OK && remaining == 0)
-				vecgraph_relink(store, &vacuum->linker, ids[i]);
-		}
+			repair_node(vacuum, ids[i]);
 	}
 	pfree(ids);
 }
@@ -595,11 +639,11 @@ pass3(VecGraphVacuum *vacuum)
 		if (!vx_block_has_nodes(g, block))
 			continue;
 		for (uint32 i = 0; i < g->nodes_per_page; i++)
-			any |= is_dead(vacuum, vx_block_first_id(g, block) + i);
+			any |= is_to_be_freed(vacuum, vx_block_first_id(g, block) + i);
 		if (!any)
 			continue;
 		vecidx_vacuum_delay_point();
-		vecgraph_free_slots(store, block, is_dead, vacuum);
+		vecgraph_free_slots(store, block, is_to_be_freed, vacuum);
 	}
 }
 
@@ -626,6 +670,7 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	vacuum.store.vacuuming = true;
 	vx_linker_init(&vacuum.linker, &vacuum.store.mem);
 	vx_visited_init(&vacuum.dead, &vacuum.store.mem);
+	vx_visited_init(&vacuum.spared, &vacuum.store.mem);
 	vx_visited_init(&vacuum.live, &vacuum.store.mem);
 	vx_visited_init(&vacuum.linked, &vacuum.store.mem);
 

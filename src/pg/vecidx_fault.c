@@ -10,8 +10,9 @@
  *   error   an error before the call
  *   kill    the process dies before the call, as by kill -9, so the server starts again with recovery
  *   after   the same after the call
+ *   refuse  named outcomes only: what may fail by other sessions' timing, such as an optimistic write, does so each time
  *   wait    named places only: the session waits while another one holds pg_advisory_lock(hashtext(site))
- * An action other than wait happens once for each time the setting is set.
+ * An action other than wait and refuse happens once for each time the setting is set.
  */
 #include "pg/vecidx_compat.h"
 
@@ -146,6 +147,14 @@ vecidx_fault_point(const char *name)
 		DirectFunctionCall1(pg_advisory_lock_int8, Int64GetDatum(key));
 		DirectFunctionCall1(pg_advisory_unlock_int8, Int64GetDatum(key));
 	}
+}
+
+bool
+vecidx_fault_refuses(const char *name)
+{
+	char		action[16];
+
+	return find_action(name, action) && strcmp(action, "refuse") == 0;
 }
 
 static void

@@ -12,15 +12,20 @@
 /* name: of the place. Waits only where no content lock and no LWLock is held: elsewhere a waiting session blocks others uninterruptibly. */
 extern void vecidx_fault_point(const char *name);
 
+/* Whether what has this name is to be taken to have failed, each time: for outcomes that take others' perfect timing. */
+extern bool vecidx_fault_refuses(const char *name);
+
 /* The setting and the function's memory; called once by _PG_init. */
 extern void vecidx_fault_init(void);
 
 #define VECIDX_FAULT_POINT(name) vecidx_fault_point(name)
+#define VECIDX_FAULT_REFUSES(name) vecidx_fault_refuses(name)
 
 #else
 
 #define vecidx_fault_init() ((void) 0)
 #define VECIDX_FAULT_POINT(name) ((void) 0)
+#define VECIDX_FAULT_REFUSES(name) false
 
 #endif
 
