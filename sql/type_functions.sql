@@ -34,6 +34,7 @@ SELECT vector_dims(v || v) FROM (SELECT array_fill(1, ARRAY[8000])::vector v) s;
 SELECT vector_dims(v || v) FROM (SELECT array_fill(1, ARRAY[8001])::vector v) s;
 -- comparison: by elements, then by length
 SELECT '[1,2]'::vector < '[1,3]', '[1,2]'::vector <= '[1,2]', '[1,2]'::vector = '[1,2]', '[1,2]'::vector <> '[1,2]';
+SELECT '[1,2]'::vector >= '[1,2]', '[1,2]'::vector >= '[1,3]', vector_ge('[2]', '[1,9]');
 SELECT '[1,2]'::vector < '[1,2,3]', '[2]'::vector > '[1,9]', vector_cmp('[1]', '[1]'), vector_cmp('[1,2]', '[1]');
 SELECT v FROM unnest(ARRAY['[2]', '[1,1]', '[1]']::vector[]) v ORDER BY v;
 -- aggregates

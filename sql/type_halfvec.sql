@@ -74,6 +74,7 @@ SELECT '[1,2]'::halfvec + '[3]';
 SELECT vector_dims(v || v) FROM (SELECT array_fill(1, ARRAY[8001])::halfvec v) s;
 -- comparison: by elements, then by length
 SELECT '[1,2]'::halfvec < '[1,3]', '[1,2]'::halfvec <= '[1,2]', '[1,2]'::halfvec = '[1,2]', '[1,2]'::halfvec <> '[1,2]';
+SELECT '[1,2]'::halfvec >= '[1,2]', '[1,2]'::halfvec >= '[1,3]', halfvec_ge('[2]', '[1,9]');
 SELECT '[1,2]'::halfvec < '[1,2,3]', '[2]'::halfvec > '[1,9]', halfvec_cmp('[1]', '[1]'), halfvec_cmp('[1,2]', '[1]');
 SELECT v FROM unnest(ARRAY['[2]', '[1,1]', '[1]', '[-0]', '[0]', '[-1]']::halfvec[]) v ORDER BY v;
 -- aggregates

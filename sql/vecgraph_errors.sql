@@ -68,6 +68,24 @@ DO $$ BEGIN
 	ASSERT current_setting('server_version_num')::int < 150000, 'the setting was not refused';
 EXCEPTION WHEN invalid_name THEN NULL;
 END $$;
+-- operator classes that are not what the access method asks for
+CREATE OPERATOR CLASS without_function FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops;
+CREATE OPERATOR CLASS without_operator FOR TYPE vector USING vecgraph AS
+	FUNCTION 1 vecgraph_vector_l2_support(internal);
+CREATE OPERATOR CLASS wrong_number FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	OPERATOR 2 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_vector_l2_support(internal);
+CREATE OPERATOR CLASS not_for_order FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 = (vector, vector),
+	FUNCTION 1 vecgraph_vector_l2_support(internal);
+SELECT name, amvalidate((SELECT oid FROM pg_opclass WHERE opcname = name))
+	FROM unnest(ARRAY['without_function', 'without_operator', 'wrong_number', 'not_for_order', 'vector_l2_ops']) name;
+DROP OPERATOR FAMILY without_function USING vecgraph;
+DROP OPERATOR FAMILY without_operator USING vecgraph;
+DROP OPERATOR FAMILY wrong_number USING vecgraph;
+DROP OPERATOR FAMILY not_for_order USING vecgraph;
 -- functions on the wrong thing
 SELECT vecgraph_check('e');
 SELECT vecgraph_info('pg_class_oid_index');
