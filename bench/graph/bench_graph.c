@@ -177,8 +177,8 @@ search_pass(Bench *bench, VxMemStore *store, VxSearch *search, uint32_t list_siz
 		VxQuery		query = {.point = bench->points[q]};
 		const VxFound *found;
 
-		vx_search_begin(search, &store->base, &query, list_size, UINT32_MAX);
-		for (int i = 0; i < K && (found = vx_search_next(search, false)) != NULL; i++)
+		vx_search_begin(search, &store->base, &query, list_size, SIZE_MAX);
+		for (uint32_t i = 0; i < K && (found = vx_search_next(search, i + 1, VX_SEARCH_STAY)) != NULL; i++)
 			hits += vx_space_query(&bench->space, bench->points[q], vx_memstore_point(store, found->id)) <= bench->kth[q];
 	}
 	return hits;

@@ -71,8 +71,8 @@ vecgraph_init_options(void)
 							&vecgraph_search_list_size, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("vecgraph.iterative_scan",
 							 "How a scan goes on when more rows are wanted than its list holds.",
-							 "relaxed_order returns every row, late ones perhaps out of order; strict_order leaves out rows "
-							 "that come too late; off stops at the end of the list.",
+							 "relaxed_order returns rows that are found too late for their place later, strict_order leaves "
+							 "them out; off stops at the end of the list.",
 							 &vecgraph_iterative_scan, VECGRAPH_ITERATIVE_RELAXED, iterative_scan_values,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("vecgraph.max_scan_tuples",
@@ -85,7 +85,7 @@ vecgraph_init_options(void)
 							 &vecgraph_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("vecgraph.rerank",
 							"How many rows are fetched ahead to be put in exact order, where the index does not hold vectors.",
-							"0 chooses automatically: half of the search list.",
+							"0 chooses automatically, by how wrong the distances in the index are.",
 							&vecgraph_rerank, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vecgraph");
 }

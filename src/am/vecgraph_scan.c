@@ -39,6 +39,15 @@ typedef struct ReadyNode
 } ReadyNode;
 
 /*
+ * relaxed_order: nodes that are found too late for their place are put aside, up to so many, so that all others leave in order. They
+ * leave, again in order, when there are more of them, at the end of the search, and whenever so many nodes have left, which is ten
+ * times later each time: a query with a LIMIT that lacks but one of them is not to read the whole index for it.
+ */
+#define MOST_LATE 64
+#define FIRST_LATE_TURN 1000
+#define LATE_TURN_FACTOR 10
+
+/*
  * The arrays that a scan works with. They are as large for one query as for the next, and asking the system for them anew each time
  * costs as much as a short search: a scan that ends leaves them to the next one of this backend.
  */
@@ -50,6 +59,7 @@ typedef struct ScanSpace
 	VxIdSet		handed_out;		/* node ids */
 	ReadyNode  *ready;			/* [ready_capacity] */
 	int			ready_capacity;
+	ReadyNode	late[MOST_LATE];
 	ItemPointerData *tids;		/* [tid_capacity] of the current node */
 	int			tid_capacity;
 } ScanSpace;
@@ -70,8 +80,13 @@ typedef struct VecGraphScan
 	ScanPhase	phase;
 	bool		search_done;	/* reranking: the search has given all it has */
 	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
+	VxFit		fit;			/* of those distances to what the search estimated, the last of which is: */
+	double		last_estimate;
 	int64		tuples;			/* handed out in this scan */
+	uint32		nodes;			/* likewise */
 	double		last_distance;
+	int			late_count;		/* places in space->late */
+	uint32		late_turn;		/* after so many nodes they leave */
 
 	/* nodes whose turn it is, nearest first: places in space->ready */
 	int			ready_next;
@@ -184,7 +199,11 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 
 	state->phase = PHASE_START;
 	state->search_done = false;
+	memset(&state->fit, 0, sizeof(state->fit));
 	state->tuples = 0;
+	state->nodes = 0;
+	state->late_count = 0;
+	state->late_turn = FIRST_LATE_TURN;
 	state->last_distance = -get_float8_infinity();
 	state->ready_next = state->ready_count = 0;
 	state->tid_next = state->tid_count = 0;
@@ -262,8 +281,7 @@ start_search(IndexScanDesc scan)
 												   state->query_context);
 	if (!vx_storage_is_exact(state->store.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
-	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(),
-					Min(memory / sizeof(VxCandidate), UINT32_MAX));
+	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(), memory);
 	state->phase = PHASE_SEARCH;
 }
 
@@ -318,43 +336,69 @@ more_than_list(VecGraphScan *state)
 		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
 }
 
-/* How many nodes wait to be put in order. */
-static int
-ready_window(void)
+static VxPatience
+patience(VecGraphScan *state)
 {
-	return vecgraph_rerank > 0 ? vecgraph_rerank : Max(1, vecgraph_effective_list_size() / 2);
+	if (!more_than_list(state))
+		return VX_SEARCH_STAY;
+	return vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT ? VX_SEARCH_IN_ORDER : VX_SEARCH_GROW;
 }
 
 /*
- * At least one more node of the search is ready; false at its end. Where distances come from the heap, a window of nodes is
- * kept ready, so that they leave in order of what the heap says.
+ * Whether the next node may not leave yet, since it is not known or nodes that the search has not handed out may have to leave before
+ * it. The search knows its order, but where distances come from the heap: then by how far these have been from its estimates up
+ * to now.
  */
 static bool
+needs_more(VecGraphScan *state)
+{
+	int			waiting = state->ready_count - state->ready_next;
+	VxSearch   *search = &state->space->search;
+
+	if (state->search_done)
+		return false;
+	if (state->rows == NULL || waiting == 0)
+		return waiting == 0;
+	if (vecgraph_rerank > 0)
+		return waiting < vecgraph_rerank;
+	if (waiting >= search->found_limit
+		|| (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1)))
+		return false;
+	return vx_fit_lower(&state->fit, state->last_estimate) <= state->space->ready[state->ready_next].distance;
+}
+
+/* Takes nodes from the search until one may leave, or there are no more. */
+static void
 ready_from_search(VecGraphScan *state)
 {
-	int			wanted = state->rows != NULL ? ready_window() : 1;
-
-	while (state->ready_count - state->ready_next < wanted)
+	while (needs_more(state))
 	{
-		const VxFound *found = vx_search_next(&state->space->search, more_than_list(state));
+		const VxFound *found = vx_search_next(&state->space->search, state->nodes + 1, patience(state));
+		const VecGraphPayload *payload;
 		double		distance;
 
 		if (found == NULL)
+		{
+			state->search_done = true;
 			break;
-		distance = found->distance;
+		}
+		payload = (const VecGraphPayload *) found->payload;
+		distance = state->last_estimate = found->distance;
 		CHECK_FOR_INTERRUPTS();
 		/* a slot that was freed and used again meanwhile may come twice */
 		if (!vx_idset_add(&state->space->handed_out, found->id))
 			continue;
-		if (state->rows != NULL
-			&& !distance_from_heap(state, found->id, (const VecGraphPayload *) found->payload, &distance)
-			&& ((const VecGraphPayload *) found->payload)->chain == VX_NO_NODE)
-			continue;
-		add_ready(state, found->id, distance, (const VecGraphPayload *) found->payload);
+		if (state->rows != NULL)
+		{
+			if (distance_from_heap(state, found->id, payload, &distance))
+				vx_fit_add(&state->fit, state->last_estimate, distance);
+			else if (payload->chain == VX_NO_NODE)
+				continue;
+		}
+		add_ready(state, found->id, distance, payload);
 	}
 	if (state->rows != NULL)
 		vecgraph_heap_release(state->rows);
-	return state->ready_count > state->ready_next;
 }
 
 /* The live nodes of the next page that the search did not hand out are ready. */
@@ -502,6 +546,58 @@ read_chain_tids(IndexScanDesc scan)
 	reread_node_tids(scan, state->node);
 }
 
+/* The nodes that were put aside are ready, before all others. */
+static void
+late_are_ready(VecGraphScan *state)
+{
+	const ReadyNode *late = state->space->late;
+
+	for (int i = 0; i < state->late_count; i++)
+		add_ready(state, late[i].id, late[i].distance, &late[i].payload);
+	state->late_count = 0;
+	state->last_distance = -get_float8_infinity();
+}
+
+/* Whether a node comes too late for its place. Then it is put aside, or left out. */
+static bool
+is_late(VecGraphScan *state, const ReadyNode *node)
+{
+	if (node->distance >= state->last_distance)
+		return false;
+	if (vecgraph_iterative_scan == VECGRAPH_ITERATIVE_RELAXED)
+	{
+		/* the sweep has no order to keep to */
+		if (state->phase == PHASE_SWEEP)
+			return false;
+		state->space->late[state->late_count++] = *node;
+		if (state->late_count == MOST_LATE)
+			late_are_ready(state);
+	}
+	return true;
+}
+
+/* A node leaves: its heap TIDs are ready. */
+static void
+take_node(IndexScanDesc scan, const ReadyNode *node)
+{
+	VecGraphScan *state = scan->opaque;
+
+	if (state->seen != NULL)
+	{
+		tidset_destroy(state->seen);
+		state->seen = NULL;
+	}
+	state->last_distance = node->distance;
+	state->chain_steps = 0;
+	state->chain_restarts = 0;
+	take_node_tids(scan, node->id, &node->payload);
+	if (++state->nodes == state->late_turn)
+	{
+		state->late_turn = state->nodes > PG_UINT32_MAX / LATE_TURN_FACTOR ? PG_UINT32_MAX : state->nodes * LATE_TURN_FACTOR;
+		late_are_ready(state);
+	}
+}
+
 /* Makes at least one more TID ready; false at the end of the scan. */
 static bool
 fetch_tids(IndexScanDesc scan)
@@ -517,33 +613,19 @@ fetch_tids(IndexScanDesc scan)
 			VECIDX_FAULT_POINT("scan-before-chain");
 			read_chain_tids(scan);
 		}
-		else if (state->phase == PHASE_SEARCH && state->rows != NULL && !state->search_done
-				 && state->ready_count - state->ready_next < ready_window())
-		{
+		else if (state->phase == PHASE_SEARCH && needs_more(state))
 			ready_from_search(state);
-			state->search_done = state->ready_count - state->ready_next < ready_window();
-		}
 		else if (state->ready_next < state->ready_count)
 		{
-			ReadyNode  *node = &state->space->ready[state->ready_next++];
+			ReadyNode	node = state->space->ready[state->ready_next++];
 
-			if (state->seen != NULL)
-			{
-				tidset_destroy(state->seen);
-				state->seen = NULL;
-			}
-			if (vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT && node->distance < state->last_distance)
-				continue;
-			state->last_distance = node->distance;
-			state->chain_steps = 0;
-			state->chain_restarts = 0;
-			take_node_tids(scan, node->id, &node->payload);
+			if (!is_late(state, &node))
+				take_node(scan, &node);
 		}
+		else if (state->late_count > 0)
+			late_are_ready(state);
 		else if (state->phase == PHASE_SEARCH)
-		{
-			if (!ready_from_search(state))
-				state->phase = more_than_list(state) ? PHASE_SWEEP : PHASE_END;
-		}
+			state->phase = more_than_list(state) ? PHASE_SWEEP : PHASE_END;
 		else if (state->phase == PHASE_SWEEP)
 		{
 			if (!ready_from_sweep(state))

@@ -6,6 +6,14 @@
 #include <math.h>
 #include <string.h>
 
+/*
+ * So many rows a query is expected to want: these get what the first list holds. Later ones get a list that is longer than their rank
+ * by all of L, and a little more. Where scores are so inexact that order wants more, it is given as many times the rank as L is times
+ * the first ranks, but not more than MOST_WIDTH times.
+ */
+#define FIRST_RANKS 10
+#define MOST_WIDTH 8.0
+
 /* Order of candidates: by score, ties by id. */
 static inline bool
 nearer(const VxCandidate *a, const VxCandidate *b)
@@ -79,14 +87,71 @@ rest_sift_down(VxSearch *search, uint32_t i)
 	heap[i] = moving;
 }
 
+static void
+rest_make_heap(VxSearch *search)
+{
+	for (uint32_t i = search->rest_count / 2; i-- > 0;)
+		rest_sift_down(search, i);
+}
+
+/* Moves the nearest n of the rest to its front: Hoare's selection. */
+static void
+rest_select(VxSearch *search, uint32_t n)
+{
+	VxCandidate *rest = search->rest;
+	uint32_t	low = 0;
+	uint32_t	high = search->rest_count - 1;
+
+	while (low < high)
+	{
+		VxCandidate pivot = rest[low + (high - low) / 2];
+		uint32_t	i = low;
+		uint32_t	j = high;
+
+		for (;;)
+		{
+			VxCandidate swap;
+
+			for (; nearer(&rest[i], &pivot); i++)
+				;
+			for (; nearer(&pivot, &rest[j]); j--)
+				;
+			if (i >= j)
+				break;
+			swap = rest[i];
+			rest[i++] = rest[j];
+			rest[j--] = swap;
+		}
+		/* up to j is nothing behind the pivot, and behind j nothing before it */
+		if (n <= j)
+			high = j;
+		else
+			low = j + 1;
+	}
+}
+
+/* Forgets the farther half of the rest. */
+static void
+rest_forget(VxSearch *search)
+{
+	search->forgot = true;
+	if (search->rest_count < 2)
+		return;
+	rest_select(search, search->rest_count / 2);
+	search->rest_count /= 2;
+	if (search->grown)
+		rest_make_heap(search);
+}
+
 /* Keeps a candidate that was not expanded. */
 static inline void
 rest_add(VxSearch *search, float score, VxNodeId id)
 {
 	if (search->rest_count >= search->rest_limit)
 	{
-		search->forgot = true;
-		return;
+		rest_forget(search);
+		if (search->rest_count >= search->rest_limit)
+			return;
 	}
 	if (search->rest_count == search->rest_capacity)
 	{
@@ -96,7 +161,7 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 		search->rest_capacity = capacity;
 	}
 	set_candidate(&search->rest[search->rest_count++], score, id);
-	if (search->rest_is_heap)
+	if (search->grown)
 		rest_sift_up(search, search->rest_count - 1);
 }
 
@@ -160,7 +225,12 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	uint32_t	good = 0;
 	VxCandidate worst = {.score = INFINITY,.id = VX_NO_NODE};
 
-	if (search->count == search->capacity)
+	if (search->grown)
+	{
+		worst.score = -INFINITY;
+		worst.id = 0;
+	}
+	else if (search->count == search->capacity)
 		worst = search->list[search->count - 1];
 
 	vx_idset_reserve(&search->visited, n);
@@ -190,7 +260,7 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 }
 
 void
-vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, uint32_t keep)
+vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory)
 {
 	VxNodeId	entries[VX_MAX_ENTRIES];
 	uint32_t	entry_count;
@@ -202,10 +272,11 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	search->capacity = list_size;
 	search->count = search->cursor = 0;
 	search->rest_count = 0;
-	search->rest_limit = keep;
-	search->rest_is_heap = false;
+	search->rest_limit = (uint32_t) VX_MIN(memory / 4 * 3 / sizeof(VxCandidate), UINT32_MAX / 2);
+	search->found_limit = (uint32_t) VX_MIN(memory / 4 / (sizeof(VxFound) + sizeof(uint32_t)), UINT32_MAX / 2);
 	search->forgot = false;
-	search->collecting = keep > 0;
+	search->grown = false;
+	search->collecting = memory > 0;
 	search->found_count = 0;
 	search->handed_out = 0;
 	vx_idset_clear(&search->visited);
@@ -227,7 +298,7 @@ found_nearer(const VxSearch *search, uint32_t a, uint32_t b)
 
 /* Adds the node whose edges were just read to those found. */
 static void
-found_add(VxSearch *search, VxNodeId id)
+found_add(VxSearch *search, float score, VxNodeId id)
 {
 	uint32_t	i = search->found_count;
 	uint32_t	place;
@@ -247,6 +318,7 @@ found_add(VxSearch *search, VxNodeId id)
 	found = &search->found[place];
 	found->distance = search->edges.exact;
 	found->id = id;
+	found->score = score;
 	memcpy(found->payload, search->edges.payload, sizeof(found->payload));
 	for (; i > 0 && found_nearer(search, place, search->found_heap[(i - 1) / 2]); i = (i - 1) / 2)
 		search->found_heap[i] = search->found_heap[(i - 1) / 2];
@@ -318,47 +390,116 @@ vx_search_converge(VxSearch *search)
 		next->dead = !search->edges.live;
 		store->stats.expanded++;
 		if (search->collecting && search->edges.live)
-			found_add(search, next->id);
+			found_add(search, next->score, next->id);
 		offer(search, search->edges.ids, search->edges.count);
 	}
 }
 
-/* Moves the list outwards: drops the nearer half, which has been expanded, and fills up from the rest. */
+/* From a list that has converged to one that grows. */
 static void
-slide(VxSearch *search)
+begin_growing(VxSearch *search)
 {
-	uint32_t	drop = VX_MIN(search->count, search->capacity - search->capacity / 2);
+	search->grown = true;
+	search->reached = search->count;
+	search->radius = search->count > 0 ? search->list[search->count - 1].score : -INFINITY;
+	rest_make_heap(search);
 
-	memmove(search->list, search->list + drop, (search->count - drop) * sizeof(VxCandidate));
-	search->count -= drop;
-	search->cursor = 0;
-	search->handed_out = 0;
-
-	if (!search->rest_is_heap)
+	/* the nodes met so far, whether they have left or not; those outside the radius were met on the way */
+	memset(&search->fit, 0, sizeof(search->fit));
+	for (uint32_t i = 0; i < search->found_count + search->handed_out; i++)
 	{
-		for (uint32_t i = search->rest_count / 2; i-- > 0;)
-			rest_sift_down(search, i);
-		search->rest_is_heap = true;
-	}
-	while (search->count < search->capacity && search->rest_count > 0)
-	{
-		VxCandidate candidate = rest_take(search);
+		const VxFound *found = &search->found[search->found_heap[i]];
 
-		list_merge(search, &candidate, 1);
+		if (found->score <= search->radius)
+			vx_fit_add(&search->fit, found->score, found->distance);
 	}
 }
 
+/* Makes the list longer by the nearest of the rest; the caller knows that there is one. */
+static void
+grow(VxSearch *search)
+{
+	VxStore    *store = search->store;
+	VxCandidate next = rest_take(search);
+
+	store->ops->poll(store);
+	if (store->ops->prefetch != NULL && search->rest_count > 0)
+		store->ops->prefetch(store, search->rest[0].id);
+	search->reached++;
+	search->radius = VX_MAX(search->radius, next.score);
+	if (store->ops->read_edges(store, next.id, search->query, &search->edges) != VX_OK)
+		return;
+	store->stats.expanded++;
+	vx_fit_add(&search->fit, next.score, search->edges.exact);
+	if (search->edges.live)
+		found_add(search, next.score, next.id);
+	offer(search, search->edges.ids, search->edges.count);
+}
+
+/* How long the list is to be before a node of that rank leaves, so that the search has come by the nodes in front of it. */
+static uint32_t
+least_list(const VxSearch *search, uint32_t rank)
+{
+	uint32_t	late = rank - VX_MIN(rank, FIRST_RANKS);	/* how much so */
+
+	return VX_MAX(search->capacity, rank + VX_MIN(search->capacity, search->capacity / 2 + 2 * VX_MIN(late, search->capacity)) + late / 8);
+}
+
+uint32_t
+vx_search_most(const VxSearch *search, uint32_t rank)
+{
+	double		most = rank * VX_MIN((double) search->capacity / FIRST_RANKS, MOST_WIDTH);
+
+	return VX_MAX(search->capacity, (uint32_t) VX_MIN(most, UINT32_MAX));
+}
+
+/* Whether the node of that rank may need a longer list than the first one. */
+static bool
+list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
+{
+	return search->found_count == 0 || patience == VX_SEARCH_IN_ORDER
+		|| least_list(search, rank) > search->capacity || vx_search_most(search, rank) > search->capacity;
+}
+
+/*
+ * Whether the nearest found node must wait until the list has grown. Three kinds of nodes could still have to leave before it:
+ *
+ * - those that the search has not come by yet: a list of the length for its rank makes that unlikely
+ * - those whose score is within the radius: they are expanded first
+ * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
+ *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
+ */
+static bool
+must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
+{
+	if (search->found_count == 0)
+		return true;
+	if (search->found_count >= search->found_limit)
+		return false;
+	if (search->reached < least_list(search, rank) || search->rest[0].score < search->radius)
+		return true;
+	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
+		return false;
+	return vx_fit_lower(&search->fit, search->rest[0].score) <= search->found[search->found_heap[0]].distance;
+}
+
 const VxFound *
-vx_search_next(VxSearch *search, bool resume)
+vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 {
 	vx_search_converge(search);
-	while (resume && search->rest_count + search->count > 0
-		   && (search->found_count == 0 || search->handed_out >= VX_MAX(1, search->capacity / 2)))
+	if (patience == VX_SEARCH_STAY)
 	{
-		slide(search);
-		vx_search_converge(search);
+		if (search->handed_out >= (search->grown ? search->reached : search->capacity))
+			return NULL;
 	}
-	if (search->found_count == 0 || (!resume && search->handed_out >= search->capacity))
+	else
+	{
+		if (!search->grown && list_is_short(search, rank, patience))
+			begin_growing(search);
+		while (search->grown && search->rest_count > 0 && must_wait(search, rank, patience))
+			grow(search);
+	}
+	if (search->found_count == 0)
 		return NULL;
 	search->handed_out++;
 	return found_take(search);

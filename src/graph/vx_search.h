@@ -2,11 +2,18 @@
  * vx_search.h: greedy best-first search over a bounded list, resumable without end.
  *
  * Source: Subramanya et al. 2019, "DiskANN", algorithm 1 (GreedySearch). Differs: what does not fit the list of L is
- * kept, not forgotten, so that a consumer who wants more than the list holds is served by moving the list outwards until
- * the reachable graph is exhausted.
+ * kept, not forgotten, so that a consumer who wants more than the list holds is served by a list that grows until the
+ * reachable graph is exhausted.
  *
  * Two passes in one: the list is ordered by scores, which may be estimates from codes; each node that is expanded is met on
  * its page, where its exact distance is known, and live ones wait in a heap of found nodes to leave in exact order.
+ *
+ * When the list has converged, the nodes in it are those up to some score, the radius, and all of them are expanded. From
+ * then on no list is needed to make it longer: what is not expanded is a heap (rest), and expanding its nearest, over and over,
+ * moves the radius outwards; what comes to light within the radius is nearest, so it is next. A list of so many more nodes
+ * costs so many more expansions, at any length.
+ *
+ * A found node may leave when nothing nearer is expected: see must_wait() in vx_search.c for the rule.
  *
  * Use: vx_search_init once, vx_search_begin per query, then either
  *   vx_search_converge, and read list[0 .. count)    (linking: the L nearest by score, dead nodes marked)
@@ -15,6 +22,7 @@
 #ifndef VX_SEARCH_H
 #define VX_SEARCH_H
 
+#include "core/vx_fit.h"
 #include "core/vx_idset.h"
 #include "graph/vx_store.h"
 
@@ -31,6 +39,7 @@ typedef struct VxFound
 {
 	double		distance;		/* exact */
 	VxNodeId	id;
+	float		score;			/* by which it was expanded */
 	uint64_t	payload[VX_PAYLOAD_WORDS];
 } VxFound;
 
@@ -46,13 +55,18 @@ typedef struct VxSearch
 	uint32_t	count;
 	uint32_t	cursor;			/* no unexpanded candidate before this */
 
-	/* What fell out of the list, unexpanded or not. A min-heap once resumed, before that just an array. */
+	/* What is in no list and not expanded. A min-heap once grown, before that just an array. */
 	VxCandidate *rest;
 	uint32_t	rest_count;
 	uint32_t	rest_capacity;
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
-	bool		rest_is_heap;
-	bool		forgot;			/* something was forgotten: exhausting the list is not exhausting the graph */
+	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
+
+	/* The list once it has grown. */
+	bool		grown;			/* list [] is used no more, all candidates go to the rest */
+	uint32_t	reached;		/* its length: nodes that were expanded within the radius */
+	float		radius;			/* the highest score in it */
+	VxFit		fit;			/* of exact distances to scores */
 
 	/* Found nodes: a heap of places in an array, so that records do not move. */
 	bool		collecting;
@@ -60,7 +74,8 @@ typedef struct VxSearch
 	uint32_t   *found_heap;		/* [found_capacity] nearest on top; unused places of found behind found_count */
 	uint32_t	found_count;
 	uint32_t	found_capacity;
-	uint32_t	handed_out;		/* since the list last moved */
+	uint32_t	found_limit;	/* with more, the nearest leaves without waiting */
+	uint32_t	handed_out;
 
 	VxEdges		edges;
 	VxNodeId	batch[VX_MAX_EDGES];
@@ -73,19 +88,29 @@ void		vx_search_free(VxSearch *search);
 
 /*
  * Starts a search for query with a list of L = list_size (at least 1). The query must stay valid while the search is used.
- * keep: how many candidates outside the list may be remembered for vx_search_next to go on with; 0 if only
- * vx_search_converge will be called.
+ * memory: bytes for what vx_search_next goes on with, candidates outside the list and found nodes; 0 if only vx_search_converge
+ * will be called.
  */
-void		vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, uint32_t keep);
+void		vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory);
 
 /* Expands until no candidate of the list is unexpanded. */
 void		vx_search_converge(VxSearch *search);
 
+typedef enum VxPatience
+{
+	VX_SEARCH_STAY,				/* only what the list holds now: all of it, in order, then nothing */
+	VX_SEARCH_GROW,				/* the list grows as nodes leave; order is weighed against cost */
+	VX_SEARCH_IN_ORDER			/* it grows as far as order wants it to */
+} VxPatience;
+
 /*
- * The nearest live node that has not been handed out, or NULL when nothing is left; valid until the next call. After half a
- * list of nodes has left, the list moves outwards, so late results are as good as early ones. With resume false the search
- * stays within its first list.
+ * The nearest live node that has not been handed out, or NULL when nothing is left; valid until the next call. rank: the place, from 1,
+ * of what the consumer is about to give away, which is this node unless it puts nodes into another order itself. Late nodes come as
+ * near the exact order as the first.
  */
-const VxFound *vx_search_next(VxSearch *search, bool resume);
+const VxFound *vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience);
+
+/* How many nodes may at most be looked at, for the sake of order, before the one of that rank leaves. */
+uint32_t	vx_search_most(const VxSearch *search, uint32_t rank);
 
 #endif							/* VX_SEARCH_H */

@@ -95,10 +95,10 @@ recall(Graph *graph, uint32_t k, uint32_t l, uint64_t seed)
 		for (uint32_t j = 0; j < graph->dim; j++)
 			x[j] = near->x[j] + (float) (vx_rng_unit(&rng) - 0.5) * 0.5f;
 		vx_point_set(point, x, graph->dim);
-		vx_search_begin(&search, &store->base, &query, l, UINT32_MAX);
+		vx_search_begin(&search, &store->base, &query, l, SIZE_MAX);
 		for (uint32_t i = 0; i < k; i++)
 		{
-			const VxFound *c = vx_search_next(&search, false);
+			const VxFound *c = vx_search_next(&search, i + 1, VX_SEARCH_STAY);
 			uint32_t	rank = 0;
 
 			assert_non_null(c);
@@ -521,8 +521,8 @@ test_streaming(void **state)
 		{
 			vx_visited_clear(&seen);
 			count = 0;
-			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], UINT32_MAX);
-			while ((c = vx_search_next(&search, true)) != NULL)
+			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
+			while ((c = vx_search_next(&search, count + 1, VX_SEARCH_GROW)) != NULL)
 			{
 				assert_true(vx_visited_add(&seen, c->id));
 				count++;
@@ -531,8 +531,8 @@ test_streaming(void **state)
 			assert_false(search.forgot);
 		}
 		/* without going on */
-		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], UINT32_MAX);
-		for (count = 0; vx_search_next(&search, false) != NULL; count++)
+		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
+		for (count = 0; vx_search_next(&search, count + 1, VX_SEARCH_STAY) != NULL; count++)
 			;
 		assert_int_equal(count, VX_MIN(list_sizes[i], 1000));
 		vx_search_free(&search);
@@ -734,8 +734,8 @@ finds(VxMemStore *store, VxNodeId id)
 	bool		same;
 
 	vx_search_init(&search, &unit_mem);
-	vx_search_begin(&search, &store->base, &query, 40, UINT32_MAX);
-	found = vx_search_next(&search, false);
+	vx_search_begin(&search, &store->base, &query, 40, SIZE_MAX);
+	found = vx_search_next(&search, 1, VX_SEARCH_STAY);
 	same = found != NULL && found->id == id;
 	vx_search_free(&search);
 	return same;

@@ -1,0 +1,289 @@
+/*
+ * test_search.c: order and cost of long searches whose scores are estimates, over the memory store.
+ */
+#include "unit.h"
+
+#include <math.h>
+
+#include "core/vx_fit.h"
+#include "graph/vx_build.h"
+
+#define N 3000
+#define DIM 32
+#define QUERIES 20
+
+/* Uniform points of many dimensions, in which distances lie close together, scored by codes. */
+typedef struct Fixture
+{
+	VxMemStore	store;
+	VxCodec		codec;
+	double		distance[N];	/* of the query at hand */
+	double		sorted[N];
+} Fixture;
+
+static void
+random_point(VxRng *rng, float *x)
+{
+	for (int i = 0; i < DIM; i++)
+		x[i] = (float) vx_rng_unit(rng);
+}
+
+static int
+make_fixture(void **state)
+{
+	Fixture    *f = calloc(1, sizeof(Fixture));
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = DIM};
+	VxRng		rng = {17};
+	VxBuild		build;
+	float		mean[DIM];
+	float		x[DIM];
+
+	vx_memstore_init(&f->store, &unit_mem, &space, 32, 1.2f);
+	for (int i = 0; i < N; i++)
+	{
+		random_point(&rng, x);
+		vx_memstore_add(&f->store, x);
+	}
+	for (int i = 0; i < DIM; i++)
+		mean[i] = 0.5f;
+	vx_codec_init(&f->codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
+	vx_codec_set_means(&f->codec, &unit_mem, mean, NULL);
+	vx_memstore_seal(&f->store);
+	vx_memstore_set_codec(&f->store, &f->codec, true);
+	vx_memstore_encode(&f->store, 0, N);
+	vx_build_begin(&build, &f->store, 60, 1);
+	while (vx_build_step(&build))
+		;
+	vx_build_finish(&build);
+	*state = f;
+	return 0;
+}
+
+static int
+free_fixture(void **state)
+{
+	Fixture    *f = *state;
+
+	vx_memstore_free(&f->store);
+	free(f->codec.rotation.signs);
+	free(f->codec.scratch);
+	free(f->codec.means);
+	free(f);
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* A random query, and what is true of it. */
+static VxPoint *
+make_query(Fixture *f, VxRng *rng)
+{
+	VxPoint    *point = malloc(VX_POINT_BYTES(DIM));
+	float		x[DIM];
+
+	random_point(rng, x);
+	vx_point_set(point, x, DIM);
+	for (VxNodeId id = 0; id < N; id++)
+		f->distance[id] = f->sorted[id] = vx_space_operator(&f->store.space, point, vx_memstore_point(&f->store, id));
+	qsort(f->sorted, N, sizeof(double), compare);
+	return point;
+}
+
+/* Of the ten nodes that come first among those farther than the one of this rank, how many are right. */
+static int
+page(const Fixture *f, const VxNodeId *ids, uint32_t n, uint32_t rank)
+{
+	double		last = rank > 0 ? f->sorted[rank - 1] : -1;
+	int			seen = 0;
+	int			right = 0;
+
+	for (uint32_t i = 0; i < n && seen < 10; i++)
+		if (f->distance[ids[i]] > last)
+		{
+			seen++;
+			right += f->distance[ids[i]] <= f->sorted[rank + 9];
+		}
+	return right;
+}
+
+/* Late pages are as good as the first, in order, and cost what is in proportion to their rank; the first costs one list. */
+static void
+test_deep(void **state)
+{
+	static const uint32_t ranks[] = {0, 50, 100, 200, 500, 1000, 2000};
+	static const VxPatience patiences[] = {VX_SEARCH_GROW, VX_SEARCH_IN_ORDER};
+	Fixture    *f = *state;
+	VxSearch	search;
+	VxNodeId	ids[N];
+
+	vx_search_init(&search, &unit_mem);
+	for (int p = 0; p < 2; p++)
+	{
+		VxRng		rng = {23};
+		int			right[7] = {0};
+		int			late = 0;
+
+		for (int q = 0; q < QUERIES; q++)
+		{
+			VxPoint    *point = make_query(f, &rng);
+			VxQuery		query = {.point = point};
+			double		last = 0;
+
+			f->store.base.stats.expanded = 0;
+			vx_search_begin(&search, &f->store.base, &query, 64, SIZE_MAX);
+			for (uint32_t i = 0; i < N; i++)
+			{
+				const VxFound *found = vx_search_next(&search, i + 1, patiences[p]);
+
+				assert_non_null(found);
+				assert_true(found->distance == f->distance[found->id]);
+				ids[i] = found->id;
+				late += found->distance < last;
+				last = VX_MAX(last, found->distance);
+				if (i < 10 && p == 0)
+					assert_true(f->store.base.stats.expanded <= 75);
+				assert_true(f->store.base.stats.expanded <= 200 + 4 * i);
+			}
+			assert_null(vx_search_next(&search, N + 1, patiences[p]));
+			for (int r = 0; r < 7; r++)
+				right[r] += page(f, ids, N, ranks[r]);
+			free(point);
+		}
+		print_message("# late: %.5f of all; right of the ten after rank", late / (double) (QUERIES * N));
+		for (int r = 0; r < 7; r++)
+		{
+			print_message(" %u: %.3f", ranks[r], right[r] / (10.0 * QUERIES));
+			assert_true(right[r] >= 0.97 * 10 * QUERIES);
+		}
+		print_message("\n");
+		assert_true(late <= 0.001 * QUERIES * N);
+	}
+	vx_search_free(&search);
+}
+
+/* Staying within a list that has grown gives what it holds. */
+static void
+test_stay(void **state)
+{
+	Fixture    *f = *state;
+	VxSearch	search;
+	VxRng		rng = {29};
+	VxPoint    *point = make_query(f, &rng);
+	VxQuery		query = {.point = point};
+	uint32_t	count;
+
+	vx_search_init(&search, &unit_mem);
+	vx_search_begin(&search, &f->store.base, &query, 20, SIZE_MAX);
+	for (count = 0; count < 100; count++)
+		assert_non_null(vx_search_next(&search, count + 1, VX_SEARCH_GROW));
+	f->store.base.stats.expanded = 0;
+	for (; vx_search_next(&search, count + 1, VX_SEARCH_STAY) != NULL; count++)
+		;
+	assert_int_equal(f->store.base.stats.expanded, 0);
+	assert_true(count > 100 && count < N / 2);
+	vx_search_free(&search);
+	free(point);
+}
+
+/* Where memory is short the far candidates are forgotten: what comes first is what comes with plenty. */
+static void
+test_short_memory(void **state)
+{
+	Fixture    *f = *state;
+	VxSearch	search;
+	VxRng		rng = {31};
+	VxPoint    *point = make_query(f, &rng);
+	VxQuery		query = {.point = point};
+	VxNodeId	ids[N];
+	uint32_t	count;
+	VxIdSet		seen;
+	const VxFound *found;
+
+	vx_search_init(&search, &unit_mem);
+	vx_idset_init(&seen, &unit_mem);
+	vx_search_begin(&search, &f->store.base, &query, 40, SIZE_MAX);
+	for (uint32_t i = 0; i < 200; i++)
+		ids[i] = vx_search_next(&search, i + 1, VX_SEARCH_GROW)->id;
+
+	/* room for a good thousand candidates */
+	vx_search_begin(&search, &f->store.base, &query, 40, 24 * 1024);
+	for (count = 0; (found = vx_search_next(&search, count + 1, VX_SEARCH_GROW)) != NULL; count++)
+	{
+		if (count < 200)
+			assert_int_equal(found->id, ids[count]);
+		assert_true(vx_idset_add(&seen, found->id));
+		assert_true(search.rest_count <= 24 * 1024 / sizeof(VxCandidate));
+		assert_true(search.found_count <= 24 * 1024 / sizeof(VxFound));
+	}
+	assert_true(search.forgot);
+	assert_true(count > 400);
+
+	/* next to none, and no room to put anything in order */
+	vx_search_begin(&search, &f->store.base, &query, 2, 20);
+	for (count = 0; vx_search_next(&search, count + 1, VX_SEARCH_IN_ORDER) != NULL; count++)
+		;
+	assert_true(search.forgot);
+	assert_true(count > 0 && count < N);
+	vx_idset_free(&seen);
+	vx_search_free(&search);
+	free(point);
+}
+
+/* A fit knows the line and the error of what it is given, and follows. */
+static void
+test_fit(void **state)
+{
+	VxFit		fit = {0};
+	VxRng		rng = {37};
+	int			below = 0;
+
+	(void) state;
+	for (int i = 0; i < VX_FIT_LEAST; i++)
+	{
+		assert_true(isinf(vx_fit_lower(&fit, 0)));
+		vx_fit_add(&fit, INFINITY, 1);
+		vx_fit_add(&fit, 1, (double) NAN);
+		vx_fit_add(&fit, i, 3 + 2 * i);
+	}
+	assert_true(fabs(vx_fit_lower(&fit, 10) - 23) < 1e-6);
+	for (int turn = 0; turn < 2; turn++)
+		for (int i = 0; i < 5000; i++)
+		{
+			double		x = turn * 100 + i * 0.001;
+			double		y = 1 + x * (turn + 1) + vx_rng_unit(&rng) - 0.5;
+
+			below += i > 1000 && y < vx_fit_lower(&fit, x);
+			vx_fit_add(&fit, x, y);
+		}
+	assert_int_equal(below, 0);
+	/* four times the deviation of what is uniform between -0.5 and 0.5 */
+	assert_true(fabs(vx_fit_lower(&fit, 105) - (211 - 4 * 0.2887)) < 0.3);
+
+	/* all estimates the same */
+	fit = (VxFit) {0};
+	for (int i = 0; i < 20; i++)
+		vx_fit_add(&fit, 5, 7);
+	assert_true(fabs(vx_fit_lower(&fit, 9) - 7) < 1e-9);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_stay),
+		cmocka_unit_test(test_short_memory),
+	};
+
+	vx_kernels_select();
+	vx_code_kernels_select();
+	return cmocka_run_group_tests_name("search", tests, make_fixture, free_fixture);
+}
