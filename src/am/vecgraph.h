@@ -412,7 +412,7 @@ extern uint32 vecgraph_default_subvectors(int dim);
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
  * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without
  * codes. The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
- * too little memory to train a codebook; always those of vecgraph_codebook_load.
+ * too little memory to train a codebook, and those of vecgraph_codebook_load.
  */
 extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);
 
@@ -432,7 +432,10 @@ extern float vecgraph_finite_error(double error);
 
 typedef struct VecGraphHeap VecGraphHeap;
 
-/* Reads the rows that a snapshot sees. Everything is in context but pins, which vecgraph_heap_release gives back. */
+/*
+ * Reads the rows that a snapshot sees; if it is not an MVCC snapshot, only those that still have their out-of-line values. Everything is
+ * in context but pins, which vecgraph_heap_release gives back.
+ */
 extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
 
 /*
