@@ -120,7 +120,7 @@ pg_noreturn extern void vecgraph_corrupted(Relation index, BlockNumber block, in
 extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
 
-/* A page of codes or of the model: zeros to be filled, used bytes long. */
+/* A page of codes, of the model or of the log of codes: zeros to be filled, used bytes long. */
 extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 extern void vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry);
 
@@ -133,6 +133,9 @@ extern void vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeom
 /* The same for a page of what codes are made from; bytes in use on it. */
 extern uint32 vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block);
 extern void vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geometry);
+
+/* The same for the page of the log of codes; its entries are checked by who reads them. */
+extern void vecgraph_check_code_log_page(Relation index, Buffer buffer, const VxGeometry *geometry);
 
 /*
  * Whether a locked buffer holds one of the zero pages at the end of an index that were added and never filled, or never logged
@@ -187,8 +190,22 @@ extern bool vecgraph_codes_follow(struct VecGraphStore *store, const VxCodeQuery
  */
 extern const uint8 *vecgraph_code(struct VecGraphStore *store, VxNodeId id, uint32 place);
 
-/* Reads the codes of n nodes into the cache; for vecgraph_cache_fetch. context is a store. */
+/* Reads the codes of n nodes from their pages; for vecgraph_cache_fetch. context is a store. */
 extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
+
+/* ---- vecgraph_code_log.c: how changed codes become known to caches ---- */
+
+/*
+ * Brings what the cache has of the store's index up to date: every change of a code that was written, or replayed, before the call
+ * is in it when this returns. Cheap where nothing has changed. No lock on entry.
+ */
+extern void vecgraph_codes_catch_up(struct VecGraphStore *store);
+
+/* For who changes codes, holding their page exclusively locked: locks the page of the log, last of all. */
+extern Buffer vecgraph_lock_code_log(struct VecGraphStore *store);
+
+/* Errors: the log names pages that are not code pages of this index. No lock on entry. */
+extern void vecgraph_check_code_log(struct VecGraphStore *store);
 
 /* ---- vecgraph_store.c: the graph's store over index pages ---- */
 
@@ -244,6 +261,14 @@ vecgraph_change_page(VecGraphChange change, Buffer buffer, int flags)
 	return BufferGetPage(buffer);
 }
 
+/* Notes in the log of codes, in the same record, that codes on a page change; vecgraph_lock_code_log has locked the log. */
+static inline void
+vecgraph_change_log_codes(VecGraphStore *store, VecGraphChange change, Buffer log, BlockNumber code_block)
+{
+	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, log, 0)),
+					vx_code_log_room(store->geometry.body_bytes), code_block);
+}
+
 static inline void
 vecgraph_change_finish(VecGraphChange change)
 {
@@ -270,6 +295,9 @@ extern VxMem vecgraph_mem(MemoryContext context);
 extern void vecgraph_poll(void *context);
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
 extern void vecgraph_store_refresh(VecGraphStore *store);
+
+/* The page of the log of codes, checked and pinned, not locked. */
+extern Buffer vecgraph_pin_code_log(VecGraphStore *store);
 
 /*
  * Reads and locks (BUFFER_LOCK_SHARE or _EXCLUSIVE) the page of a node id and returns its slot, checked. The caller

@@ -5,7 +5,7 @@
  * the first page, so inserts fill one page after the other instead of wandering over cold ones. Only entering and leaving
  * the list touches the meta page, once for each page that fills up.
  *
- * Locks: relation extension lock, then meta page, then node page, then code page; see README.
+ * Locks: relation extension lock, then meta page, then node page, then code page, then the log of codes; see README.
  */
 #include "am/vecgraph.h"
 
@@ -150,39 +150,48 @@ extend(VecGraphStore *store)
 	UnlockRelationForExtension(store->index, ExclusiveLock);
 }
 
+/* What is locked to write the code of a node: nothing if it has none. */
+typedef struct PlaceOfCode
+{
+	Buffer		codes;
+	Buffer		log;
+} PlaceOfCode;
+
 /*
- * Locks the code page of a node, to be written in the record that writes the node. Code pages are locked last, after node
- * pages, by everybody. InvalidBuffer without a code.
+ * Locks the code page of a node, to be written in the record that writes the node. It and the log are locked last, after node
+ * pages, by everybody.
  */
-static Buffer
+static PlaceOfCode
 lock_code(VecGraphStore *store, VxNodeId id, const uint8 *code)
 {
-	Buffer		buffer;
+	PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
 
 	if (code == NULL)
-		return InvalidBuffer;
-	buffer = ReadBuffer(store->index, vx_code_block(&store->geometry, id));
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(store->index, buffer, &store->geometry);
-	return buffer;
+		return place;
+	place.codes = ReadBuffer(store->index, vx_code_block(&store->geometry, id));
+	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(store->index, place.codes, &store->geometry);
+	place.log = vecgraph_lock_code_log(store);
+	return place;
 }
 
 static void
-write_code(VecGraphStore *store, VecGraphChange change, Buffer buffer, VxNodeId id, const uint8 *code)
-{
-	if (code != NULL)
-		memcpy((char *) vecgraph_page_body(vecgraph_change_page(change, buffer, 0))
-			   + vx_code_offset(&store->geometry, id), code, store->geometry.code_bytes);
-}
-
-/* After the record is written: the cache follows while the page is still locked. */
-static void
-release_code(VecGraphStore *store, Buffer buffer, VxNodeId id, const uint8 *code)
+write_code(VecGraphStore *store, VecGraphChange change, PlaceOfCode place, VxNodeId id, const uint8 *code)
 {
 	if (code == NULL)
 		return;
-	vecgraph_cache_put(&store->codes->view, id, code);
-	UnlockReleaseBuffer(buffer);
+	memcpy((char *) vecgraph_page_body(vecgraph_change_page(change, place.codes, 0))
+		   + vx_code_offset(&store->geometry, id), code, store->geometry.code_bytes);
+	vecgraph_change_log_codes(store, change, place.log, BufferGetBlockNumber(place.codes));
+}
+
+static void
+release_code(PlaceOfCode place)
+{
+	if (!BufferIsValid(place.codes))
+		return;
+	UnlockReleaseBuffer(place.log);
+	UnlockReleaseBuffer(place.codes);
 }
 
 /* Takes a slot from a listed page that keeps at least one more. Returns its id, or VX_NO_NODE. */
@@ -195,18 +204,18 @@ take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void 
 	if (lock_free_page(store, block, &from) && from.special->free_slots > 1)
 	{
 		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
-		Buffer		code_buffer;
+		PlaceOfCode place;
 		VecGraphChange change;
 
 		if (slot < 0)
 			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
 		id = vx_block_first_id(&store->geometry, block) + slot;
-		code_buffer = lock_code(store, id, code);
+		place = lock_code(store, id, code);
 		change = vecgraph_change_start(store);
 		fill_slot(store, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
-		write_code(store, change, code_buffer, id, code);
+		write_code(store, change, place, id, code);
 		vecgraph_change_finish(change);
-		release_code(store, code_buffer, id, code);
+		release_code(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	return id;
@@ -230,7 +239,7 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 	if (from.special->free_slots <= 1)
 	{
 		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
-		Buffer		code_buffer = InvalidBuffer;
+		PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
 		VecGraphChange change;
 		Page		meta_page;
 		Page		page;
@@ -240,7 +249,7 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			id = vx_block_first_id(&store->geometry, block) + slot;
-			code_buffer = lock_code(store, id, code);
+			place = lock_code(store, id, code);
 		}
 		change = vecgraph_change_start(store);
 		meta_page = vecgraph_change_page(change, meta_buffer, 0);
@@ -250,11 +259,10 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			fill_slot(store, page, slot, fill, context);
-			write_code(store, change, code_buffer, id, code);
+			write_code(store, change, place, id, code);
 		}
 		vecgraph_change_finish(change);
-		if (slot >= 0)
-			release_code(store, code_buffer, id, code);
+		release_code(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	UnlockReleaseBuffer(meta_buffer);
@@ -278,8 +286,12 @@ vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context, const
 		id = take_from_page(store, block, fill, context, code);
 		if (id == VX_NO_NODE)
 			id = take_last_of_page(store, block, fill, context, code);
-		if (id != VX_NO_NODE)
-			return id;
+		if (id == VX_NO_NODE)
+			continue;
+		/* nobody is led to the node yet; who will be, this backend first, finds its code in the cache */
+		if (code != NULL)
+			vecgraph_codes_catch_up(store);
+		return id;
 	}
 }
 

@@ -531,7 +531,7 @@ vecgraph_buildempty(Relation index)
 		if (block == VECGRAPH_META_BLOCK)
 			vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
 		else
-			vecgraph_build_fill_model_page(&geometry, BufferGetPage(buffer), block, codebook);
+			vecgraph_build_fill_head_page(&geometry, BufferGetPage(buffer), block, codebook);
 		MarkBufferDirty(buffer);
 		log_newpage_buffer(buffer, true);
 		END_CRIT_SECTION();

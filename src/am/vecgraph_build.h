@@ -216,10 +216,10 @@ extern void vecgraph_build_place_point(VecGraphBuild *build, VxNodeId id, const 
 extern void vecgraph_build_place_code(VecGraphBuild *build, VxNodeId id, const uint8 *code);
 
 /*
- * An empty page of the codebook or of the two means: the first is model, fitted to what was loaded (NULL: none), the second for a
- * later fit.
+ * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted to what
+ * was loaded (NULL: none), the second for a later fit; or the empty log of codes.
  */
-extern void vecgraph_build_fill_model_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
+extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
 
 /* Blocks to be written at once, and logged. */
 #define VECGRAPH_WRITE_BATCH 64

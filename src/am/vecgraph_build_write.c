@@ -150,11 +150,17 @@ new_block(VecGraphBuild *build, BlockNumber block)
 }
 
 void
-vecgraph_build_fill_model_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
+vecgraph_build_fill_head_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
 {
 	uint32		number = vx_model_page(block);
-	uint32		used = vecgraph_model_page_used(g, block);
+	uint32		used;
 
+	if (block == vx_code_log_block(g->first_segment))
+	{
+		vecgraph_init_data_page(page, VX_PAGE_CODE_LOG, vx_code_log_used(g->body_bytes));
+		return;
+	}
+	used = vecgraph_model_page_used(g, block);
 	vecgraph_init_data_page(page, VX_PAGE_MODEL, used);
 	if (model != NULL && number < g->model_pages)
 		memcpy(vecgraph_page_body(page), (const char *) model + (Size) number * g->body_bytes, used);
@@ -169,8 +175,8 @@ init_block(VecGraphBuild *build, Page page, BlockNumber block)
 	if (block == VECGRAPH_META_BLOCK)
 		vecgraph_init_meta_page(page, &build->meta);
 	else if (block < g->first_segment)
-		vecgraph_build_fill_model_page(g, page, block, build->codebook != NULL ? (const void *) build->codebook
-									   : (const void *) build->codec.mean[0]);
+		vecgraph_build_fill_head_page(g, page, block, build->codebook != NULL ? (const void *) build->codebook
+									  : (const void *) build->codec.mean[0]);
 	else if (vx_block_has_codes(g, block))
 		vecgraph_init_data_page(page, VX_PAGE_CODES, vx_code_page_used(g));
 	else

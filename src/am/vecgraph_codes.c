@@ -377,6 +377,9 @@ vecgraph_codes_follow(VecGraphStore *store, const VxCodeQuery *query)
 {
 	find_models(store);
 	store->codes = vecgraph_codes_open(store);
+	/* what is known of the models must not be newer than the codes in the cache */
+	vecgraph_cache_begin(&store->codes->view);
+	vecgraph_codes_catch_up(store);
 	return store->codes->codec.epoch != query->epoch || store->codes->codec.mixed != query->mixed;
 }
 
@@ -396,11 +399,7 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 		if (first + done < first || block >= blocks)
 		{
 			memset(to, 0, (Size) (n - done) * g->code_bytes);
-			/* codes on pages that are added from now on are put over these zeros; pages that were added before must be read */
-			blocks = RelationGetNumberOfBlocks(store->index);
-			if (first + done < first || block >= blocks)
-				return;
-			continue;
+			return;
 		}
 		done += run;
 		{

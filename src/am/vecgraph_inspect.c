@@ -272,8 +272,14 @@ static void
 check_data_page(VecGraphCheck *check, BlockNumber block)
 {
 	const VxGeometry *g = &check->store.geometry;
-	Buffer		buffer = ReadBuffer(check->index, block);
+	Buffer		buffer;
 
+	if (block < g->first_segment && block == vx_code_log_block(g->first_segment))
+	{
+		vecgraph_check_code_log(&check->store);
+		return;
+	}
+	buffer = ReadBuffer(check->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (block < g->first_segment)
 		vecgraph_check_model_page(check->index, buffer, g);

@@ -103,6 +103,12 @@ vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geome
 }
 
 void
+vecgraph_check_code_log_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+{
+	check_page(index, buffer, VX_PAGE_CODE_LOG, vx_code_log_used(geometry->body_bytes));
+}
+
+void
 vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry)
 {
 	Buffer		buffer = ReadBuffer(index, VECGRAPH_META_BLOCK);

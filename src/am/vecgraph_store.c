@@ -105,6 +105,26 @@ lock_node_page(VecGraphStore *store, BlockNumber block, int mode)
 	return buffer;
 }
 
+Buffer
+vecgraph_pin_code_log(VecGraphStore *store)
+{
+	Relation	index = store->index;
+	BlockNumber block = vx_code_log_block(store->geometry.first_segment);
+	Buffer	   *recent = recent_buffer(index, block);
+	bool		hinted = !RelationUsesLocalBuffers(index);
+	Buffer		buffer;
+
+	if (hinted && BufferIsValid(*recent) && vecidx_read_recent_buffer(index, block, *recent))
+		return *recent;
+	buffer = ReadBuffer(index, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecgraph_check_code_log_page(index, buffer, &store->geometry);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (hinted)
+		*recent = buffer;
+	return buffer;
+}
+
 VxSlot *
 vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer)
 {
@@ -502,6 +522,7 @@ vecgraph_store_refresh(VecGraphStore *store)
 	if (store->codes == NULL)
 		return;
 	vecgraph_cache_begin(&store->codes->view);
+	vecgraph_codes_catch_up(store);
 
 	/*
 	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Under L1 codes estimate

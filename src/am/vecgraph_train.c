@@ -333,24 +333,30 @@ static void
 write_codes(VecGraphStore *store, NewCodes *new)
 {
 	const VxGeometry *g = &store->geometry;
+	BlockNumber block;
 	Buffer		buffer;
-	GenericXLogState *xlog;
+	Buffer		log;
+	VecGraphChange change;
 	char	   *body;
 
 	if (new->waiting == 0)
 		return;
-	buffer = ReadBuffer(store->index, vx_code_block(g, new->ids[0]));
+	block = vx_code_block(g, new->ids[0]);
+	buffer = ReadBuffer(store->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	vecgraph_check_code_page(store->index, buffer, g);
-	xlog = GenericXLogStart(store->index);
-	body = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
+	log = vecgraph_lock_code_log(store);
+	change = vecgraph_change_start(store);
+	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
 	for (uint32 i = 0; i < new->waiting; i++)
 		memcpy(body + vx_code_offset(g, new->ids[i]), new->codes + (Size) i * g->code_bytes, g->code_bytes);
-	GenericXLogFinish(xlog);
-	for (uint32 i = 0; i < new->waiting; i++)
-		vecgraph_cache_put(&store->codes->view, new->ids[i], new->codes + (Size) i * g->code_bytes);
+	vecgraph_change_log_codes(store, change, log, block);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(log);
 	UnlockReleaseBuffer(buffer);
 	new->waiting = 0;
+	/* now, so that the log is not overwritten before this server's cache has seen all of it */
+	vecgraph_codes_catch_up(store);
 }
 
 static void

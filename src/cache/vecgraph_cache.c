@@ -24,8 +24,8 @@ uint8	   *vecgraph_chunk_memory = NULL;
 /* How many chunks are looked at to find one that may be evicted. */
 #define EVICTION_SAMPLE 128
 
-/* On a standby: how old a chunk may become while replay moves on. */
-#define STALE_SECONDS 1
+/* A cached index is in one of so many places, which its key names. */
+#define INDEX_PLACES 16
 
 /* How often a backend says that an index is hot. */
 #define NOTE_HOT_SECONDS 10
@@ -105,8 +105,6 @@ vecgraph_cache_flush(VecGraphCacheView *view)
 void
 vecgraph_cache_begin(VecGraphCacheView *view)
 {
-	bool		recovery = RecoveryInProgress();
-
 	if (region == NULL)
 	{
 		region = vecgraph_region_attach();
@@ -117,8 +115,6 @@ vecgraph_cache_begin(VecGraphCacheView *view)
 		}
 	}
 	view->now = seconds_now();
-	view->revalidate = region != NULL && (recovery || region->any_in_recovery);
-	view->replayed = recovery ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
 	vecgraph_cache_flush(view);
 	if (region != NULL && OidIsValid(view->index_oid) && view->now - view->noted >= NOTE_HOT_SECONDS)
 		note_hot(view);
@@ -207,18 +203,23 @@ take_chunk(uint32 now)
 
 /* ---- loading ---- */
 
-static void
-read_run(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
+/* Makes a chunk that has been read the one of its tag, unless codes have changed meanwhile: then it is to be read again. */
+static bool
+publish_chunk(VecGraphChunk *chunk)
 {
-	VecGraphChunk *chunk = &vecgraph_chunks[at];
+	bool		current;
 
-	chunk->in_recovery = RecoveryInProgress();
-	chunk->replayed = view->replayed;
-	if (chunk->in_recovery)
-		region->any_in_recovery = true;
-	read(context, run * view->ids_per_chunk, view->ids_per_chunk,
-		 vecgraph_chunk_memory + (Size) at * VECGRAPH_CHUNK_BYTES);
-	pg_atomic_write_u32(&chunk->loaded_at, seconds_now());
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	current = !chunk->outdated;
+	chunk->outdated = false;
+	if (current)
+	{
+		pg_write_barrier();
+		pg_atomic_write_u64(&chunk->owner, chunk->loading);
+		chunk->loading = 0;
+	}
+	LWLockRelease(&region->lock);
+	return current;
 }
 
 /* Reads a run into a chunk that has been announced for it (loading). */
@@ -233,8 +234,12 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 	PG_TRY();
 	{
 		VECIDX_FAULT_POINT("cache-load");
-		read_run(view, at, run, read, context);
-		VECIDX_FAULT_POINT("cache-run-read");
+		do
+		{
+			read(context, run * view->ids_per_chunk, view->ids_per_chunk,
+				 vecgraph_chunk_memory + (Size) at * VECGRAPH_CHUNK_BYTES);
+			VECIDX_FAULT_POINT("cache-run-read");
+		} while (!publish_chunk(chunk));
 	}
 	PG_CATCH();
 	{
@@ -246,29 +251,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 	}
 	PG_END_TRY();
 	pg_atomic_fetch_add_u64(&region->loads, 1);
-	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
-	pg_write_barrier();
-	pg_atomic_write_u64(&chunk->owner, tag);
-	chunk->loading = 0;
-	LWLockRelease(&region->lock);
 	RESUME_INTERRUPTS();
-}
-
-/* Reads a chunk again if it may be behind replay, or was loaded before this server was promoted (C6). */
-static void
-revalidate(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
-{
-	VecGraphChunk *chunk = &vecgraph_chunks[at];
-	uint32		loaded_at = pg_atomic_read_u32(&chunk->loaded_at);
-	bool		stale;
-
-	if (XLogRecPtrIsInvalid(view->replayed))
-		stale = chunk->in_recovery;
-	else
-		stale = chunk->replayed != view->replayed && (int32) (view->now - loaded_at) >= STALE_SECONDS;
-	/* one backend reads, the others go on with what is there */
-	if (stale && pg_atomic_compare_exchange_u32(&chunk->loaded_at, &loaded_at, view->now))
-		read_run(view, at, run, read, context);
 }
 
 /* Remembers where a run is. */
@@ -319,6 +302,8 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read,
 			uint32	   *bucket = bucket_of(tag);
 
 			vecgraph_chunks[at].loading = tag;
+			vecgraph_chunks[at].key = view->key;
+			vecgraph_chunks[at].outdated = false;
 			vecgraph_chunks[at].used = view->now;
 			vecgraph_chunks[at].next = *bucket;
 			*bucket = at;
@@ -335,26 +320,119 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read,
 		load_chunk(view, at, run, read, context);
 	else if (pg_atomic_read_u64(&vecgraph_chunks[at].owner) != tag)
 		return NULL;			/* somebody else is loading it: nobody waits */
-	else if (view->revalidate)
-		revalidate(view, at, run, read, context);
 	note_run(view, run, at);
 	vecgraph_chunks[at].used = view->now;
 	return vecgraph_cache_place(view, at, run, id);
 }
 
-void
-vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *code)
-{
-	uint32		run = vecgraph_cache_run(view, id);
-	uint32		at;
+/* ---- following the logs of codes ---- */
 
-	if (region == NULL)
-		return;
-	/* the lock keeps the chunk from being given to another index meanwhile */
+static LWLock *
+follow_lock(const VecGraphCacheView *view)
+{
+	return &region->follow[view->key % VECGRAPH_FOLLOW_LOCKS];
+}
+
+/* The place of the view's index; if it has none, the one to give it, which nobody has or was used longest ago. Under the lock. */
+static VecGraphCachedIndex *
+find_index(const VecGraphCacheView *view)
+{
+	VecGraphCachedIndex *indexes = vecgraph_region_indexes(region);
+	uint32		count = vecgraph_region_index_count(region->chunk_count);
+	VecGraphCachedIndex *oldest = NULL;
+
+	for (uint32 i = 0; i < INDEX_PLACES; i++)
+	{
+		VecGraphCachedIndex *index = &indexes[(view->key + i) % count];
+
+		if (index->key == view->key)
+			return index;
+		if (oldest == NULL || (oldest->key != 0 && (index->key == 0 || index->used < oldest->used)))
+			oldest = index;
+	}
+	return oldest;
+}
+
+bool
+vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *position)
+{
+	VecGraphCachedIndex *index;
+	bool		known;
+
+	LWLockAcquire(follow_lock(view), LW_EXCLUSIVE);
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	index = find_index(view);
+	if (index->key != view->key)
+	{
+		/* what it may have in chunks has not been followed for */
+		pg_atomic_write_u64(&index->stamp, 0);
+		index->key = view->key;
+	}
+	index->used = view->now;
+	known = pg_atomic_read_u64(&index->stamp) != 0;
+	*position = index->position;
+	LWLockRelease(&region->lock);
+	view->index = index;
+	return known;
+}
+
+void
+vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition *position)
+{
+	VecGraphCachedIndex *index = view->index;
+
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	/* if the place was given to another index, this one is current now, and forgotten by the next search */
+	if (index->key == view->key)
+	{
+		index->position = *position;
+		pg_write_barrier();
+		pg_atomic_write_u64(&index->stamp, vecgraph_cache_stamp(view->key, position->changes));
+	}
+	LWLockRelease(&region->lock);
+	LWLockRelease(follow_lock(view));
+}
+
+void
+vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 *codes)
+{
 	LWLockAcquire(&region->lock, LW_SHARED);
-	at = find_chunk(vecgraph_cache_tag(view, run));
-	if (at != VECGRAPH_NO_CHUNK)
-		memcpy((uint8 *) vecgraph_cache_place(view, at, run, id), code, view->code_bytes);
+	while (n > 0)
+	{
+		uint32		run = vecgraph_cache_run(view, first);
+		uint32		in_run = Min(n, view->ids_per_chunk - (first - run * view->ids_per_chunk));
+		uint32		at = find_chunk(vecgraph_cache_tag(view, run));
+
+		if (at != VECGRAPH_NO_CHUNK && vecgraph_chunks[at].loading != 0)
+			vecgraph_chunks[at].outdated = true;
+		else if (at != VECGRAPH_NO_CHUNK)
+			memcpy((uint8 *) vecgraph_cache_place(view, at, run, first), codes, (Size) in_run * view->code_bytes);
+		first += in_run;
+		n -= in_run;
+		codes += (Size) in_run * view->code_bytes;
+	}
+	LWLockRelease(&region->lock);
+}
+
+void
+vecgraph_cache_forget(VecGraphCacheView *view)
+{
+	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	for (uint32 at = 0; at < region->never_used; at++)
+	{
+		VecGraphChunk *chunk = &vecgraph_chunks[at];
+		uint64		owner = pg_atomic_read_u64(&chunk->owner);
+
+		if (chunk->key != view->key)
+			continue;
+		if (chunk->loading != 0)
+			chunk->outdated = true;
+		else if (owner != 0)
+		{
+			unhash_chunk(at, owner);
+			pg_atomic_write_u64(&chunk->owner, 0);
+		}
+	}
 	LWLockRelease(&region->lock);
 }
 

@@ -8,21 +8,23 @@
  *     take no lock: they check that the chunk is theirs and read. Scoring is safe on any bytes.
  * C2  A chunk belongs to a tag, made from database, tablespace, relfilenumber, build id and run. DROP, REINDEX, rollback and
  *     reuse of a relfilenumber make another tag, so they never meet old codes.
- * C3  Writers put a code into the cache while they hold its code page exclusively locked; loaders copy a page while they
- *     hold it share locked, after announcing their tag. So whichever comes second leaves the newer code.
- * C4  Lock order: content lock of a code page, then the cache's lock. Loaders hold the cache's lock only to take or give up
- *     a chunk, not while they read pages.
+ * C3  Codes in the cache are current when a search starts: whoever writes a code notes that in the log of its index, on whatever
+ *     server and with whatever region, and searches and inserts follow the log before they go by codes (am/vecgraph_code_log.c).
+ *     How far the chunks of an index have followed is kept beside them (VecGraphCachedIndex). Nobody else writes to a chunk that
+ *     others may read.
+ * C4  One backend at a time follows for an index. Codes are put into a chunk under the cache's lock, so that it cannot go to another
+ *     index meanwhile. A chunk that is just being loaded is marked instead, and its loader reads all of it again: it may have read
+ *     the page before the change. A load that is announced later finds the change on the page.
  * C5  A chunk is evicted only when nobody has used it for some seconds. An index that does not fit is scored in part from
  *     its pages rather than loaded over and over.
- * C6  On a standby, replay writes pages but not the cache, so chunks are read again once the replay position has moved, at
- *     most once a second.
+ * C6  Lock order: who may follow for an index; content locks of its pages; the cache's lock. Loaders and followers hold the cache's
+ *     lock only to take, fill or give up a chunk, not while they read pages.
  */
 #ifndef VECGRAPH_CACHE_H
 #define VECGRAPH_CACHE_H
 
 #include "pg/vecidx_compat.h"
 
-#include "access/xlogdefs.h"
 #include "port/atomics.h"
 
 #include "quant/vx_codec.h"
@@ -34,13 +36,28 @@
 typedef struct VecGraphChunk
 {
 	pg_atomic_uint64 owner;		/* tag of the codes in it, 0: none (yet) */
-	uint64		loading;		/* tag of the codes being read into it; under the cache's lock */
-	uint32		next;			/* in its hash bucket; under the lock */
-	uint32		used;			/* when it was last used, in seconds */
-	pg_atomic_uint32 loaded_at; /* in seconds */
-	bool		in_recovery;	/* was loaded on a standby */
-	XLogRecPtr	replayed;		/* replay position then */
+	uint64		loading;		/* tag of the codes being read into it; this and the rest under the cache's lock */
+	uint64		key;			/* of the index that it belongs to */
+	uint32		next;			/* in its hash bucket */
+	uint32		used;			/* when it was last used, in seconds; set by anybody */
+	bool		outdated;		/* codes have changed since loading began */
 } VecGraphChunk;
+
+/* How far something has followed the log of codes of an index: VxCodeLog. */
+typedef struct VecGraphCachePosition
+{
+	uint64		changes;
+	uint64		entries;
+} VecGraphCachePosition;
+
+/* An index that has chunks, or may have some. Under the cache's lock but for stamp. */
+typedef struct VecGraphCachedIndex
+{
+	uint64		key;			/* 0: none */
+	pg_atomic_uint64 stamp;		/* vecgraph_cache_stamp of key and position; 0: it is not known what the chunks have followed */
+	VecGraphCachePosition position;
+	uint32		used;			/* when it was last used, in seconds; set by anybody */
+} VecGraphCachedIndex;
 
 /* Reads the codes of n nodes from first on into out, each page under its share lock. Nodes that do not exist become zeros. */
 typedef void (*VecGraphReadCodes) (void *context, uint32 first, uint32 n, uint8 *out);
@@ -57,8 +74,7 @@ typedef struct VecGraphCacheView
 	uint32		run_count;
 	uint32		now;			/* seconds, as of vecgraph_cache_begin */
 	uint32		no_room_until;
-	bool		revalidate;		/* chunks may have been loaded on a standby */
-	XLogRecPtr	replayed;
+	VecGraphCachedIndex *index; /* where it was last seen, NULL at first */
 	Oid			index_oid;		/* for the list of hot indexes; InvalidOid: not to be on it */
 	uint32		noted;			/* when it was last put there */
 	uint64		hits;			/* codes scored from the cache, not yet added to the region's count */
@@ -76,7 +92,7 @@ extern void vecgraph_cache_init(void);
 extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key,
 								uint32 code_bytes);
 
-/* To be called when a search starts: notes the time and the counts. Attaches to the region if need be. */
+/* To be called when a search starts, before it catches up: notes the time and the counts. Attaches to the region if need be. */
 extern void vecgraph_cache_begin(VecGraphCacheView *view);
 
 /* The slow path of vecgraph_cache_code: finds or loads the chunk. NULL if it is not to be had now: read the page then. */
@@ -89,8 +105,20 @@ vecgraph_cache_is_full(const VecGraphCacheView *view)
 	return view->now < view->no_room_until;
 }
 
-/* Writes a code through; the caller holds its code page exclusively locked (C3). */
-extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 id, const uint8 *code);
+/*
+ * Gives the right to follow the log for the index of a view, to one backend at a time: an LWLock. Returns whether it is known how far
+ * its chunks have followed, and where that is. With a region only.
+ */
+extern bool vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *position);
+
+/* Notes that they have followed to here, and gives the right back. An error in between gives it back, too, and notes nothing. */
+extern void vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition *position);
+
+/* For who has that right: puts the codes of n nodes from first on where they are cached. */
+extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 *codes);
+
+/* For who has that right: no chunk has codes of the index any more. */
+extern void vecgraph_cache_forget(VecGraphCacheView *view);
 
 /* How many of the first n ids have their codes cached; those that are being loaded do not count. */
 extern uint32 vecgraph_cache_count(VecGraphCacheView *view, uint32 n);
@@ -103,6 +131,34 @@ extern Size vecgraph_cache_capacity(void);
 
 /* Where the region is: "preloaded", "dynamic" or "none". */
 extern const char *vecgraph_cache_kind(void);
+
+/* One word for both, so that it can be read without a lock. */
+static inline uint64
+vecgraph_cache_stamp(uint64 key, uint64 changes)
+{
+	return key + changes * UINT64CONST(0x9E3779B97F4A7C15);
+}
+
+static inline bool
+vecgraph_cache_is_there(void)
+{
+	return vecgraph_chunks != NULL;
+}
+
+/* Whether the chunks of the index have followed its log to this count of changes. */
+static inline bool
+vecgraph_cache_is_current(VecGraphCacheView *view, uint64 changes)
+{
+	VecGraphCachedIndex *index = view->index;
+
+	if (index == NULL || pg_atomic_read_u64(&index->stamp) != vecgraph_cache_stamp(view->key, changes))
+		return false;
+	/* codes were put before the stamp */
+	pg_read_barrier();
+	if (index->used != view->now)
+		index->used = view->now;
+	return true;
+}
 
 static inline uint64
 vecgraph_cache_tag(const VecGraphCacheView *view, uint32 run)
@@ -131,7 +187,7 @@ vecgraph_cache_code(VecGraphCacheView *view, uint32 id)
 	uint32		at = run < view->run_count ? view->chunks[run] : VECGRAPH_NO_CHUNK;
 	VecGraphChunk *chunk;
 
-	if (at == VECGRAPH_NO_CHUNK || view->revalidate)
+	if (at == VECGRAPH_NO_CHUNK)
 		return NULL;
 	chunk = &vecgraph_chunks[at];
 	if (pg_atomic_read_u64(&chunk->owner) != vecgraph_cache_tag(view, run))

@@ -28,7 +28,7 @@
  * Names the layout of the region: after the library was replaced under a running server, new backends must not take over a
  * region that old ones made. To be raised when the layout changes in a way that no size shows.
  */
-#define REGION_LAYOUT 2
+#define REGION_LAYOUT 3
 #define REGION_MAGIC (UINT64CONST(0x7665636900000000) + (REGION_LAYOUT << 24) \
 					  + (sizeof(VecGraphRegion) << 8) + sizeof(VecGraphChunk))
 
@@ -67,16 +67,18 @@ region_size(void)
 static uint32
 chunks_in(Size size)
 {
-	Size		fixed = MAXALIGN(sizeof(VecGraphRegion)) + 4096 + 2 * MAXIMUM_ALIGNOF + VX_CODE_OVERREAD;
+	Size		fixed = MAXALIGN(sizeof(VecGraphRegion)) + 4096 + 2 * MAXIMUM_ALIGNOF + VX_CODE_OVERREAD
+		+ vecgraph_region_index_count(0) * sizeof(VecGraphCachedIndex);
 
 	if (size < fixed)
 		return 0;
-	return (size - fixed) / (VECGRAPH_CHUNK_BYTES + sizeof(VecGraphChunk) + sizeof(uint32));
+	return (size - fixed) / (VECGRAPH_CHUNK_BYTES + sizeof(VecGraphChunk) + sizeof(VecGraphCachedIndex) + sizeof(uint32));
 }
 
 static void
 init_region(VecGraphRegion *region, Size size, bool dynamic)
 {
+	VecGraphCachedIndex *indexes;
 	VecGraphChunk *chunks;
 
 	memset(region, 0, sizeof(*region));
@@ -86,14 +88,17 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 	region->chunk_count = chunks_in(size);
 	region->tranche = LWLockNewTrancheId();
 	LWLockInitialize(&region->lock, region->tranche);
+	for (int i = 0; i < VECGRAPH_FOLLOW_LOCKS; i++)
+		LWLockInitialize(&region->follow[i], region->tranche);
 	memset(vecgraph_region_buckets(region), 0xFF, region->chunk_count * sizeof(uint32));
 	chunks = vecgraph_region_chunks(region);
 	memset(chunks, 0, region->chunk_count * sizeof(VecGraphChunk));
 	for (uint32 i = 0; i < region->chunk_count; i++)
-	{
 		pg_atomic_init_u64(&chunks[i].owner, 0);
-		pg_atomic_init_u32(&chunks[i].loaded_at, 0);
-	}
+	indexes = vecgraph_region_indexes(region);
+	memset(indexes, 0, vecgraph_region_index_count(region->chunk_count) * sizeof(VecGraphCachedIndex));
+	for (uint32 i = 0; i < vecgraph_region_index_count(region->chunk_count); i++)
+		pg_atomic_init_u64(&indexes[i].stamp, 0);
 	pg_atomic_init_u64(&region->hits, 0);
 	pg_atomic_init_u64(&region->misses, 0);
 	pg_atomic_init_u64(&region->loads, 0);

@@ -17,16 +17,19 @@ typedef struct VecGraphHotIndex
 
 #define VECGRAPH_HOT_INDEXES 64
 
-/* Head of the region; hash buckets, chunk headers and chunk memory follow. */
+/* Indexes that follow their logs at the same time, at most: each has one of these locks, by its key. */
+#define VECGRAPH_FOLLOW_LOCKS 32
+
+/* Head of the region; hash buckets, cached indexes, chunk headers and chunk memory follow. */
 typedef struct VecGraphRegion
 {
 	uint64		magic;
 	uint64		cookie;			/* random: which region this is */
 	bool		dynamic;		/* not in the main shared memory */
-	volatile bool any_in_recovery;	/* some chunk was loaded on a standby */
 	int			tranche;
 	uint32		chunk_count;
-	LWLock		lock;			/* everything below, hash chains, and who owns which chunk */
+	LWLock		follow[VECGRAPH_FOLLOW_LOCKS];	/* the right to follow a log of codes */
+	LWLock		lock;			/* everything below, hash chains, cached indexes, and who owns which chunk */
 	uint32		never_used;		/* chunks from here on have never been used */
 	uint32		hand;			/* of the eviction clock */
 	uint32		hot_used[VECGRAPH_HOT_INDEXES]; /* in seconds; the array below is of the same length */
@@ -44,10 +47,24 @@ vecgraph_region_buckets(VecGraphRegion *region)
 	return (uint32 *) ((char *) region + MAXALIGN(sizeof(VecGraphRegion)));
 }
 
+/* Each index that is cached has a chunk; some more, so that few have to share a place. */
+static inline uint32
+vecgraph_region_index_count(uint32 chunk_count)
+{
+	return chunk_count + 64;
+}
+
+static inline VecGraphCachedIndex *
+vecgraph_region_indexes(VecGraphRegion *region)
+{
+	return (VecGraphCachedIndex *) ((char *) vecgraph_region_buckets(region)
+									+ MAXALIGN(region->chunk_count * sizeof(uint32)));
+}
+
 static inline VecGraphChunk *
 vecgraph_region_chunks(VecGraphRegion *region)
 {
-	return (VecGraphChunk *) ((char *) vecgraph_region_buckets(region) + MAXALIGN(region->chunk_count * sizeof(uint32)));
+	return (VecGraphChunk *) (vecgraph_region_indexes(region) + vecgraph_region_index_count(region->chunk_count));
 }
 
 static inline uint8 *

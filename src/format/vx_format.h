@@ -1,12 +1,12 @@
 /*
  * vx_format.h: the index on disk. What lies in which block, and where in it, is computed here and nowhere else.
  *
- * Block 0 is the meta page. With codes, the pages of what they are made from follow (vx_codec.h), then come segments; a segment is its
- * code pages (none without codes, else one; more only where a page holds more nodes than codes) and the node pages of the
- * ids whose codes those hold:
+ * Block 0 is the meta page. With codes, the pages of what they are made from follow (vx_codec.h), and the page of their log; then come
+ * segments; a segment is its code pages (none without codes, else one; more only where a page holds more nodes than codes) and the
+ * node pages of the ids whose codes those hold:
  *
- *     block 0     1 .. first_segment-1     first_segment ...
- *     [ meta ]    [ means or codebooks ]   [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
+ *     block 0     1 ...                    first_segment-1   first_segment ...
+ *     [ meta ]    [ means or codebooks ]   [ log of codes ]  [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
  *
  * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
  *
@@ -33,7 +33,7 @@
  *   3  three inline heap TIDs instead of four; two codebooks, trained codes with a byte for their epoch; codes for
  *      inner product relative to a mean
  *   4  several entry nodes; indexes may be without the codes that they ask for until these are trained
- *   5  no marks in a slot of heap TIDs known to be dead
+ *   5  no marks in a slot of heap TIDs known to be dead; a log of changed codes
  */
 #define VX_FORMAT_VERSION 5
 
@@ -42,6 +42,7 @@
 #define VX_PAGE_NODES 0xA102
 #define VX_PAGE_CODES 0xA103
 #define VX_PAGE_MODEL 0xA104
+#define VX_PAGE_CODE_LOG 0xA105
 
 #define VX_NO_BLOCK UINT32_MAX
 /* next_free of a page that is not in the list of pages with free slots */
@@ -134,6 +135,61 @@ vx_codes_usable(const VxMeta *meta)
 	return meta->code_kind != VX_CODES_PQ || (meta->code_flags & (VX_CODES_MODEL(0) | VX_CODES_MODEL(1))) != 0;
 }
 
+/*
+ * The log of codes: which code pages have changed, so that copies of codes elsewhere can follow. Whoever changes codes adds their
+ * page in the same WAL record. A page that changes again before any other does stays one entry; so who knows the log as it was at
+ * some time has to read again the page that was its last entry then, and all that were added since. The oldest entries are overwritten.
+ */
+typedef struct VxCodeLog
+{
+	uint64_t	changes;		/* so far */
+	uint64_t	entries;		/* so far, of which the last vx_code_log_room() are there */
+	uint32_t	blocks[];		/* code pages, entry i at i % vx_code_log_room() */
+} VxCodeLog;
+
+/* More entries would make each insert compare and copy more bytes: generic WAL records are made from whole pages. */
+#define VX_CODE_LOG_ENTRIES 500
+
+static inline uint32_t
+vx_code_log_room(uint32_t body_bytes)
+{
+	return VX_MIN(VX_CODE_LOG_ENTRIES, (body_bytes - (uint32_t) sizeof(VxCodeLog)) / (uint32_t) sizeof(uint32_t));
+}
+
+/* Bytes in use on its page. */
+static inline uint32_t
+vx_code_log_used(uint32_t body_bytes)
+{
+	return (uint32_t) (sizeof(VxCodeLog) + vx_code_log_room(body_bytes) * sizeof(uint32_t));
+}
+
+/* Where its page is, in an index with codes. */
+static inline uint32_t
+vx_code_log_block(uint32_t first_segment)
+{
+	return first_segment - 1;
+}
+
+/* Notes that codes on a page change. */
+static inline void
+vx_code_log_add(VxCodeLog *log, uint32_t room, uint32_t block)
+{
+	if (log->entries == 0 || log->blocks[(log->entries - 1) % room] != block)
+		log->blocks[log->entries++ % room] = block;
+	log->changes++;
+}
+
+/*
+ * The first entry that may be news for who knows the log as it was when it had so many changes and entries. False if the log does
+ * not tell any more.
+ */
+static inline bool
+vx_code_log_news(const VxCodeLog *log, uint32_t room, uint64_t changes, uint64_t entries, uint64_t *first)
+{
+	*first = entries == 0 ? 0 : entries - 1;
+	return changes <= log->changes && entries <= log->entries && log->entries - *first <= room;
+}
+
 typedef enum VxSlotState
 {
 	VX_SLOT_FREE = 0,
@@ -183,6 +239,7 @@ _Static_assert(offsetof(VxSlot, tids) == 14 && offsetof(VxSlot, edges) == 32, "s
 _Static_assert(offsetof(VxTidSlot, tids) == 16, "TID slot header");
 _Static_assert(offsetof(VxTidSlot, version) == offsetof(VxSlot, version), "version is common to all slots");
 _Static_assert(offsetof(VxTidSlot, chain) == offsetof(VxSlot, chain), "chain is common to all slots");
+_Static_assert(sizeof(VxCodeLog) == 16, "log of codes");
 _Static_assert(offsetof(VxMeta, entries) == 64, "meta page");
 _Static_assert(sizeof(VxMeta) == 64 + 4 * VX_MAX_ENTRIES + 64, "meta page");
 
@@ -211,11 +268,11 @@ uint32_t	vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity
 /* Pages of one copy of what codes are made from; 0 without codes. */
 uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 
-/* The first block behind the meta page and all copies. */
+/* The first block behind the meta page, all copies, and the log of codes. */
 static inline uint32_t
 vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
-	return 1 + vx_code_model_copies(kind) * vx_model_pages(kind, body_bytes, dim);
+	return 1 + vx_code_model_copies(kind) * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE);
 }
 
 /* The block of page i of a copy of what codes are made from, and the other way round: which of the pages of all copies a block is. */

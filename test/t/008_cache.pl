@@ -135,6 +135,73 @@ for my $preload (1, 0)
 	$node->stop;
 }
 
+# Codes are written where the cache that has their neighbours is not seen: by sessions without it, with another, under another name.
+my $ways = new_node('ways', conf => $settings . "dynamic_shared_memory_type = mmap\nvecgraph.cache_size = 16MB\n");
+$ways->safe_psql('postgres', 'CREATE DATABASE moving');
+mkdir $ways->basedir . '/space' or die 'cannot make a directory';
+$ways->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '" . $ways->basedir . "/space'");
+$ways->safe_psql('moving', "CREATE EXTENSION vecidx; $make" . q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(100));
+	INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 1500) i;
+	CREATE INDEX items_v ON items USING vecgraph (v)});
+my $rows = 1500;
+my $handle = $ways->data_dir . '/pg_stat_tmp/vecidx_cache';
+my $warm = "SELECT vecgraph_prewarm('items_v');";
+
+# Statement that inserts some rows.
+sub more_rows
+{
+	my $first = $rows + 1;
+	$rows += 200;
+	return "INSERT INTO items SELECT i, some_vector(i) FROM generate_series($first, $rows) i;";
+}
+
+# Query for the share of the rows inserted last whose own vector finds them.
+sub found
+{
+	return 'SET vecgraph.search_list_size = 20; SELECT round(avg((SELECT s.id = t.id FROM (SELECT id FROM items ORDER BY v <-> t.v LIMIT 1) s)::int), 2) FROM items t WHERE id > '
+		. ($rows - 200) . ';';
+}
+
+# Runs sessions one after the other that share a cache when they begin; the last one's last line is what found() says.
+sub finds_new_rows
+{
+	my ($what, @sessions) = @_;
+	my $last;
+	$last = (split /\n/, $ways->safe_psql('moving', ref $_ ? $_->() : $_))[-1] for @sessions;
+	cmp_ok($last, '>=', 0.95, $what);
+	return;
+}
+
+sub set_cache_size
+{
+	my ($size) = @_;
+	$ways->append_conf('postgresql.conf', "vecgraph.cache_size = $size\n");
+	$ways->reload;
+	# as new sessions have it, which read the file again
+	$ways->poll_query_until('moving', "SELECT current_setting('vecgraph.cache_size') = '$size'") or die 'the setting has not come';
+	return 'SELECT 1';
+}
+
+my $psql = sub { return '\! psql -XqAt -d "' . $ways->connstr('moving') . '" -c "SET enable_seqscan = on" -c "' . $_[0] . "\"\n"; };
+finds_new_rows('inserted without a cache', $warm, sub { set_cache_size('0MB') }, more_rows(), sub { set_cache_size('16MB') }, found());
+for my $broken ("rm $handle", "dd if=/dev/zero of=$handle bs=8 count=1 conv=notrunc status=none")
+{
+	my $sessions = "$warm\n\\! $broken\n" . $psql->(more_rows());
+	finds_new_rows("inserted with another cache: $broken", $sessions . found());
+}
+my $space = sub { return "ALTER DATABASE moving SET TABLESPACE $_[0]"; };
+finds_new_rows('inserted in another tablespace', $warm, sub { $ways->safe_psql('postgres', $space->('space')); return more_rows() },
+	sub { $ways->safe_psql('postgres', $space->('pg_default')); return found() });
+$ways->restart;
+$ways->safe_psql('moving', $warm);
+my ($segment) = grep { -s $_ > 2**20 } glob($ways->data_dir . '/pg_dynshmem/mmap.*');
+finds_new_rows('inserted by a session that waits to try again',
+	"\\! chmod 0 $segment\n$warm\n\\! chmod 600 $segment\n" . more_rows() . 'SELECT cache FROM vecgraph_cache_stats()', found());
+
+is($ways->safe_psql('moving', "SELECT vecgraph_check('items_v')"), '', 'and it is sound');
+$ways->stop;
+
 # 1 MB for an index with ten times as much of codes
 my $small = new_node('small', conf => $settings . "shared_preload_libraries = 'vecidx'\nvecgraph.cache_size = 1MB\n");
 $small->safe_psql('postgres', $make . q{

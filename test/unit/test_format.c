@@ -186,6 +186,57 @@ test_fitting(void **state)
 	assert_int_equal(vx_fitting_degree(BODY, VX_STORAGE_FULL, 16000, 64, 16), 0);
 }
 
+/* Whatever somebody has seen of the log of codes, it names every page that has changed since, or says that it does not know. */
+static void
+test_code_log(void **state)
+{
+	enum
+	{
+		PAGES = 40,
+		CHANGES = 500
+	};
+	uint32_t	room = vx_code_log_room(100);
+	VxCodeLog  *log = calloc(1, vx_code_log_used(100));
+	uint32_t	changed[CHANGES];
+	uint64_t	entries[CHANGES + 1];
+	uint64_t	first;
+	VxRng		rng = {7};
+
+	(void) state;
+	assert_true(vx_code_log_used(100) <= 100 && vx_code_log_used(100) > 100 - sizeof(uint32_t) && room == 21);
+	assert_int_equal(vx_code_log_room(BODY), VX_CODE_LOG_ENTRIES);
+	assert_true(vx_code_log_news(log, room, 0, 0, &first) && first == 0);
+	for (uint32_t i = 0; i < CHANGES; i++)
+	{
+		/* often the same page as before, as inserts do */
+		changed[i] = i > 0 && vx_rng_below(&rng, 4) > 0 ? changed[i - 1] : vx_rng_below(&rng, PAGES);
+		entries[i] = log->entries;
+		vx_code_log_add(log, room, changed[i]);
+		entries[i + 1] = log->entries;
+		assert_int_equal(log->changes, i + 1);
+		for (uint32_t seen = 0; seen <= i + 1; seen++)
+		{
+			if (!vx_code_log_news(log, room, seen, entries[seen], &first))
+			{
+				assert_true(log->entries - entries[seen] >= room);
+				continue;
+			}
+			for (uint32_t k = seen; k <= i && i - seen < 100; k++)
+			{
+				bool		named = false;
+
+				for (uint64_t e = first; e < log->entries; e++)
+					named |= log->blocks[e % room] == changed[k];
+				assert_true(named);
+			}
+		}
+	}
+	/* a log that has gone back does not tell */
+	assert_false(vx_code_log_news(log, room, log->changes + 1, log->entries, &first));
+	assert_false(vx_code_log_news(log, room, log->changes, log->entries + 1, &first));
+	free(log);
+}
+
 static void
 test_meta_check(void **state)
 {
@@ -283,6 +334,7 @@ main(void)
 		cmocka_unit_test(test_geometry),
 		cmocka_unit_test(test_fitting),
 		cmocka_unit_test(test_codebook_flags),
+		cmocka_unit_test(test_code_log),
 		cmocka_unit_test(test_meta_check),
 		cmocka_unit_test(test_slot_check),
 	};

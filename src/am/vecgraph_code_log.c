@@ -1,0 +1,126 @@
+/*
+ * vecgraph_code_log.c: how changed codes become known to caches.
+ *
+ * Every change of a code is noted in the log of its index (VxCodeLog, a page), in the WAL record of the change itself. Whoever is
+ * about to go by codes compares the log's count of changes with the one that his cache has followed to, and if they differ,
+ * reads the pages again that the log names. So a cache is current whoever made a change, and where: a session with another
+ * region or with none, or, on a standby, the primary. What the log no longer names (it is short) makes the cache forget the index.
+ *
+ * Why nobody misses a change: it is on its page before its count can be read by who holds the log's content lock, and that count is
+ * read before the page. Chunks that are being loaded meanwhile are loaded again (C4 in vecgraph_cache.h).
+ */
+#include "am/vecgraph.h"
+
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+
+#include "pg/vecidx_fault.h"
+
+Buffer
+vecgraph_lock_code_log(VecGraphStore *store)
+{
+	Buffer		buffer = vecgraph_pin_code_log(store);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	return buffer;
+}
+
+/*
+ * How many changes there have been, without locking: who comes here after a change has been committed or replayed sees its count. If
+ * the count is being written, what is read may be neither the old nor the new one; then it is not what the cache has, either.
+ */
+static uint64
+count_changes(VecGraphStore *store)
+{
+	Buffer		buffer = vecgraph_pin_code_log(store);
+	const VxCodeLog *log = vecgraph_page_body(BufferGetPage(buffer));
+	uint64		changes = *(const volatile uint64 *) &log->changes;
+
+	ReleaseBuffer(buffer);
+	return changes;
+}
+
+/* Copies the log. */
+static void
+read_log(VecGraphStore *store, VxCodeLog *log)
+{
+	Buffer		buffer = vecgraph_pin_code_log(store);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(log, vecgraph_page_body(BufferGetPage(buffer)), vx_code_log_used(store->geometry.body_bytes));
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Entry number i, checked. */
+static BlockNumber
+log_entry(VecGraphStore *store, const VxCodeLog *log, uint64 i)
+{
+	const VxGeometry *g = &store->geometry;
+	BlockNumber block = log->blocks[i % vx_code_log_room(g->body_bytes)];
+
+	if (!vx_block_has_codes(g, block) || block >= RelationGetNumberOfBlocks(store->index))
+		vecgraph_corrupted(store->index, vx_code_log_block(g->first_segment), -1, "the log of codes names a page without codes");
+	return block;
+}
+
+/* Puts the codes of a page into the cache. */
+static void
+refresh_codes(VecGraphStore *store, BlockNumber block)
+{
+	const VxGeometry *g = &store->geometry;
+	VxNodeId	first = vx_code_page_first_id(g, block);
+	uint32		n = Min(vx_code_run(g, first), VX_NO_NODE - first);
+	PGAlignedBlock codes;
+
+	vecgraph_read_codes(store, first, n, (uint8 *) codes.data);
+	vecgraph_cache_put(&store->codes->view, first, n, (uint8 *) codes.data);
+}
+
+/* The slow path: something may have changed. */
+static void
+follow_log(VecGraphStore *store)
+{
+	uint32		room = vx_code_log_room(store->geometry.body_bytes);
+	VecGraphCacheView *view = &store->codes->view;
+	VecGraphCachePosition position;
+	PGAlignedBlock copy;
+	const VxCodeLog *log = (VxCodeLog *) copy.data;
+	uint64		first;
+	bool		known = vecgraph_cache_lock_index(view, &position);
+
+	read_log(store, (VxCodeLog *) copy.data);
+	if (!known || !vx_code_log_news(log, room, position.changes, position.entries, &first))
+		vecgraph_cache_forget(view);
+	else if (log->changes != position.changes)
+		for (; first < log->entries; first++)
+			refresh_codes(store, log_entry(store, log, first));
+	position.changes = log->changes;
+	position.entries = log->entries;
+	vecgraph_cache_unlock_index(view, &position);
+}
+
+void
+vecgraph_codes_catch_up(VecGraphStore *store)
+{
+	VecGraphCacheView *view = &store->codes->view;
+
+	if (!vecgraph_cache_is_there() || vecgraph_cache_is_current(view, count_changes(store)))
+		return;
+	follow_log(store);
+	VECIDX_FAULT_POINT("code-log-followed");
+}
+
+void
+vecgraph_check_code_log(VecGraphStore *store)
+{
+	PGAlignedBlock copy;
+	const VxCodeLog *log = (VxCodeLog *) copy.data;
+	uint64		room = vx_code_log_room(store->geometry.body_bytes);
+
+	read_log(store, (VxCodeLog *) copy.data);
+	if (log->entries > log->changes)
+		vecgraph_corrupted(store->index, vx_code_log_block(store->geometry.first_segment), -1,
+						   "the log of codes has more entries than changes");
+	for (uint64 i = log->entries - Min(log->entries, room); i < log->entries; i++)
+		(void) log_entry(store, log, i);
+}
