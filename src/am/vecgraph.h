@@ -213,6 +213,7 @@ typedef struct VecGraphStore
 {
 	VxStore		base;
 	Relation	index;
+	Snapshot	snapshot;		/* of the scan that reads nodes, else NULL */
 	VxMeta		meta;			/* as it was when opened or refreshed */
 	VxGeometry	geometry;
 	VxSpace		space;
@@ -301,7 +302,7 @@ extern Buffer vecgraph_pin_code_log(VecGraphStore *store);
 
 /*
  * Reads and locks (BUFFER_LOCK_SHARE or _EXCLUSIVE) the page of a node id and returns its slot, checked. The caller
- * unlocks and releases the buffer. Errors: corruption.
+ * unlocks and releases the buffer. Errors: corruption, a page that has changed since a snapshot that is too old.
  */
 extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer);
 

@@ -265,6 +265,7 @@ start_search(IndexScanDesc scan)
 		vecgraph_store_open(&state->store, scan->indexRelation, state->context);
 	else
 		vecgraph_store_refresh(&state->store);
+	state->store.snapshot = scan->xs_snapshot;
 	state->sweep_block = state->store.geometry.first_segment;
 	if (scan->orderByData->sk_flags & SK_ISNULL)
 	{
@@ -425,6 +426,7 @@ ready_from_sweep(VecGraphScan *state)
 	buffer = ReadBuffer(store->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
+	vecidx_test_for_old_snapshot(store->snapshot, store->index, page);
 	if (!vecgraph_is_unfilled(store->index, buffer))
 	{
 		vecgraph_check_node_page(store->index, buffer, g);

@@ -141,6 +141,7 @@ vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer)
 	}
 	block = vx_id_block(g, id);
 	*buffer = lock_node_page(store, block, mode);
+	vecidx_test_for_old_snapshot(store->snapshot, store->index, BufferGetPage(*buffer));
 	slot = vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), vx_id_slot(g, id));
 
 	/* An id that an insert has just made may lie beyond the bound that is known here; then look again. */

@@ -33,6 +33,16 @@
 #define vecidx_toast_snapshot(snapshot) (init_toast_snapshot(snapshot), (snapshot))
 #endif
 
+/*
+ * Up to 16 rows may be taken away under a snapshot that is old enough (old_snapshot_threshold): an error if the page could have lost
+ * some since. page is locked; snapshot may be NULL.
+ */
+#if PG_VERSION_NUM >= 170000
+#define vecidx_test_for_old_snapshot(snapshot, relation, page) ((void) 0)
+#else
+#define vecidx_test_for_old_snapshot(snapshot, relation, page) TestForOldSnapshot((snapshot), (relation), (page))
+#endif
+
 /* VARSIZE and the like */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

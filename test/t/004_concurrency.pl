@@ -75,5 +75,26 @@ my $node_answers = $node->safe_psql('postgres', q{
 			WHERE d <= (SELECT max(d) FROM (SELECT (v <-> q) AS d FROM items ORDER BY (v <-> q) + 0 LIMIT 10) b)) / 10.0 AS hits
 		FROM (SELECT some_vector() AS q FROM generate_series(1, 50)) s) t});
 cmp_ok($node_answers, '>=', 0.95, 'recall@10 after all that');
+
+# Up to 16 rows that a snapshot still sees may be taken away, if that is old: then a search fails instead of missing them. (With a threshold
+# of zero, for tests, it fails at any page that changed after a snapshot of more than five seconds.)
+SKIP:
+{
+	skip 'snapshots do not become too old from 17 on', 2 if $node->safe_psql('postgres', 'SHOW server_version_num') >= 170000;
+	$node->append_conf('postgresql.conf', 'old_snapshot_threshold = 0');
+	$node->restart;
+	$node->safe_psql('postgres', "CREATE TABLE old AS SELECT i AS id, ARRAY[i, 0]::vector(2) AS v FROM generate_series(1, 500) i;
+		CREATE INDEX old_v ON old USING vecgraph (v)");
+	my $other = "psql -X -q -d '" . $node->connstr('postgres') . "'";
+	my ($result, $out, $error) = $node->psql('postgres', qq{
+		SET enable_seqscan = off;
+		BEGIN ISOLATION LEVEL REPEATABLE READ;
+		SELECT 'snapshot';
+		SELECT 'old' FROM pg_sleep(6);
+		\\! $other -c "UPDATE old SET v = '[250,0.5]' WHERE id = 250"
+		SELECT min(id), max(id) FROM (SELECT id FROM old ORDER BY v <-> '[250,0]' LIMIT 20) s});
+	like($out, qr/old/, 'there was a snapshot');
+	like($error, qr/snapshot too old/, 'a search with a snapshot that is too old') or diag("$out\n$error");
+}
 $node->stop;
 done_testing();
