@@ -18,6 +18,7 @@
 #include "cache/vecgraph_cache.h"
 #include "format/vx_format.h"
 #include "graph/vx_link.h"
+#include "quant/vx_robust.h"
 #include "type/vecidx_dense.h"
 
 #define VECGRAPH_META_BLOCK 0
@@ -456,6 +457,9 @@ extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
 
 /* A mean squared distance as the meta page has it. */
 extern float vecgraph_finite_error(double error);
+
+/* Inner product: chooses max_norm2 for these squared norms, and notes what is usual among them. */
+extern void vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms);
 
 /* ---- vecgraph_heap.c: vectors of heap rows ---- */
 

@@ -117,12 +117,9 @@ training_row(void *context, uint32 i)
 {
 	VecGraphBuild *build = context;
 	const VxPoint *point = vx_memstore_point(&build->store, i);
-	float		scale = vx_space_unit_scale((VxMetric) build->meta.metric, point->norm2);
-
 	if (build->meta.metric != VX_METRIC_COSINE)
 		return point->x;
-	for (uint32 k = 0; k < build->meta.dim; k++)
-		build->training_vector[k] = point->x[k] * scale;
+	vx_space_coded(VX_METRIC_COSINE, point->x, build->meta.dim, point->norm2, build->training_vector);
 	return build->training_vector;
 }
 
@@ -153,41 +150,47 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
-	double	   *sum;
-	float	   *mean;
+	float	   *mean = MemoryContextAlloc(build->context, dim * sizeof(float));
+	VxRng		rng = {VECGRAPH_BUILD_SEED};
+	VxSample	sample;
 
-	sum = MemoryContextAllocZero(build->context, dim * sizeof(double));
-	mean = MemoryContextAlloc(build->context, dim * sizeof(float));
-	for (VxNodeId id = 0; id < n; id++)
-		vx_codec_add_to_mean(codec, vx_memstore_point(&build->store, id), sum);
-	for (uint32 i = 0; i < dim; i++)
+	vx_sample_init(&sample, &build->mem, dim, Min(n, vx_robust_sample(dim)), VECGRAPH_BUILD_SEED);
+	/* one point from each of as many equal stretches */
+	for (uint32 i = 0; i < sample.capacity; i++)
 	{
-		mean[i] = (float) (sum[i] / n);
-		if (isinf(mean[i]))
-			mean[i] = 0;
+		uint32		low = (uint64) n * i / sample.capacity;
+		uint32		high = (uint64) n * (i + 1) / sample.capacity;
+		const VxPoint *point = vx_memstore_point(&build->store, low + vx_rng_below(&rng, high - low));
+
+		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
 	}
+	vx_robust_mean(&build->mem, &sample, mean);
 	vx_codec_set_means(codec, &build->mem, mean, NULL);
-	pfree(sum);
+	vx_sample_free(&sample, &build->mem);
 	pfree(mean);
 }
 
-/* Mean squared distance of loaded points from what their codes stand for. */
+/* How far loaded points are from what their codes stand for: VxMeta.fitted_error. */
 static float
 measure_error(VecGraphBuild *build)
 {
 	uint32		n = Min(build->store.count, ERROR_POINTS);
 	uint8	   *code = palloc(build->codec.code_bytes);
-	double		sum = 0;
+	VxRobustSum *error = palloc(sizeof(VxRobustSum));
+	float		result;
 
+	vx_robust_begin(error);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const VxPoint *point = vx_memstore_point(&build->store, (uint64) i * build->store.count / n);
 
 		vx_codec_encode(&build->codec, point, code);
-		sum += (double) vx_codec_error(&build->codec, point, code, NULL);
+		vx_robust_add(error, vx_codec_error(&build->codec, point, code, NULL));
 	}
+	result = vecgraph_finite_error(vx_robust_result(error));
+	pfree(error);
 	pfree(code);
-	return vecgraph_finite_error(sum / n);
+	return result;
 }
 
 /* Too few rows to train codes from. */
@@ -196,6 +199,7 @@ go_on_untrained(VecGraphBuild *build)
 {
 	const char *name = RelationGetRelationName(build->index);
 	float		max_norm2 = build->meta.max_norm2;
+	float		usual_norm2 = build->meta.usual_norm2;
 
 	if (build->meta.storage != VX_STORAGE_HEAP)
 	{
@@ -215,6 +219,7 @@ go_on_untrained(VecGraphBuild *build)
 	vecgraph_plan((VecGraphOptions *) build->index->rd_options, vecgraph_opclass(build->index), build->meta.dim, 0, &build->meta,
 				  &build->geometry);
 	build->meta.max_norm2 = max_norm2;
+	build->meta.usual_norm2 = usual_norm2;
 }
 
 void
@@ -356,6 +361,18 @@ link_and_write_alone(VecGraphBuild *build)
 	vecgraph_build_write_body(build, build->geometry.first_segment, build->pages.tail);
 }
 
+/* Decides which norm is the largest for linking. */
+static void
+choose_max_norm(VecGraphBuild *build)
+{
+	if (build->norms == NULL)
+		return;
+	vecgraph_choose_max_norm(&build->meta, build->norms);
+	build->store.space.max_norm2 = build->meta.max_norm2;
+	pfree(build->norms);
+	build->norms = NULL;
+}
+
 /* Makes an index of what is loaded, and gives its memory back. */
 static void
 link_and_write(VecGraphBuild *build)
@@ -364,7 +381,7 @@ link_and_write(VecGraphBuild *build)
 	const void *model = NULL;
 	Size		model_bytes = 0;
 
-	build->store.space.max_norm2 = build->meta.max_norm2;
+	choose_max_norm(build);
 	codec = prepare_codec(build);
 	if (codec != NULL)
 	{

@@ -96,6 +96,7 @@ typedef struct VecGraphBuild
 	Twin	   *twins;			/* open hash table [twins_mask + 1] */
 	uint32		twins_mask;
 	double		index_tuples;
+	VxRobustSum *norms;			/* squared norms of the nodes; NULL but for inner product */
 
 	/* codes, once there is something to fit them to */
 	bool		fitted;

@@ -41,6 +41,11 @@ vecgraph_build_begin_load(VecGraphBuild *build)
 	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
 	init_store(build);
 	start_parallel(build);
+	if (build->meta.metric == VX_METRIC_IP)
+	{
+		build->norms = MemoryContextAlloc(build->context, sizeof(VxRobustSum));
+		vx_robust_begin(build->norms);
+	}
 }
 
 bool
@@ -196,8 +201,8 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, Ite
 				  {
 					  .node = id + 1,.hash = hash
 				  });
-		if (build->meta.metric == VX_METRIC_IP)
-			build->meta.max_norm2 = Max(build->meta.max_norm2, point->norm2);
+		if (build->norms != NULL)
+			vx_robust_add(build->norms, point->norm2);
 	}
 	add_tid(build, id, heap_tid);
 }

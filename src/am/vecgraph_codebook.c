@@ -465,7 +465,6 @@ static void
 add_to_sample(ColumnSample *column, const VecidxVector *vector)
 {
 	float		norm2 = vx_kernels->norm_squared(vector->x, vector->dim);
-	float		scale = vx_space_unit_scale(column->metric, norm2);
 	float	   *to;
 
 	if (column->sample.rows == NULL)
@@ -478,8 +477,8 @@ add_to_sample(ColumnSample *column, const VecidxVector *vector)
 	if (column->metric == VX_METRIC_COSINE && (!(norm2 > 0) || isinf(norm2)))
 		return;
 	to = vx_sample_add(&column->sample);
-	for (int i = 0; to != NULL && i < vector->dim; i++)
-		to[i] = vector->x[i] * scale;
+	if (to != NULL)
+		vx_space_coded(column->metric, vector->x, vector->dim, norm2, to);
 }
 
 char *

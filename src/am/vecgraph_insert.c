@@ -282,14 +282,20 @@ claim_entry(VecGraphStore *store, VxNodeId id)
 	return vecgraph_set_entries(store, entries, count);
 }
 
-/* Inner product: remembers the largest norm, on which the added dimension of linking depends. */
-static void
+/*
+ * Inner product: remembers the largest norm, on which the added dimension of linking depends, up to its bound. Returns whether it
+ * has just come to the bound.
+ */
+static bool
 raise_max_norm(VecGraphStore *store, float norm2)
 {
+	float		bound = vx_space_norm_bound(store->meta.usual_norm2);
+	bool		is_first = store->meta.max_norm2 < bound && norm2 >= bound;
 	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
 	VecGraphChange change;
 	VxMeta	   *meta;
 
+	norm2 = Min(norm2, bound);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	change = vecgraph_change_start(store);
 	meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
@@ -299,6 +305,7 @@ raise_max_norm(VecGraphStore *store, float norm2)
 	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
 	if (store->codes != NULL)
 		store->codes->codec.max_norm2 = store->space.max_norm2;
+	return is_first;
 }
 
 /* The vector of a node, allocated, NULL if it is gone; what its code stands for where only the heap has the vector. */
@@ -404,10 +411,12 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = heap_tid};
 	uint8	   *code = NULL;
 	VxNodeId	id;
+	bool		is_far_longest = false;
 
 	vecgraph_store_refresh(store);
-	if (store->space.metric == VX_METRIC_IP && point->norm2 > store->space.max_norm2)
-		raise_max_norm(store, point->norm2);
+	if (store->space.metric == VX_METRIC_IP && point->norm2 > store->space.max_norm2
+		&& store->space.max_norm2 < vx_space_norm_bound(store->meta.usual_norm2))
+		is_far_longest = raise_max_norm(store, point->norm2);
 
 	vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
@@ -426,6 +435,9 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 		vx_link_back(linker, &store->base, id);
 	else if (!claim_entry(store, id))
 		vecgraph_relink(store, linker, id);
+	/* what most queries ask for now would be hard to find from where the index was so far */
+	if (is_far_longest)
+		(void) claim_entry(store, id);
 }
 
 bool

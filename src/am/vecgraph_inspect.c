@@ -75,10 +75,8 @@ typedef struct VecGraphCheck
 	uint64		counts[4];		/* slots by state */
 	uint64		edges;
 	uint64		tid_count;
-	double		code_error;		/* sum of squared distances of vectors from what their codes say */
-	double	   *sum;			/* [dim] of the vectors, or their directions, that have codes */
-	double		norm2_sum;		/* of their squared lengths */
-	uint64		coded;
+	VxRobustSum *code_error;	/* squared distances of vectors from what their codes say */
+	VxSample	sample;			/* of those vectors, under cosine of their directions */
 	MemoryContext context;
 } VecGraphCheck;
 
@@ -139,7 +137,9 @@ begin_check(VecGraphCheck *check, Relation index)
 	check->bound = vx_id_bound(g, check->blocks);
 	check->states = vx_alloc(&check->store.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
-	check->sum = palloc0(g->dim * sizeof(double));
+	check->code_error = palloc(sizeof(VxRobustSum));
+	vx_robust_begin(check->code_error);
+	vx_sample_init(&check->sample, &check->store.mem, g->dim, vx_robust_sample(g->dim), 1);
 	check->page = palloc(BLCKSZ);
 	check->codes = palloc((Size) g->nodes_per_page * g->code_bytes + VX_CODE_OVERREAD);
 	check->made_code = palloc(g->code_bytes + VX_CODE_OVERREAD);
@@ -216,7 +216,7 @@ half_error(VecGraphCheck *check, const VxPoint *point)
 			return get_float8_infinity();
 		sum2 += error * error;
 	}
-	return sqrt(sum2) * vx_space_unit_scale(space->metric, point->norm2);
+	return sqrt(sum2) / (double) vx_space_unit_length(space->metric, point->x, space->dim, point->norm2);
 }
 
 /*
@@ -247,24 +247,25 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	}
 	if (near)
 	{
-		check->code_error += stored;
-		check->norm2_sum += check->store.space.metric == VX_METRIC_COSINE ? 1 : point->norm2;
-		vx_codec_add_to_mean(codec, point, check->sum);
-		check->coded++;
+		float	   *row = vx_sample_add(&check->sample);
+
+		vx_robust_add(check->code_error, stored);
+		if (row != NULL)
+			vx_space_coded(check->store.space.metric, point->x, check->store.space.dim, point->norm2, row);
 	}
 	else if (isfinite(norm2) && check->tids != NULL)
 		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");
 }
 
-/* Sum of the squared distances of the coded vectors from their mean. */
+/* How far coded vectors are from their middle, as a squared distance. */
 static double
-scatter_of(VecGraphCheck *check)
+spread_of(VecGraphCheck *check)
 {
-	double		sum2 = 0;
+	float	   *mean = palloc(check->store.geometry.dim * sizeof(float));
+	double		spread = vx_robust_mean(&check->store.mem, &check->sample, mean);
 
-	for (uint32 i = 0; i < check->store.geometry.dim; i++)
-		sum2 += check->sum[i] * check->sum[i];
-	return check->coded == 0 ? 0 : check->norm2_sum - sum2 / check->coded;
+	pfree(mean);
+	return spread;
 }
 
 /* A code or model page is of its kind; what is in it is checked against the nodes. */
@@ -575,7 +576,8 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
 	TupleDesc	desc;
-	double		scatter;
+	double		error;
+	double		spread;
 	Datum		values[23];
 	bool		nulls[23] = {0};
 	int			n = 0;
@@ -610,12 +612,13 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
 	values[n++] = Int64GetDatum(check.store.codes == NULL ? 0 : vecgraph_cache_count(&check.store.codes->view, check.bound));
 	values[n++] = CStringGetTextDatum(check.store.codes == NULL ? "none" : vecgraph_cache_kind());
-	scatter = scatter_of(&check);
-	nulls[n] = !(scatter > 0);
-	values[n++] = Float8GetDatum(scatter > 0 ? sqrt(check.code_error / scatter) : 0);
+	error = vx_robust_result(check.code_error);
+	spread = spread_of(&check);
+	nulls[n] = !(spread > 0);
+	values[n++] = Float8GetDatum(spread > 0 ? sqrt(error / spread) : 0);
 	values[n++] = Int64GetDatum(check.store.meta.fitted_nodes);
-	nulls[n] = check.coded == 0 || !(check.store.meta.fitted_error > 0);
-	values[n] = Float8GetDatum(nulls[n] ? 0 : check.code_error / check.coded / (double) check.store.meta.fitted_error);
+	nulls[n] = check.code_error->total == 0 || !(check.store.meta.fitted_error > 0);
+	values[n] = Float8GetDatum(nulls[n] ? 0 : error / (double) check.store.meta.fitted_error);
 	n++;
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

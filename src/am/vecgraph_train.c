@@ -148,23 +148,6 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 
 /* ---- new models ---- */
 
-typedef struct MeanSum
-{
-	double	   *sum;			/* [dim] */
-	uint32		count;
-} MeanSum;
-
-static void
-add_to_mean(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
-{
-	MeanSum    *mean = context;
-
-	if (point == walk->zero)
-		return;
-	vx_codec_add_to_mean(&walk->store->codes->codec, point, mean->sum);
-	mean->count++;
-}
-
 static void
 visit_all(Walk *walk, NodeVisit visit, void *context)
 {
@@ -175,40 +158,37 @@ visit_all(Walk *walk, NodeVisit visit, void *context)
 			visit_page(walk, block, visit, context);
 }
 
-/* The mean [dim] of all vectors, or NULL if there are none. */
-static void *
-new_mean(Walk *walk)
-{
-	uint32		dim = walk->store->geometry.dim;
-	MeanSum		mean = {.sum = palloc0(dim * sizeof(double))};
-	float	   *result;
-
-	visit_all(walk, add_to_mean, &mean);
-	if (mean.count == 0)
-		return NULL;
-	result = palloc(dim * sizeof(float));
-	for (uint32 i = 0; i < dim; i++)
-	{
-		result[i] = (float) (mean.sum[i] / mean.count);
-		if (!isfinite(result[i]))
-			result[i] = 0;
-	}
-	pfree(mean.sum);
-	return result;
-}
-
 static void
 add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	VxSample   *sample = context;
-	float		scale = vx_space_unit_scale(walk->store->space.metric, point->norm2);
 	float	   *to;
 
 	if (point == walk->zero)
 		return;
 	to = vx_sample_add(sample);
-	for (uint32 i = 0; to != NULL && i < sample->dim; i++)
-		to[i] = point->x[i] * scale;
+	if (to != NULL)
+		vx_space_coded(walk->store->space.metric, point->x, sample->dim, point->norm2, to);
+}
+
+/* The mean [dim] of most vectors, or NULL if there are none. */
+static void *
+new_mean(Walk *walk)
+{
+	VecGraphStore *store = walk->store;
+	uint32		dim = store->geometry.dim;
+	float	   *mean = NULL;
+	VxSample	sample;
+
+	vx_sample_init(&sample, &store->mem, dim, Min(vx_robust_sample(dim), Max(store->id_bound, 1)), TRAINING_SEED);
+	visit_all(walk, add_to_sample, &sample);
+	if (sample.count > 0)
+	{
+		mean = palloc(dim * sizeof(float));
+		vx_robust_mean(&store->mem, &sample, mean);
+	}
+	vx_sample_free(&sample, &store->mem);
+	return mean;
 }
 
 /* Whether a codebook has the size of the codes of the index; says so, at the level, if not. */
@@ -314,6 +294,13 @@ codebook_model(Walk *walk, bool by_request)
 
 /* ---- codes ---- */
 
+/* Squared norms, and a node with the largest, VX_NO_NODE if all are 0. */
+typedef struct Norms
+{
+	VxRobustSum sum;
+	VxNodeId	longest;
+} Norms;
+
 /* Codes that are made again, those of one code page at a time, and what is known of all of them. */
 typedef struct NewCodes
 {
@@ -322,8 +309,8 @@ typedef struct NewCodes
 	uint32		waiting;		/* of these, not yet written */
 	uint8	   *code;			/* [code_bytes] at hand */
 	uint32		nodes;
-	double		error;			/* sum over those measured */
-	uint32		measured;
+	VxRobustSum error;			/* of those measured */
+	Norms		norms;			/* inner product */
 	bool		first;			/* nodes may have had no code at all */
 	VxVisited	lost;			/* nodes to be linked again */
 } NewCodes;
@@ -360,6 +347,25 @@ write_codes(VecGraphStore *store, NewCodes *new)
 }
 
 static void
+begin_norms(Norms *norms)
+{
+	vx_robust_begin(&norms->sum);
+	norms->longest = VX_NO_NODE;
+}
+
+static void
+add_norm(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
+{
+	Norms	   *norms = context;
+
+	if (point == walk->zero)
+		return;
+	if (point->norm2 > norms->sum.largest)
+		norms->longest = id;
+	vx_robust_add(&norms->sum, point->norm2);
+}
+
+static void
 encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	NewCodes   *new = context;
@@ -381,11 +387,10 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		new->ids[new->waiting++] = id;
 	}
 	new->nodes++;
+	if (store->space.metric == VX_METRIC_IP)
+		add_norm(walk, id, point, &new->norms);
 	if (id % ERROR_EVERY == 0 && point != walk->zero)
-	{
-		new->error += (double) vx_codec_error(codec, point, new->code, NULL);
-		new->measured++;
-	}
+		vx_robust_add(&new->error, vx_codec_error(codec, point, new->code, NULL));
 }
 
 static void
@@ -409,9 +414,20 @@ write_model(VecGraphStore *store, int parity, const void *model)
 	}
 }
 
-/* Writes what store->meta says of the codes to the meta page. */
+/*
+ * Any value is sound: it only says how norms count in linking, and longer vectors count as having it (VxSpace). So it may be lower
+ * than before, when long vectors are gone, though edges were chosen by the old one.
+ */
+void
+vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms)
+{
+	meta->usual_norm2 = (float) Min(vx_robust_quantile(norms, 0.9), FLT_MAX);
+	meta->max_norm2 = Min(norms->largest, vx_space_norm_bound(meta->usual_norm2));
+}
+
+/* Writes what store->meta says of the codes to the meta page, and what follows from norms, unless NULL. */
 static void
-write_meta(VecGraphStore *store)
+write_meta(VecGraphStore *store, const Norms *norms)
 {
 	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
 	GenericXLogState *xlog;
@@ -425,6 +441,8 @@ write_meta(VecGraphStore *store)
 	meta->fitted_nodes = store->meta.fitted_nodes;
 	meta->fitted_slots = store->meta.fitted_slots;
 	meta->fitted_error = store->meta.fitted_error;
+	if (norms != NULL && meta->metric == VX_METRIC_IP)
+		vecgraph_choose_max_norm(meta, &norms->sum);
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(buffer);
 	vecgraph_store_refresh(store);
@@ -476,9 +494,12 @@ some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
 	return n;
 }
 
-/* Searches start from what the index holds now, which may be elsewhere than what it held first. */
+/*
+ * Searches start from what the index holds now, which may be elsewhere than what it held first. longest, if any, is an entry in any
+ * case: what most queries ask for by inner product.
+ */
 static void
-choose_entries(VecGraphStore *store)
+choose_entries(VecGraphStore *store, VxNodeId longest)
 {
 	VxNodeId	ids[VX_ENTRIES_LEAST_SAMPLE];
 	VxNodeId	entries[VX_MAX_ENTRIES] = {0};
@@ -497,8 +518,13 @@ choose_entries(VecGraphStore *store)
 		}
 	if (usable > 0)
 	{
-		uint32		count = vx_entries_choose(&store->base, &store->mem, ids, &sample, usable, 0, &rng, entries);
+		uint32		count = vx_entries_choose(&store->base, &store->mem, ids, &sample, usable, &rng, entries);
 
+		for (uint32 i = 0; i < count && longest != VX_NO_NODE; i++)
+			if (entries[i] == longest)
+				longest = VX_NO_NODE;
+		if (longest != VX_NO_NODE)
+			entries[count < VX_MAX_ENTRIES ? count++ : VX_MAX_ENTRIES - 1] = longest;
 		vecgraph_set_entries(store, entries, count);
 	}
 	vx_pointset_free(&sample, &store->mem);
@@ -514,6 +540,8 @@ finish_fit(Walk *walk)
 		.code = palloc(g->code_bytes + VX_CODE_OVERREAD),.first = (store->meta.code_flags & VX_CODES_PARTIAL) != 0
 	};
 
+	vx_robust_begin(&new.error);
+	begin_norms(&new.norms);
 	vx_visited_init(&new.lost, &store->mem);
 	new.ids = palloc(g->codes_per_page * sizeof(VxNodeId));
 	new.codes = palloc((Size) g->codes_per_page * g->code_bytes + VX_CODE_OVERREAD);
@@ -525,10 +553,10 @@ finish_fit(Walk *walk)
 	store->meta.code_flags &= VX_CODES_MODEL(store->meta.code_epoch & 1);
 	store->meta.fitted_nodes = new.nodes;
 	store->meta.fitted_slots = store->id_bound;
-	store->meta.fitted_error = vecgraph_finite_error(new.measured == 0 ? 0 : new.error / new.measured);
-	write_meta(store);
+	store->meta.fitted_error = vecgraph_finite_error(vx_robust_result(&new.error));
+	write_meta(store, &new.norms);
 	relink(store, &new.lost);
-	choose_entries(store);
+	choose_entries(store, new.norms.longest);
 	vecgraph_attach(store);
 	vx_visited_free(&new.lost);
 	pfree(new.code);
@@ -539,11 +567,17 @@ finish_fit(Walk *walk)
 
 /* What is done where there are no codes, or too few vectors to make them from. */
 static void
-finish_without_codes(VecGraphStore *store)
+finish_without_codes(Walk *walk)
 {
+	VecGraphStore *store = walk->store;
+	Norms		norms;
+
+	begin_norms(&norms);
+	if (store->space.metric == VX_METRIC_IP)
+		visit_all(walk, add_norm, &norms);
 	store->meta.fitted_slots = store->id_bound;
-	write_meta(store);
-	choose_entries(store);
+	write_meta(store, &norms);
+	choose_entries(store, norms.longest);
 	vecgraph_attach(store);
 }
 
@@ -555,12 +589,13 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	void	   *model = NULL;
 	Walk		walk;
 
+	begin_walk(&walk, store, heap);
 	if (store->meta.code_kind == VX_CODES_NONE)
 	{
-		finish_without_codes(store);
+		finish_without_codes(&walk);
+		end_walk(&walk);
 		return 0;
 	}
-	begin_walk(&walk, store, heap);
 	if (store->meta.code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
 		finish_fit(&walk);
 	if (store->meta.code_kind != VX_CODES_PQ)
@@ -568,7 +603,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	else
 		model = codebook_model(&walk, by_request);
 	if (model == NULL && !by_request)
-		finish_without_codes(store);
+		finish_without_codes(&walk);
 	if (model != NULL)
 	{
 		int			parity = 1 - (store->meta.code_epoch & 1);
@@ -576,7 +611,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		write_model(store, parity, model);
 		store->meta.code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
 		store->meta.code_epoch++;
-		write_meta(store);
+		write_meta(store, NULL);
 		VECIDX_FAULT_POINT("fit-model-written");
 		fitted = finish_fit(&walk);
 		pfree(model);
@@ -595,8 +630,7 @@ add_error(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	if (point == walk->zero)
 		return;
 	vecgraph_read_codes(walk->store, id, 1, codes->code);
-	codes->error += (double) vx_codec_error(&walk->store->codes->codec, point, codes->code, NULL);
-	codes->measured++;
+	vx_robust_add(&codes->error, vx_codec_error(&walk->store->codes->codec, point, codes->code, NULL));
 }
 
 /* Whether codes lose much more than when they were fitted, by some pages from all over the index. */
@@ -611,6 +645,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 
 	if (!(store->meta.fitted_error > 0) || blocks <= first)
 		return false;
+	vx_robust_begin(&codes.error);
 	begin_walk(&walk, store, heap);
 	for (uint32 i = 0; i < Min(DRIFT_PAGES, blocks - first); i++)
 	{
@@ -622,7 +657,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 	}
 	end_walk(&walk);
 	pfree(codes.code);
-	return codes.measured > 0 && codes.error / codes.measured >= DRIFT_TO_FIT * (double) store->meta.fitted_error;
+	return vx_robust_result(&codes.error) >= DRIFT_TO_FIT * (double) store->meta.fitted_error;
 }
 
 void

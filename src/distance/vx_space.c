@@ -21,20 +21,43 @@ cosine(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 	return isnan(similarity) ? (double) INFINITY : 1 - similarity;
 }
 
-/* The dimension added for inner product. */
-static inline float
-added_dimension(const VxSpace *space, const VxPoint *p)
-{
-	float		rest = space->max_norm2 - p->norm2;
-
-	return rest > 0 ? sqrtf(rest) : 0;
-}
-
 void
 vx_point_set(VxPoint *point, const float *x, uint32_t dim)
 {
 	memcpy(point->x, x, sizeof(float) * dim);
 	point->norm2 = vx_kernels->norm_squared(point->x, dim);
+}
+
+float
+vx_space_unit_length(VxMetric metric, const float *x, uint32_t dim, float norm2)
+{
+	if (metric != VX_METRIC_COSINE)
+		return 1;
+	if (norm2 >= VX_LEAST_NORM2 && norm2 <= FLT_MAX)
+		return sqrtf(norm2);
+	return (float) sqrt(vx_wide_inner_product(x, x, dim));
+}
+
+void
+vx_space_coded(VxMetric metric, const float *x, uint32_t dim, float norm2, float *out)
+{
+	if (metric != VX_METRIC_COSINE)
+		memcpy(out, x, dim * sizeof(float));
+	else if (norm2 >= VX_LEAST_NORM2 && norm2 <= FLT_MAX)
+	{
+		float		scale = 1 / sqrtf(norm2);
+
+		for (uint32_t i = 0; i < dim; i++)
+			out[i] = x[i] * scale;
+	}
+	else
+	{
+		double		length = sqrt(vx_wide_inner_product(x, x, dim));
+		double		scale = length > 0 ? 1 / length : 0;
+
+		for (uint32_t i = 0; i < dim; i++)
+			out[i] = (float) ((double) x[i] * scale);
+	}
 }
 
 float
@@ -61,7 +84,7 @@ vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 
 	if (space->metric != VX_METRIC_IP)
 		return vx_space_query(space, a, b);
-	added = added_dimension(space, a) - added_dimension(space, b);
+	added = vx_space_added(space->max_norm2, a->norm2) - vx_space_added(space->max_norm2, b->norm2);
 	return orderable(vx_kernels->l2_squared(a->x, b->x, space->dim) + added * added);
 }
 

@@ -15,6 +15,7 @@
  *                                       norm: then nearest neighbour order from a query (added dimension 0) is inner
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
  *                                       system using a Euclidean transformation for inner-product spaces", section 3.
+ *                                       Differs: a few vectors may be longer than sqrt(M), see vx_space_added.
  *
  * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where
  * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
@@ -24,6 +25,7 @@
 #ifndef VX_SPACE_H
 #define VX_SPACE_H
 
+#include <float.h>
 #include <math.h>
 
 #include "core/vx_port.h"
@@ -47,7 +49,7 @@ typedef struct VxSpace
 {
 	VxMetric	metric;
 	uint32_t	dim;
-	float		max_norm2;		/* ip only: M above; points with a larger norm count as having it */
+	float		max_norm2;		/* ip only: M above, finite */
 } VxSpace;
 
 #define VX_POINT_BYTES(dim) (sizeof(float) * (1 + (size_t) (dim)))
@@ -58,18 +60,45 @@ void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 
-/* What a vector of this squared norm is multiplied with where only directions count: under cosine its length is 1 then. */
+/* What the vector x, whose squared norm is norm2, is divided by where only directions count: its length under cosine, else 1. */
+float		vx_space_unit_length(VxMetric metric, const float *x, uint32_t dim, float norm2);
+
+/*
+ * out [dim] is what codes are of: the vector itself, whose squared norm is norm2, under cosine, where only directions count, the one
+ * of length 1 (zero for a zero vector).
+ */
+void		vx_space_coded(VxMetric metric, const float *x, uint32_t dim, float norm2, float *out);
+
+/*
+ * ip: the dimension added to a vector, for M and its squared norm. Where that is more than M, longer vectors are farther from
+ * the others on the other side of zero. What is beyond all floats counts as the largest of them.
+ */
 static inline float
-vx_space_unit_scale(VxMetric metric, float norm2)
+vx_space_added(float max_norm2, float norm2)
 {
-	return metric == VX_METRIC_COSINE && norm2 > 0 ? 1 / sqrtf(norm2) : 1;
+	float		rest = max_norm2 - VX_MIN(norm2, FLT_MAX);
+
+	return copysignf(sqrtf(fabsf(rest)), rest);
 }
 
-/* Whether a query at a point of this squared norm finds others than the nearest by pair score: ip, and there are longer vectors. */
+/*
+ * ip: what max_norm2 may be at most where nine tenths of the squared norms are usual_norm2 or less (0: not known). One vector that
+ * is long beyond measure would make the added dimensions of all others equal, and the pair score say nothing of their norms.
+ */
+static inline float
+vx_space_norm_bound(float usual_norm2)
+{
+	return usual_norm2 > 0 && usual_norm2 < FLT_MAX / 16 ? 16 * usual_norm2 : FLT_MAX;
+}
+
+/*
+ * Whether a query at a point of this squared norm finds others than the nearest by pair score: ip, and there are longer vectors,
+ * or may be.
+ */
 static inline bool
 vx_space_asks_otherwise(const VxSpace *space, float norm2)
 {
-	return space->metric == VX_METRIC_IP && norm2 < 0.9f * space->max_norm2;
+	return space->metric == VX_METRIC_IP && (norm2 < 0.9f * space->max_norm2 || norm2 > space->max_norm2);
 }
 
 /*

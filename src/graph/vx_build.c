@@ -5,7 +5,6 @@
  */
 #include "graph/vx_build.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "core/vx_rng.h"
@@ -20,48 +19,6 @@ sample_size(const VxMemStore *store)
 	if (store->prune_codes)
 		most = VX_MIN(most, VX_MAX(VX_ENTRIES_LEAST_SAMPLE, ((size_t) 8 << 20) / vx_codec_opened_bytes(store->codec)));
 	return VX_MIN(store->count, (uint32_t) most);
-}
-
-/* Which of n nodes is nearest to their mean: the medoid, near enough for a place to start from. */
-static uint32_t
-nearest_to_mean(VxBuild *build, const VxNodeId *ids, uint32_t n)
-{
-	VxMemStore *store = build->store;
-	uint32_t	dim = store->only_codes ? store->codec->padded : store->space.dim;
-	uint32_t	values = store->only_codes ? vx_codec_decoded_values(store->codec) : dim;
-	const VxMem *mem = store->mem;
-	float	   *mean = vx_alloc_array(mem, values, sizeof(float));
-	VxPoint    *point = vx_alloc(mem, VX_POINT_BYTES(values));
-	uint32_t	best = 0;
-	float		best_score = INFINITY;
-
-	memset(mean, 0, values * sizeof(float));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		const VxPoint *p = vx_memstore_query(store, ids[i]);
-		/* cosine looks at directions only; codes are of directions */
-		float		weight = (store->only_codes ? 1 : vx_space_unit_scale(store->space.metric, p->norm2)) / (float) n;
-
-		for (uint32_t j = 0; j < values; j++)
-			mean[j] += p->x[j] * weight;
-	}
-	vx_point_set(point, mean, dim);
-	memcpy(point->x + dim, mean + dim, (values - dim) * sizeof(float));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		const VxPoint *p = vx_memstore_query(store, ids[i]);
-		float		score = store->only_codes ? vx_codec_pair_decoded(store->codec, point, p)
-			: vx_space_pair(&store->space, point, p);
-
-		if (score < best_score)
-		{
-			best_score = score;
-			best = i;
-		}
-	}
-	vx_free(mem, mean);
-	vx_free(mem, point);
-	return best;
 }
 
 static void
@@ -82,8 +39,7 @@ choose_entries(VxBuild *build, VxRng *rng)
 		ids[i] = low + vx_rng_below(rng, high - low);
 	}
 	store->base.ops->gather(&store->base, ids, n, &sample);
-	store->entry_count = vx_entries_choose(&store->base, mem, ids, &sample, n, nearest_to_mean(build, ids, n), rng,
-										   store->entry_ids);
+	store->entry_count = vx_entries_choose(&store->base, mem, ids, &sample, n, rng, store->entry_ids);
 	vx_free(mem, ids);
 	vx_pointset_free(&sample, mem);
 }

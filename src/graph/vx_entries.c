@@ -5,8 +5,13 @@
 
 #include <math.h>
 
+#include "core/vx_select.h"
+
 #define ENTRIES 16
 #define CLUSTERED_ENTRIES 64
+
+/* The first entry is the best of so many points of the sample. */
+#define FIRST_SAMPLE 32
 
 /* So many points of the sample are asked for their nearest one. */
 #define CLUSTERED_SAMPLE 64
@@ -19,7 +24,8 @@ typedef struct Chooser
 	VxStore    *store;
 	const VxPointSet *sample;
 	uint32_t	n;
-	float	   *nearest;		/* [n] how far each point of the sample is from an entry */
+	float	   *nearest;		/* [n] how far each point of the sample is from an entry, at most farthest */
+	float		farthest;
 	float	   *score;			/* [n] scratch */
 } Chooser;
 
@@ -27,6 +33,41 @@ static void
 measure(Chooser *chooser, uint32_t one)
 {
 	chooser->store->ops->pairs(chooser->store, chooser->sample->points[one], chooser->sample->points, chooser->n, chooser->score);
+}
+
+/* The i-th of count of the sample's points, from all over. */
+static inline uint32_t
+spaced(const Chooser *chooser, uint32_t i, uint32_t count)
+{
+	return (uint32_t) ((uint64_t) chooser->n * i / count);
+}
+
+/* The one of some points that is nearest to half of all. Decides how far apart points are that are not wild. */
+static uint32_t
+choose_first(Chooser *chooser)
+{
+	uint32_t	asked = VX_MIN(chooser->n, FIRST_SAMPLE);
+	uint32_t	first = 0;
+	float		best = INFINITY;
+
+	for (uint32_t i = 0; i < asked; i++)
+	{
+		uint32_t	one = spaced(chooser, i, asked);
+		float		middle;
+
+		measure(chooser, one);
+		middle = vx_select(chooser->score, chooser->n, chooser->n / 2);
+		if (middle < best)
+		{
+			best = middle;
+			first = one;
+		}
+	}
+	measure(chooser, first);
+	chooser->farthest = 2 * vx_select(chooser->score, chooser->n, (uint32_t) ((uint64_t) chooser->n * 9 / 10));
+	if (!(chooser->farthest > 0))
+		chooser->farthest = INFINITY;
+	return first;
 }
 
 static bool
@@ -37,7 +78,7 @@ is_clustered(Chooser *chooser)
 
 	for (uint32_t i = 0; i < asked; i++)
 	{
-		uint32_t	one = (uint32_t) ((uint64_t) chooser->n * i / asked);
+		uint32_t	one = spaced(chooser, i, asked);
 		float		best = INFINITY;
 
 		measure(chooser, one);
@@ -84,19 +125,21 @@ draw(const Chooser *chooser, double target)
 }
 
 uint32_t
-vx_entries_choose(VxStore *store, const VxMem *mem, const VxNodeId *ids, const VxPointSet *sample, uint32_t n, uint32_t first,
-				  VxRng *rng, VxNodeId *entries)
+vx_entries_choose(VxStore *store, const VxMem *mem, const VxNodeId *ids, const VxPointSet *sample, uint32_t n, VxRng *rng,
+				  VxNodeId *entries)
 {
 	Chooser		chooser = {.store = store,.sample = sample,.n = n};
 	uint32_t	wanted = VX_MIN(ENTRIES, n);
 	uint32_t	count = 0;
+	uint32_t	pick;
 
 	_Static_assert(CLUSTERED_ENTRIES <= VX_MAX_ENTRIES, "entries must fit the meta page");
 	chooser.nearest = vx_alloc_array(mem, n, sizeof(float));
 	chooser.score = vx_alloc_array(mem, n, sizeof(float));
+	pick = choose_first(&chooser);
 	for (uint32_t i = 0; i < n; i++)
-		chooser.nearest[i] = INFINITY;
-	for (uint32_t pick = first;;)
+		chooser.nearest[i] = chooser.farthest;
+	for (;;)
 	{
 		double		total;
 

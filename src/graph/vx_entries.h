@@ -12,14 +12,16 @@
 #define VX_ENTRIES_SAMPLE 2048
 
 /*
- * Chooses entries from a sample of n > 0 nodes, whose points, none NULL, are as store->ops->gather has them: sample number first,
- * then others drawn with probability proportional to their distance from those chosen so far. Usually 16; a search that starts in
- * the wrong one of many clusters that lie apart hardly finds the right one, so where there are such clusters up to 64. Returns how
- * many, their ids are in entries [VX_MAX_ENTRIES].
+ * Chooses entries from a sample of n > 0 nodes, whose points, none NULL, are as store->ops->gather has them: one that is in the
+ * middle of the others, then others drawn with probability proportional to their distance from those chosen so far. Usually 16; a
+ * search that starts in the wrong one of many clusters that lie apart hardly finds the right one, so where there are such clusters
+ * up to 64. Returns how many, their ids are in entries [VX_MAX_ENTRIES].
  *
- * Source of the drawing: Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2.
+ * Source of the drawing: Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2. Differs: no
+ * distance counts as more than twice what nine tenths of the points are from the first entry, or a few wild points would be drawn
+ * again and again, and none of the others.
  */
 uint32_t	vx_entries_choose(VxStore *store, const VxMem *mem, const VxNodeId *ids, const VxPointSet *sample, uint32_t n,
-							  uint32_t first, VxRng *rng, VxNodeId *entries);
+							  VxRng *rng, VxNodeId *entries);
 
 #endif							/* VX_ENTRIES_H */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/vx_rng.h"
+#include "core/vx_select.h"
 
 /* Fewer points for each leaf are not worth a split. */
 #define LEAF_POINTS 64
@@ -151,43 +152,6 @@ better_direction(Maker *maker, Part part, float *direction)
 	set_direction(maker, direction, mean[0], mean[1]);
 }
 
-/* The middle one of n values in order of size. Source: Hoare 1961, "Algorithm 65: find". */
-static float
-median(float *values, uint32_t n)
-{
-	uint32_t	low = 0;
-	uint32_t	high = n - 1;
-	uint32_t	k = high / 2;
-
-	while (low < high)
-	{
-		float		pivot = values[low + (high - low) / 2];
-		uint32_t	i = low;
-		uint32_t	j = high;
-
-		for (;;)
-		{
-			float		swap;
-
-			while (values[i] < pivot)
-				i++;
-			while (pivot < values[j])
-				j--;
-			if (i >= j)
-				break;
-			swap = values[i];
-			values[i++] = values[j];
-			values[j--] = swap;
-		}
-		/* what lies before i is at most the pivot, what lies behind j at least */
-		if (k <= j)
-			high = j;
-		else
-			low = j + 1;
-	}
-	return values[k];
-}
-
 /* Makes a node of the tree from its part of the sample; returns where that divides. */
 static uint32_t
 split(Maker *maker, Part part, float *direction, float *threshold)
@@ -206,7 +170,7 @@ split(Maker *maker, Part part, float *direction, float *threshold)
 	project(maker, part, direction);
 	for (uint32_t i = 0; i < n; i++)
 		maker->values[i] = maker->projected[maker->picked[part.first + i]];
-	*threshold = median(maker->values, n);
+	*threshold = vx_select(maker->values, n, (n - 1) / 2);
 	for (uint32_t i = part.first; i < part.end; i++)
 	{
 		uint32_t	row = maker->picked[i];
@@ -230,11 +194,8 @@ draw_sample(Maker *maker, const VxPoint *(*point) (void *context, uint32_t i), v
 		uint32_t	low = (uint32_t) ((uint64_t) n * i / maker->n);
 		uint32_t	high = (uint32_t) ((uint64_t) n * (i + 1) / maker->n);
 		const VxPoint *p = point(context, low + vx_rng_below(&maker->rng, high - low));
-		float		scale = vx_space_unit_scale(order->metric, p->norm2);
-		float	   *row = maker->rows + (size_t) i * order->dim;
 
-		for (uint32_t k = 0; k < order->dim; k++)
-			row[k] = p->x[k] * scale;
+		vx_space_coded(order->metric, p->x, order->dim, p->norm2, maker->rows + (size_t) i * order->dim);
 		maker->picked[i] = i;
 	}
 }
@@ -313,7 +274,7 @@ round_of(uint64_t number)
 uint32_t
 vx_order_key(const VxOrder *order, const VxPoint *point, uint64_t number)
 {
-	float		scale = vx_space_unit_scale(order->metric, point->norm2);
+	float		length = vx_space_unit_length(order->metric, point->x, order->dim, point->norm2);
 	uint32_t	round = order->depth > 0 ? round_of(number) : 0;
 	uint32_t	inner = leaves_of(order->depth) - 1;
 	uint32_t	node = 0;
@@ -322,7 +283,7 @@ vx_order_key(const VxOrder *order, const VxPoint *point, uint64_t number)
 	{
 		float		value = vx_kernels->inner_product(order->directions + (size_t) node * order->dim, point->x, order->dim);
 
-		node = 2 * node + 1 + (value * scale > order->thresholds[node]);
+		node = 2 * node + 1 + (value > order->thresholds[node] * length);
 	}
 	return (round << order->depth) + (node - inner);
 }

@@ -197,24 +197,13 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	codec->means = block;
 }
 
-void
-vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum)
-{
-	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
-
-	for (uint32_t i = 0; i < codec->dim; i++)
-		sum[i] += (double) (point->x[i] * scale);
-}
-
 /* The vector minus a mean (NULL: zero), rotated, in the codec's scratch memory. */
 static float *
 rotated(VxCodec *codec, const float *mean, const VxPoint *point)
 {
-	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
 	float	   *y = codec->scratch;
 
-	for (uint32_t i = 0; i < codec->dim; i++)
-		y[i] = point->x[i] * scale;
+	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, y);
 	if (mean != NULL)
 		for (uint32_t i = 0; i < codec->dim; i++)
 			y[i] -= mean[i];
@@ -306,12 +295,9 @@ encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 static const float *
 pq_vector(const VxCodec *codec, const VxPoint *point)
 {
-	float		scale = vx_space_unit_scale(codec->metric, point->norm2);
-
 	if (codec->metric != VX_METRIC_COSINE)
 		return point->x;
-	for (uint32_t i = 0; i < codec->dim; i++)
-		codec->pq_scratch[i] = point->x[i] * scale;
+	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, codec->pq_scratch);
 	return codec->pq_scratch;
 }
 
@@ -405,8 +391,8 @@ finish_query(const VxCodec *codec, float norm2, bool linking, VxCodeQuery *query
 	query->mixed = codec->mixed;
 	query->linking = linking;
 	query->added = 0;
-	if (codec->metric == VX_METRIC_IP && linking && codec->max_norm2 > norm2)
-		query->added = sqrtf(codec->max_norm2 - norm2);
+	if (codec->metric == VX_METRIC_IP && linking)
+		query->added = vx_space_added(codec->max_norm2, norm2);
 }
 
 /* Whether a query is to be ready for codes of a parity. */
@@ -499,9 +485,9 @@ orderable(float score)
 static inline float
 added_term(const VxCodec *codec, float query_added, float norm2)
 {
-	float		added = codec->max_norm2 > norm2 ? sqrtf(codec->max_norm2 - norm2) : 0;
+	float		added = query_added - vx_space_added(codec->max_norm2, norm2);
 
-	return (query_added - added) * (query_added - added);
+	return added * added;
 }
 
 /* Inner product: the squared length of the vector that a scalar code is of. */
@@ -693,11 +679,7 @@ pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product, fl
 		value *= 0.5f;
 	value = value > 0 ? value : 0;	/* NaN too */
 	if (codec->metric == VX_METRIC_IP)
-	{
-		float		added = codec->max_norm2 > own_a ? sqrtf(codec->max_norm2 - own_a) : 0;
-
-		value += added_term(codec, added, own_b);
-	}
+		value += added_term(codec, vx_space_added(codec->max_norm2, own_a), own_b);
 	return orderable(value);
 }
 

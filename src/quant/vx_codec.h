@@ -121,9 +121,6 @@ void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, cons
 /* Sets the means [dim] (copied) of both parities; NULL for zero. A codec that there is no memory for keeps what it has. */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
 
-/* Adds a vector [dim] to a sum of what the mean is taken of: the vector itself, under cosine its direction. */
-void		vx_codec_add_to_mean(const VxCodec *codec, const VxPoint *point, double *sum);
-
 /* code [code_bytes], of the codec's epoch, or of the one with the given parity. */
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
 void		vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);

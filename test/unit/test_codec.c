@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -329,7 +330,7 @@ test_odd_input(void **state)
 				float		score;
 
 				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
-				codec.max_norm2 = INFINITY;
+				codec.max_norm2 = FLT_MAX;
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
 				decoded = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));

@@ -8,6 +8,7 @@
 
 #include "graph/vx_build.h"
 #include "graph/vx_check.h"
+#include "quant/vx_robust.h"
 
 typedef struct Graph
 {
@@ -196,17 +197,21 @@ take_batch(Party *party, int phase, VxNodeId *first, VxNodeId *end)
 static void
 make_codec(VxCodec *codec, const Graph *graph)
 {
-	double	   *sum = calloc(graph->dim, sizeof(double));
 	float	   *mean = malloc(graph->dim * sizeof(float));
+	VxSample	sample;
 
 	vx_codec_init(codec, &unit_mem, VX_CODES_SCALAR4, graph->store.space.metric, graph->dim, 0);
 	codec->max_norm2 = graph->store.space.max_norm2;
+	vx_sample_init(&sample, &unit_mem, graph->dim, graph->store.count, 1);
 	for (VxNodeId id = 0; id < graph->store.count; id++)
-		vx_codec_add_to_mean(codec, vx_memstore_point(&graph->store, id), sum);
-	for (uint32_t i = 0; i < graph->dim; i++)
-		mean[i] = (float) (sum[i] / graph->store.count);
+	{
+		const VxPoint *point = vx_memstore_point(&graph->store, id);
+
+		vx_space_coded(codec->metric, point->x, graph->dim, point->norm2, vx_sample_add(&sample));
+	}
+	vx_robust_mean(&unit_mem, &sample, mean);
 	vx_codec_set_means(codec, &unit_mem, mean, NULL);
-	free(sum);
+	vx_sample_free(&sample, &unit_mem);
 	free(mean);
 }
 

@@ -1,0 +1,79 @@
+# A few wild rows do not make other rows hard to find: whether they are there when an index is built, come by inserts, are fitted to
+# by VACUUM, or have been deleted again.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use Test::More;
+use VecidxTest qw(new_node share);
+
+use constant ROWS => 1600;
+use constant EVERY => 40;
+
+my $node = new_node('outliers', conf => "autovacuum = off\nfsync = off\n");
+
+# Row i of the table whose wild rows are the last of each thousand (0.1 %), hundred or twenty: far away, in any direction. No query is
+# near one.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION draw(i int, d int) RETURNS real LANGUAGE sql IMMUTABLE AS $$
+		SELECT (hashint8extended(i::bigint * 1000 + d, 1) / 18446744073709551616.0 + 0.5)::real $$;
+	CREATE FUNCTION place(i int, every int, size real) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+		SELECT array_agg(CASE WHEN i % every = every - 1 THEN size * (draw(i, d) - 0.3) ELSE draw(i, d) END)::vector
+			FROM generate_series(1, 32) d $$});
+
+# What codes lose, whether VACUUM would see drift, and how many rows cannot be reached.
+sub lost
+{
+	return split /\|/, $node->safe_psql('postgres', "SELECT code_error, code_drift, unreachable FROM vecgraph_info('items_v')");
+}
+
+sub check
+{
+	my ($what, $operator, $least, $attached) = @_;
+	my $share = share($node, 'items', $operator, 60, EVERY);
+	my ($error, $drift, $unreachable) = lost();
+	note "$what: $share of the nearest ten, code_error $error, code_drift $drift, unreachable $unreachable";
+	cmp_ok($share, '>=', $least, "$what: rows are found");
+	cmp_ok($error, '<', 0.15, "$what: codes are good");
+	cmp_ok($drift, '<', 1.4, "$what: no drift");
+	is($unreachable, 0, "$what: every row can be reached") if $attached;
+	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v', true)"), '', "$what: sound");
+}
+
+for my $case ([ '<->', 'vector_l2_ops', 0.99 ], [ '<#>', 'vector_ip_ops', 0.95 ])
+{
+	my ($operator, $opclass, $least) = @$case;
+	for my $every (1000, 100, 20)
+	{
+		my $rows = ROWS;
+		my $what = sprintf '%s, %.1f %% of wild rows', $operator, 100 / $every;
+		my $create = "CREATE INDEX items_v ON items USING vecgraph (v $opclass)";
+		my $insert = "INSERT INTO items SELECT i, place(i, $every, 1e6) FROM generate_series";
+
+		$node->safe_psql('postgres', "DROP TABLE IF EXISTS items; CREATE TABLE items (id int PRIMARY KEY, v vector(32));
+			$insert(0, $rows - 1) i; $create");
+		check("$what, built", $operator, $least, 1);
+		$node->safe_psql('postgres', "SELECT vecgraph_train('items_v')");
+		check("$what, built and fitted", $operator, $least, 1);
+
+		# wild rows come to an index that had none, and VACUUM need not fit it to them
+		$node->safe_psql('postgres', "TRUNCATE items; DROP INDEX items_v; $insert(0, $rows - 1) i WHERE i % $every <> $every - 1; $create;
+			$insert(0, $rows - 1) i WHERE i % $every = $every - 1");
+		check("$what, inserted", $operator, $least);
+		my $fitted = $node->safe_psql('postgres', "SELECT fitted_nodes FROM vecgraph_info('items_v')");
+		$node->safe_psql('postgres', 'VACUUM items');
+		check("$what, inserted and vacuumed", $operator, $least, 1);
+		is($node->safe_psql('postgres', "SELECT fitted_nodes FROM vecgraph_info('items_v')"), $fitted, "$what: VACUUM saw no drift");
+
+		# an index that began empty; VACUUM fits it
+		$node->safe_psql('postgres', "TRUNCATE items; $insert(0, $rows - 1) i");
+		check("$what, loaded", $operator, $least);
+		$node->safe_psql('postgres', 'VACUUM items');
+		check("$what, loaded and vacuumed", $operator, $least);
+		$node->safe_psql('postgres', "DELETE FROM items WHERE id % $every = $every - 1; VACUUM items");
+		check("$what, wild rows deleted", $operator, $operator eq "<->" ? 0.99 : 0.95, 1);
+	}
+}
+
+$node->stop;
+done_testing();
