@@ -11,6 +11,7 @@
  *   kill    the process dies before the call, as by kill -9, so the server starts again with recovery
  *   after   the same after the call
  *   refuse  named outcomes only: what may fail by other sessions' timing, such as an optimistic write, does so each time
+ *   stop    the process stops after the call, with what that has locked, until it gets SIGCONT
  *   wait    named places only: the session waits while another one holds pg_advisory_lock(hashtext(site))
  * An action other than wait and refuse happens once for each time the setting is set.
  */
@@ -114,6 +115,11 @@ obey(const char *site, Moment moment)
 	}
 	if (strcmp(action, moment == BEFORE ? "kill" : "after") == 0)
 		kill(getpid(), SIGKILL);
+	if (strcmp(action, "stop") == 0 && moment == AFTER)
+	{
+		armed = false;
+		kill(getpid(), SIGSTOP);
+	}
 }
 
 /* A call of the server from our code: first the caller's address, then its caller's. */
