@@ -50,7 +50,7 @@ build_postgres() {
   as_user mkdir -p "$build"
   # not in the debian/ way: no packages, nothing that the tests do without
   as_user sh -c 'cd "$1" && shift && "$@"' sh "$build" "$SOURCE/configure" --prefix="$BUILT" --enable-debug --enable-tap-tests \
-    --without-readline CFLAGS="$cflags" "$@" >"$WORK/configure.log" 2>&1 || { tail -20 "$WORK/configure.log" >&2; fail 'configure failed'; }
+    --without-readline --without-icu CFLAGS="$cflags" "$@" >"$WORK/configure.log" 2>&1 || { tail -20 "$WORK/configure.log" >&2; fail 'configure failed'; }
   as_user make -s -C "$build" -j"$(nproc)" install >"$WORK/make.log" 2>&1 || { tail -40 "$WORK/make.log" >&2; fail 'make failed'; }
   as_user rm -rf "$build"
   as_user touch "$BUILT/complete"
