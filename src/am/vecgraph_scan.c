@@ -58,10 +58,10 @@ typedef struct ScanSpace
 	VxSearch	search;
 	VxIdSet		handed_out;		/* node ids */
 	ReadyNode  *ready;			/* [ready_capacity] */
-	int			ready_capacity;
+	uint32		ready_capacity;
 	ReadyNode	late[MOST_LATE];
 	ItemPointerData *tids;		/* [tid_capacity] of the current node */
-	int			tid_capacity;
+	uint32		tid_capacity;
 } ScanSpace;
 
 /* More than this is given back instead. */
@@ -302,8 +302,8 @@ add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPaylo
 	}
 	if (state->ready_count == space->ready_capacity)
 	{
-		space->ready_capacity = Max(64, space->ready_capacity * 2);
-		space->ready = vx_resize(&space->mem, space->ready, space->ready_capacity * sizeof(ReadyNode));
+		space->ready_capacity = vx_grown(space->ready_capacity, 64);
+		space->ready = vx_resize_array(&space->mem, space->ready, space->ready_capacity, sizeof(ReadyNode));
 	}
 	for (at = state->ready_count; at > state->ready_next && space->ready[at - 1].distance > distance; at--)
 		space->ready[at] = space->ready[at - 1];
@@ -472,8 +472,8 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid)
 
 	if (state->tid_count == space->tid_capacity)
 	{
-		space->tid_capacity = Max(16, space->tid_capacity * 2);
-		space->tids = vx_resize(&space->mem, space->tids, space->tid_capacity * sizeof(ItemPointerData));
+		space->tid_capacity = vx_grown(space->tid_capacity, 16);
+		space->tids = vx_resize_array(&space->mem, space->tids, space->tid_capacity, sizeof(ItemPointerData));
 	}
 	ready = &space->tids[state->tid_count];
 	vecgraph_tid_get(tid, ready);
