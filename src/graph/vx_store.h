@@ -8,7 +8,8 @@
  * S4  Ids may be recycled. A read returns the version it saw; a write names that version and may answer VX_CONFLICT.
  * S5  Scores: smaller is nearer; never NaN; ties break by id, so equal inputs give equal results.
  *
- * Implementations: vx_memstore (build, unit tests) and the page store of the access method.
+ * Implementations: vx_memstore (build, unit tests) and the page store of the access method. What they must do is tried by
+ * test/unit/store_conformance.h.
  */
 #ifndef VX_STORE_H
 #define VX_STORE_H
