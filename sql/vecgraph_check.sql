@@ -24,5 +24,7 @@ INSERT INTO large SELECT ARRAY(SELECT sin(i * 8 + j) * 10.0 ^ (19 + i % 19) * 3 
 CREATE INDEX large_ip ON large USING vecgraph (v vector_ip_ops) WITH (codes = pq);
 CREATE INDEX large_exact ON large USING vecgraph (v vector_ip_ops) WITH (codes = none);
 INSERT INTO large SELECT v FROM large;
-SELECT vecgraph_check(i) FROM unnest('{large_ip,large_exact}'::regclass[]) i;
+INSERT INTO large SELECT ARRAY(SELECT sin(i * 8 + j) * 3.4e38 FROM generate_series(1, 8) j)::vector FROM generate_series(1, 200) i;
+CREATE INDEX large_l2 ON large USING vecgraph (v) WITH (codes = pq);
+SELECT vecgraph_check(i) FROM unnest('{large_ip,large_l2,large_exact}'::regclass[]) i;
 DROP TABLE large;

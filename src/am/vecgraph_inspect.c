@@ -235,14 +235,15 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	float		stored;
 	float		made;
 
-	if (isinf(unsure))
+	/* vectors too long for floats have no sensible codes, not even a sign that tells the model */
+	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store.geometry.dim)))
 		return;
 	if (known)
 	{
 		stored = vx_codec_error(codec, point, code, &norm2);
 		vx_codec_encode_as(codec, vx_codec_parity_of(codec, code), point, check->made_code);
 		made = vx_codec_error(codec, point, check->made_code, NULL);
-		/* written so that NaN is wrong; vectors too long for floats have no sensible codes */
+		/* written so that NaN is wrong; relative to a mean a vector may yet be too long */
 		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure;
 	}
 	if (near)
