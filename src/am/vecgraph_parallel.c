@@ -659,7 +659,7 @@ vecgraph_parallel_build_main(dsm_segment *segment, shm_toc *toc)
 	Place	   *chunks = shm_toc_lookup(toc, KEY_CHUNKS, false);
 	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
 	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
-	dsm_segment *segments[MAX_SEGMENTS];
+	dsm_segment *segments[MAX_SEGMENTS] = {NULL};
 	VecGraphBuild build = {0};
 	VxCodec		codec;
 	int			phase;
