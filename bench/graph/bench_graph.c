@@ -24,6 +24,7 @@
 #include "graph/vx_build.h"
 #include "graph/vx_search.h"
 #include "limits.h"
+#include "quant/vx_robust.h"
 #include "vectors.h"
 
 #define REPEATS 5
@@ -125,21 +126,24 @@ static void
 encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 {
 	uint32_t	dim = store->space.dim;
-	double	   *sum = vx_alloc(&mem, dim * sizeof(*sum));
 	float	   *mean = vx_alloc(&mem, dim * sizeof(*mean));
+	VxSample	sample;
 
-	memset(sum, 0, dim * sizeof(*sum));
 	vx_codec_init(codec, &mem, kind, store->space.metric, dim, 0);
 	codec->max_norm2 = store->space.max_norm2;
+	vx_sample_init(&sample, &mem, dim, store->count, 1);
 	for (VxNodeId id = 0; id < store->count; id++)
-		vx_codec_add_to_mean(codec, vx_memstore_point(store, id), sum);
-	for (uint32_t j = 0; j < dim; j++)
-		mean[j] = (float) (sum[j] / store->count);
+	{
+		const VxPoint *point = vx_memstore_point(store, id);
+
+		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
+	}
+	vx_robust_mean(&mem, &sample, mean);
 	vx_codec_set_means(codec, &mem, mean, NULL);
 	vx_memstore_seal(store);
 	vx_memstore_set_codec(store, codec, true);
 	vx_memstore_encode(store, 0, store->count);
-	vx_free(&mem, sum);
+	vx_sample_free(&sample, &mem);
 	vx_free(&mem, mean);
 }
 
