@@ -520,6 +520,7 @@ vecgraph_store_refresh(VecGraphStore *store)
 	store->base.alpha = vx_space_alpha(&store->space, store->meta.alpha);
 	store->codes = vecgraph_codes_open(store);
 	store->by_codes = vx_codes_usable(&store->meta);
+	store->base.rough_scores = store->by_codes && store->space.metric == VX_METRIC_L1;
 	if (store->codes == NULL)
 		return;
 	vecgraph_cache_begin(&store->codes->view);

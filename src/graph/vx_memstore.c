@@ -413,6 +413,7 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 
 	store->codec = codec;
 	store->score_codes = score_codes;
+	store->base.rough_scores = score_codes && store->space.metric == VX_METRIC_L1;
 	store->prune_codes = store->only_codes || (score_codes && codec->kind == VX_CODES_SCALAR4);
 	if (store->codes == NULL)
 	{

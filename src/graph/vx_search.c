@@ -14,6 +14,9 @@
 #define FIRST_RANKS 10
 #define MOST_WIDTH 8.0
 
+/* By scores of another distance the first ranks, too, may want a longer list: up to so many times L. */
+#define ROUGH_LISTS 3.0
+
 /* Order of candidates: by score, ties by id. */
 static inline bool
 nearer(const VxCandidate *a, const VxCandidate *b)
@@ -449,8 +452,9 @@ uint32_t
 vx_search_most(const VxSearch *search, uint32_t rank)
 {
 	double		most = rank * VX_MIN((double) search->capacity / FIRST_RANKS, MOST_WIDTH);
+	double		first = search->capacity * (search->store->rough_scores ? ROUGH_LISTS : 1);
 
-	return VX_MAX(search->capacity, (uint32_t) VX_MIN(most, UINT32_MAX));
+	return (uint32_t) VX_MIN(VX_MAX(first, most), UINT32_MAX);
 }
 
 /* Whether the node of that rank may need a longer list than the first one. */

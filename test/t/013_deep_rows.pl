@@ -105,7 +105,7 @@ for my $case (
 		my $share = value("SELECT page('$data', '$operator', $rank, 10)");
 		cmp_ok($share, '>=', 0.95, "$what: the page after rank $rank: $share");
 	}
-	# a row that is found late moves all windows behind it by one; codes that estimate L2 find some rows of L1 late
+	# codes that estimate L2 find some rows of L1 late, and each moves all windows behind its place by one
 	my $share = value("SELECT beyond('$data', '$operator', 500, 10)");
 	cmp_ok($share, '>=', $operator eq '<+>' ? 0.85 : 0.95, "$what: OFFSET 500: $share");
 	for my $plain ([ 'true', 100 ], [ 'id % 10 = 3', 10 ], [ 'id % 4 = 3', 100 ])
@@ -113,7 +113,7 @@ for my $case (
 		my ($inverted, $missing, $right) = split /\|/, value("SELECT * FROM first_rows('$data', '$operator', '$plain->[0]', $plain->[1], $queries)");
 		is($inverted, 0, "$what: order of $plain->[1] rows WHERE $plain->[0]");
 		is($missing, 0, "$what: none is missing");
-		cmp_ok($right, '>=', 0.98, "$what: right rows among them: $right");
+		cmp_ok($right, '>=', $operator eq '<+>' ? 0.95 : 0.98, "$what: right rows among them: $right");
 	}
 	# 40 rows match
 	my $rows = value("SELECT count(*) FROM $data");
