@@ -89,7 +89,7 @@ follow_log(VecGraphStore *store)
 	bool		known = vecgraph_cache_lock_index(view, &position);
 
 	read_log(store, (VxCodeLog *) copy.data);
-	if (!known || !vx_code_log_news(log, room, position.changes, position.entries, &first))
+	if (!known || VECIDX_FAULT_REFUSES("code-log") || !vx_code_log_news(log, room, position.changes, position.entries, &first))
 		vecgraph_cache_forget(view);
 	else if (log->changes != position.changes)
 		for (; first < log->entries; first++)

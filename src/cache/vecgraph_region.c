@@ -67,9 +67,9 @@ region_size(void)
 static uint32
 chunks_in(Size size)
 {
-	Size		fixed = MAXALIGN(sizeof(VecGraphRegion)) + 4096 + 2 * MAXIMUM_ALIGNOF + VX_CODE_OVERREAD
-		+ vecgraph_region_index_count(0) * sizeof(VecGraphCachedIndex);
+	Size		fixed = MAXALIGN(sizeof(VecGraphRegion)) + 4096 + 2 * MAXIMUM_ALIGNOF + VX_CODE_OVERREAD;
 
+	fixed += vecgraph_region_index_count(0) * sizeof(VecGraphCachedIndex);
 	if (size < fixed)
 		return 0;
 	return (size - fixed) / (VECGRAPH_CHUNK_BYTES + sizeof(VecGraphChunk) + sizeof(VecGraphCachedIndex) + sizeof(uint32));
