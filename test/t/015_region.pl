@@ -135,6 +135,8 @@ $warm->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE kept');
 $warm->safe_psql('postgres', 'ALTER DATABASE kept RENAME TO renamed; ALTER DATABASE renamed RENAME TO kept');
 ok($warm->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'vecidx prewarmer of a database'"),
 	'the workers end');
+# what a worker has left to others is hot again when it is searched
+$warm->safe_psql('kept', $search);
 $warm->restart;
 ok($warm->poll_query_until('kept', $is_warm), 'a hot index is warm again');
 ok($warm->poll_query_until('postgres', "SELECT (pg_stat_file('vecidx_hot_indexes', true)).size > 0"), 'the list is there for the next time');
