@@ -736,6 +736,8 @@ open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
 		high[i] = (int8_t) (2 * (levels[i] >> 4) - 15);
 		sum += low[i] + high[i];
 	}
+	/* the zeros of low and high cancel what is behind the levels, but memcheck would not believe it */
+	memset(opened->levels + bytes, 0, codec->stride - bytes);
 	memset(low + bytes, 0, codec->stride - bytes);
 	memset(high + bytes, 0, codec->stride - bytes);
 	opened->sum = sum;
