@@ -113,7 +113,7 @@ typedef struct VxMeta
 	uint32_t	entries[VX_MAX_ENTRIES];
 	uint32_t	code_flags;		/* VX_CODES_... below */
 	uint32_t	fitted_nodes;	/* how many vectors the newest model was fitted to */
-	float		fitted_error;	/* squared distance of vectors from what their codes stood for then, a vx_robust_result; 0: not known */
+	float		fitted_error;	/* usual squared distance of vectors from their codes then, a vx_robust_result; 0: not known */
 	uint32_t	fitted_slots;	/* ids that the index had room for then */
 	float		usual_norm2;	/* inner product: nine tenths of the squared norms are at most this; 0: not known */
 	uint32_t	reserved[11];	/* zero */
