@@ -322,13 +322,13 @@ prepare_codec(VecGraphBuild *build)
 {
 	if (build->regime == BUILD_CODES)
 	{
-		build->link_codec->max_norm2 = build->meta.max_norm2;
+		vx_codec_set_max_norm2(build->link_codec, build->meta.max_norm2);
 		return build->link_codec;
 	}
 	vecgraph_build_fit(build);
 	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || build->store.count == 0)
 		return NULL;
-	build->codec.max_norm2 = build->meta.max_norm2;
+	vx_codec_set_max_norm2(&build->codec, build->meta.max_norm2);
 	/* trained codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
 	vx_memstore_set_codec(&build->store, &build->codec,
 						  build->meta.code_kind != VX_CODES_PQ && build->meta.metric != VX_METRIC_L1);

@@ -298,6 +298,7 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 	}
 	else
 	{
+		codes->codec.epoch = store->meta.code_epoch;
 		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
 		MemoryContextDelete(context);
 	}
@@ -368,7 +369,7 @@ vecgraph_codes_open(VecGraphStore *store)
 	}
 	if (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags)
 		load_models(store, codes);
-	codes->codec.max_norm2 = store->meta.max_norm2;
+	vx_codec_set_max_norm2(&codes->codec, store->meta.max_norm2);
 	return codes;
 }
 

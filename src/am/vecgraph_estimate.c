@@ -93,7 +93,7 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 	if (meta->code_kind == VX_CODES_SCALAR4 || meta->code_kind == VX_CODES_SCALAR2)
 	{
 		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0);
-		codec.max_norm2 = store->space.max_norm2;
+		vx_codec_set_max_norm2(&codec, store->space.max_norm2);
 		vx_memstore_set_codec(store, &codec, meta->metric != VX_METRIC_L1);
 		vx_memstore_seal(store);
 		vx_memstore_encode(store, 0, store->count);

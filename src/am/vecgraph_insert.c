@@ -304,7 +304,7 @@ raise_max_norm(VecGraphStore *store, float norm2)
 	UnlockReleaseBuffer(buffer);
 	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
 	if (store->codes != NULL)
-		store->codes->codec.max_norm2 = store->space.max_norm2;
+		vx_codec_set_max_norm2(&store->codes->codec, store->space.max_norm2);
 	return is_first;
 }
 

@@ -244,7 +244,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		vx_codec_encode_as(codec, vx_codec_parity_of(codec, code), point, check->made_code);
 		made = vx_codec_error(codec, point, check->made_code, NULL);
 		/* written so that NaN is wrong; relative to a mean a vector may yet be too long */
-		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure;
+		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure * sqrt(codec->unit2);
 	}
 	if (near)
 	{
@@ -258,7 +258,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");
 }
 
-/* How far coded vectors are from their middle, as a squared distance. */
+/* How far coded vectors are from their middle, as a squared distance in the units of the codec. */
 static double
 spread_of(VecGraphCheck *check)
 {
@@ -266,7 +266,7 @@ spread_of(VecGraphCheck *check)
 	double		spread = vx_robust_mean(&check->store.mem, &check->sample, mean);
 
 	pfree(mean);
-	return spread;
+	return check->store.codes == NULL ? 0 : spread * check->store.codes->codec.unit2;
 }
 
 /* A code or model page is of its kind; what is in it is checked against the nodes. */

@@ -628,7 +628,7 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 
 	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim,
 				  vx_code_subvectors(shared->code_bytes));
-	codec->max_norm2 = shared->space.max_norm2;
+	vx_codec_set_max_norm2(codec, shared->space.max_norm2);
 	if (shared->code_kind == VX_CODES_PQ)
 		vx_codec_set_codebooks(codec, address_of(segments, shared->model), NULL);
 	else

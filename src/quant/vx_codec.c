@@ -3,6 +3,7 @@
  */
 #include "quant/vx_codec.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +15,10 @@ static const float steps4[] = {0.20f, 0.24f, 0.27f, 0.30f, 0.33f, 0.36f, 0.40f, 
 static const float steps2[] = {0.65f, 0.75f, 0.85f, 0.93f, 1.0f, 1.08f, 1.18f, 1.3f};
 
 #define STEPS 8
+
+/* A mean whose largest value is outside these bounds says that its vectors are to be scaled. */
+#define LEAST_UNSCALED 1e-10f
+#define MOST_UNSCALED 1e10f
 
 static inline uint32_t
 level_bits(VxCodeKind kind)
@@ -60,6 +65,8 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric
 	codec->metric = metric;
 	codec->dim = dim;
 	codec->code_bytes = vx_code_bytes(kind, metric, dim, subvectors);
+	codec->scale[0] = codec->scale[1] = 1;
+	codec->unit2 = 1;
 	if (kind == VX_CODES_PQ)
 	{
 		codec->padded = dim;
@@ -154,13 +161,54 @@ codebook_of(const VxCodec *codec, const uint8_t *code)
 
 /* ---- encoding ---- */
 
-/* a - b [dim], NULL for zero, rotated, to result [padded]. */
+/* The largest value of a vector, whatever its sign. */
+static float
+largest_of(const float *x, uint32_t n)
+{
+	float		largest = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		largest = VX_MAX(largest, fabsf(x[i]));
+	return largest;
+}
+
+/* The power of two that brings a finite number above 0 near 1, as far as it and its inverse are floats. */
+static float
+scale_for(float x)
+{
+	return ldexpf(1, VX_MAX(-126, VX_MIN(126, -ilogbf(x))));
+}
+
+static float
+scale_of_mean(const float *mean, uint32_t dim)
+{
+	float		largest = mean != NULL ? largest_of(mean, dim) : 0;
+
+	if (!(largest > 0) || !isfinite(largest) || (largest >= LEAST_UNSCALED && largest <= MOST_UNSCALED))
+		return 1;
+	return scale_for(largest);
+}
+
+static inline float
+to_float(double x)
+{
+	return (float) VX_MIN(x, (double) FLT_MAX);
+}
+
+void
+vx_codec_set_max_norm2(VxCodec *codec, float max_norm2)
+{
+	codec->given_max_norm2 = max_norm2;
+	codec->max_norm2 = to_float((double) max_norm2 * codec->unit2);
+}
+
+/* a - b [dim], NULL for zero, multiplied with a scale and rotated, to result [padded]. */
 static void
-rotated_difference(const VxCodec *codec, const float *a, const float *b, float *result)
+rotated_difference(const VxCodec *codec, const float *a, const float *b, float scale, float *result)
 {
 	memset(result, 0, codec->padded * sizeof(float));
 	for (uint32_t i = 0; i < codec->dim; i++)
-		result[i] = (a != NULL ? a[i] : 0) - (b != NULL ? b[i] : 0);
+		result[i] = (a != NULL ? a[i] * scale : 0) - (b != NULL ? b[i] * scale : 0);
 	vx_rotation_apply(&codec->rotation, result);
 }
 
@@ -170,20 +218,26 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	const float *means[2] = {mean0, mean1};
 	float	   *block = NULL;
 	float	   *at = NULL;
+	float		scale;
 
 	if (codec->kind == VX_CODES_PQ)
 		return;
 	/* before the old ones are given back: where memory runs out, they stay */
 	if (mean0 != NULL || mean1 != NULL)
 		at = block = vx_alloc_array(mem, 2 * ((size_t) codec->padded + codec->dim), sizeof(float));
+	for (int parity = 0; parity < 2; parity++)
+		codec->scale[parity] = scale_of_mean(means[parity], codec->dim);
+	scale = codec->scale[parity_of(codec->epoch)];
+	codec->unit2 = (double) scale * (double) scale;
+	vx_codec_set_max_norm2(codec, codec->given_max_norm2);
 	codec->shift = codec->origin = NULL;
 	if (block != NULL)
 	{
 		codec->shift = at;
 		codec->origin = at + codec->padded;
 		at += 2 * (size_t) codec->padded;
-		rotated_difference(codec, mean1, mean0, codec->shift);
-		rotated_difference(codec, mean0, NULL, codec->origin);
+		rotated_difference(codec, mean1, mean0, scale, codec->shift);
+		rotated_difference(codec, mean0, NULL, scale, codec->origin);
 	}
 	for (int parity = 0; parity < 2; parity++)
 	{
@@ -197,19 +251,66 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	codec->means = block;
 }
 
-/* The vector minus a mean (NULL: zero), rotated, in the codec's scratch memory. */
-static float *
-rotated(VxCodec *codec, const float *mean, const VxPoint *point)
+static void
+rotate(VxCodec *codec)
+{
+	memset(codec->scratch + codec->dim, 0, (codec->padded - codec->dim) * sizeof(float));
+	vx_rotation_apply(&codec->rotation, codec->scratch);
+}
+
+/*
+ * As centred(), for a vector whose square is no float: the result is divided by *unit, a power of two. Slow.
+ */
+static float
+centred_wide(VxCodec *codec, const float *mean, float scale, const VxPoint *point, float *unit)
 {
 	float	   *y = codec->scratch;
+	double		largest = 0;
+	double		inverse;
 
 	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, y);
-	if (mean != NULL)
+	for (uint32_t i = 0; i < codec->dim; i++)
+		largest = VX_MAX(largest, fabs((double) scale * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0))));
+	*unit = largest > 0 ? 1 / scale_for(to_float(largest)) : 1;
+	inverse = (double) scale / (double) *unit;
+	for (uint32_t i = 0; i < codec->dim; i++)
+		y[i] = to_float(inverse * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0)));
+	rotate(codec);
+	return vx_kernels->norm_squared(y, codec->padded);
+}
+
+/*
+ * The vector minus a mean (NULL: zero), multiplied with a scale and rotated, in the codec's scratch memory. Returns its squared
+ * length. *unit is what both would have to be multiplied with, the length twice: 1 unless that is too long or short.
+ */
+static float
+centred(VxCodec *codec, const float *mean, float scale, const VxPoint *point, float *unit)
+{
+	float	   *y = codec->scratch;
+	float		norm2;
+
+	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, y);
+	if (scale != 1)
+		for (uint32_t i = 0; i < codec->dim; i++)
+			y[i] = y[i] * scale - (mean != NULL ? mean[i] * scale : 0);
+	else if (mean != NULL)
 		for (uint32_t i = 0; i < codec->dim; i++)
 			y[i] -= mean[i];
-	memset(y + codec->dim, 0, (codec->padded - codec->dim) * sizeof(float));
-	vx_rotation_apply(&codec->rotation, y);
-	return y;
+	rotate(codec);
+	norm2 = vx_kernels->norm_squared(y, codec->padded);
+	*unit = 1;
+	if (norm2 >= VX_LEAST_NORM2 && norm2 <= FLT_MAX)
+		return norm2;
+	return centred_wide(codec, mean, scale, point, unit);
+}
+
+/* The squared length of a vector in the units of a scale. */
+static float
+scaled_norm2(const VxCodec *codec, const VxPoint *point, float scale)
+{
+	if (scale == 1)
+		return VX_MIN(point->norm2, FLT_MAX);
+	return to_float(vx_wide_inner_product(point->x, point->x, codec->dim) * (double) scale * (double) scale);
 }
 
 /* Levels are 0 .. 2 * half - 1, standing for level - half + 0.5 steps. */
@@ -260,14 +361,15 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 static void
 encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 {
-	const float *y = rotated(codec, codec->mean[parity], point);
-	float		norm2 = vx_kernels->norm_squared(y, codec->padded);
+	float		unit;
+	float		norm2 = centred(codec, codec->mean[parity], codec->scale[parity], point, &unit);
+	const float *y = codec->scratch;
 	float		factor = 0;
 	float		header[3];
 	uint8_t    *levels = code + codec->header_bytes;
 
 	memset(levels, 0, codec->level_bytes);
-	if (norm2 > 0 && isfinite(norm2))
+	if (norm2 > 0)
 	{
 		float		half = codec->bits == 4 ? 8 : 2;
 		float		inverse = 1 / choose_step(codec, y, norm2);
@@ -280,14 +382,14 @@ encode_levels(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 			levels[i % codec->level_bytes] |= (uint8_t) ((uint32_t) level << (i / codec->level_bytes * codec->bits));
 			dot += (level - half + 0.5f) * y[i];
 		}
-		factor = norm2 / dot;
-		if (!(dot > 0) || !isfinite(factor))
-			factor = 0;
+		if (dot > 0)
+			factor = to_float((double) (norm2 / dot) * (double) unit);
+		norm2 = (float) ((double) norm2 * (double) unit * (double) unit);
 	}
 	/* zero, too, has a sign */
 	header[0] = parity == 0 ? norm2 : -norm2;
 	header[1] = factor;
-	header[2] = point->norm2;
+	header[2] = codec->metric == VX_METRIC_IP ? scaled_norm2(codec, point, codec->scale[parity]) : 0;
 	memcpy(code, header, codec->header_bytes);
 }
 
@@ -353,16 +455,23 @@ vx_code_query_free(VxCodeQuery *query, const VxMem *mem)
 	memset(query, 0, sizeof(*query));
 }
 
-/* y [padded]: centred and rotated. */
-static void
-prepare_planes(const VxCodec *codec, const float *y, VxCodePlanes *out)
+/* What takes lengths in codes of a parity to those in scores. */
+static inline double
+unit_of(const VxCodec *codec, int parity)
 {
-	float		largest = 0;
+	return sqrt(codec->unit2) / (double) codec->scale[parity];
+}
+
+/* The query is in the codec's scratch memory, centred and rotated, its squared length norm2; unit as of centred(). */
+static void
+prepare_planes(const VxCodec *codec, int parity, bool is_product, float norm2, float unit, VxCodePlanes *out)
+{
+	const float *y = codec->scratch;
+	float		largest = largest_of(y, codec->padded);
+	double		to_unit = unit_of(codec, parity);
 	float		inverse;
 	int32_t		sum = 0;
 
-	for (uint32_t i = 0; i < codec->padded; i++)
-		largest = VX_MAX(largest, fabsf(y[i]));
 	if (!isfinite(largest))
 		largest = 0;
 	out->scale = largest / 127;
@@ -380,8 +489,20 @@ prepare_planes(const VxCodec *codec, const float *y, VxCodePlanes *out)
 			sum += rounded;
 		}
 	out->center = (codec->bits == 4 ? 7.5f : 1.5f) * (float) sum;
-	out->norm2 = vx_kernels->norm_squared(y, codec->padded);
+	out->scale = to_float((double) out->scale * (double) unit);
+	out->norm2 = (float) ((double) norm2 * (double) unit * (double) unit);
+	out->to_unit2 = (float) (is_product ? to_unit : to_unit * to_unit);
 	out->mean_product = 0;
+}
+
+/* Takes planes from the units of scores to those of their parity; of products only one side is in those. */
+static void
+to_scale(VxCodePlanes *planes, bool is_product, double to_unit)
+{
+	if (is_product || to_unit == 1)
+		return;
+	planes->scale = to_float((double) planes->scale / to_unit);
+	planes->norm2 = (float) ((double) planes->norm2 / (to_unit * to_unit));
 }
 
 static void
@@ -415,16 +536,22 @@ vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery
 			continue;
 		if (codec->kind == VX_CODES_PQ)
 			vx_pq_prepare(&query->tables[parity], codec->codebook[parity], metric, pq_vector(codec, point));
-		else if (metric != VX_METRIC_IP)
-			prepare_planes(codec, rotated(codec, codec->mean[parity], point), &query->planes[parity]);
 		else
 		{
-			prepare_planes(codec, rotated(codec, NULL, point), &query->planes[parity]);
-			if (codec->mean[parity] != NULL)
-				query->planes[parity].mean_product = vx_kernels->inner_product(point->x, codec->mean[parity], codec->dim);
+			/* products are in order whatever the query's length: it is not scaled */
+			bool		is_product = metric == VX_METRIC_IP;
+			float		scale = codec->scale[parity];
+			const float *mean = codec->mean[parity];
+			float		unit;
+			float		norm2 = centred(codec, is_product ? NULL : mean, is_product ? 1 : scale, point, &unit);
+
+			prepare_planes(codec, parity, is_product, norm2, unit, &query->planes[parity]);
+			if (is_product && mean != NULL)
+				query->planes[parity].mean_product = scale == 1 ? vx_kernels->inner_product(point->x, mean, codec->dim)
+					: (float) (vx_wide_inner_product(point->x, mean, codec->dim) * (double) scale);
 		}
 	}
-	finish_query(codec, point->norm2, linking, query);
+	finish_query(codec, scaled_norm2(codec, point, codec->scale[parity_of(codec->epoch)]), linking, query);
 }
 
 uint32_t
@@ -433,11 +560,19 @@ vx_codec_decoded_values(const VxCodec *codec)
 	return codec->kind != VX_CODES_PQ && codec->metric == VX_METRIC_IP ? codec->padded + 1 : codec->padded;
 }
 
-/* The squared length of the vector that was encoded, as it is, not relative to a mean. */
+/* The squared length of the vector that was encoded, not relative to a mean, in the units of scores. */
+static inline float
+own_norm2(const VxCodec *codec, const VxPoint *decoded)
+{
+	return vx_codec_decoded_values(codec) > codec->padded ? decoded->x[codec->padded] : decoded->norm2;
+}
+
 float
 vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded)
 {
-	return vx_codec_decoded_values(codec) > codec->padded ? decoded->x[codec->padded] : decoded->norm2;
+	float		norm2 = own_norm2(codec, decoded);
+
+	return codec->unit2 == 1 ? norm2 : (float) ((double) norm2 / codec->unit2);
 }
 
 void
@@ -469,10 +604,12 @@ vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, V
 		else if (codec->shift != NULL && parity == 1)
 			for (uint32_t i = 0; i < codec->padded; i++)
 				y[i] -= codec->shift[i];
-		prepare_planes(codec, y, &query->planes[parity]);
-		query->planes[parity].mean_product = mean_product;
+		prepare_planes(codec, parity, is_product, vx_kernels->norm_squared(y, codec->padded), 1, &query->planes[parity]);
+		/* and in the units of scores, whatever the parity's own are */
+		to_scale(&query->planes[parity], is_product, unit_of(codec, parity));
+		query->planes[parity].mean_product = (float) ((double) mean_product / unit_of(codec, parity));
 	}
-	finish_query(codec, vx_codec_own_norm2(codec, decoded), linking, query);
+	finish_query(codec, own_norm2(codec, decoded), linking, query);
 }
 
 static inline float
@@ -500,9 +637,13 @@ code_own_norm2(const uint8_t *code)
 	return norm2;
 }
 
-/* The score of a code whose levels have this dot product with the query's planes. */
+/*
+ * The score of a code whose levels have this dot product with the query's planes. to_unit2: planes->to_unit2, which is 1 for planes
+ * of the newest model.
+ */
 static inline float
-finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes *planes, const uint8_t *code, int32_t dot)
+finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes *planes, float to_unit2, const uint8_t *code,
+			 int32_t dot)
 {
 	float		header[2];
 	float		product;
@@ -511,12 +652,12 @@ finish_score(const VxCodec *codec, const VxCodeQuery *query, const VxCodePlanes 
 	memcpy(header, code, sizeof(header));
 	product = header[1] * planes->scale * ((float) dot - planes->center);
 	if (codec->metric == VX_METRIC_IP && !query->linking)
-		return orderable(-product - planes->mean_product);
-	value = fabsf(header[0]) + planes->norm2 - 2 * product;
+		return orderable((-product - planes->mean_product) * to_unit2);
+	value = (fabsf(header[0]) + planes->norm2 - 2 * product) * to_unit2;
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	if (codec->metric == VX_METRIC_IP)
-		value += added_term(codec, query->added, code_own_norm2(code));
+		value += added_term(codec, query->added, code_own_norm2(code) * to_unit2);
 	return orderable(value);
 }
 
@@ -576,8 +717,12 @@ score_levels(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 
 		all_known &= known;
 		if (its != planes && known)
+		{
 			dot_kernel(&levels[i], 1, its->planes, codec->stride, codec->level_bytes, &dot[i]);
-		score[i] = finish_score(codec, query, known ? its : planes, codes[i], dot[i]);
+			score[i] = finish_score(codec, query, its, its->to_unit2, codes[i], dot[i]);
+		}
+		else
+			score[i] = finish_score(codec, query, planes, 1, codes[i], dot[i]);
 	}
 	return all_known;
 }
@@ -601,6 +746,19 @@ vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *co
 
 /* ---- what codes stand for ---- */
 
+/* Takes what was decoded from the units of its parity to those of scores. */
+static void
+to_units(const VxCodec *codec, int parity, VxPoint *point)
+{
+	double		to_unit = unit_of(codec, parity);
+
+	point->norm2 = (float) ((double) point->norm2 * to_unit * to_unit);
+	for (uint32_t i = 0; i < codec->padded; i++)
+		point->x[i] = (float) ((double) point->x[i] * to_unit);
+	if (codec->metric == VX_METRIC_IP)
+		point->x[codec->padded] = to_float((double) point->x[codec->padded] * to_unit * to_unit);
+}
+
 static void
 decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 {
@@ -617,6 +775,8 @@ decode_levels(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 		for (uint32_t i = 0; i < codec->level_bytes; i++)
 			point->x[plane * codec->level_bytes + i]
 				= header[1] * ((float) (levels[i] >> (plane * codec->bits) & mask) - offset);
+	if (codec->unit2 != 1 || codec->scale[0] != codec->scale[1])
+		to_units(codec, vx_codec_parity_of(codec, code), point);
 	if (vx_codec_parity_of(codec, code) == 1 && codec->shift != NULL)
 	{
 		point->norm2 += 2 * vx_kernels->inner_product(point->x, codec->shift, codec->padded)
@@ -645,6 +805,11 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 	float		offset = codec->bits == 4 ? 7.5f : 1.5f;
 	uint32_t	mask = (1u << codec->bits) - 1;
 	const uint8_t *levels = code + codec->header_bytes;
+	int			parity = vx_codec_parity_of(codec, code);
+	float		scale = codec->scale[parity];
+	double		to_unit2 = codec->unit2 / ((double) scale * (double) scale);
+	float		unit;
+	float		length2;
 	const float *y;
 	float		error = 0;
 
@@ -656,7 +821,9 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 		return vx_pq_error(codebook_of(codec, code), y, code + 1);
 	}
 	memcpy(header, code, sizeof(header));
-	y = rotated(codec, codec->mean[vx_codec_parity_of(codec, code)], point);
+	length2 = centred(codec, codec->mean[parity], scale, point, &unit);
+	y = codec->scratch;
+	header[1] /= unit;
 	for (uint32_t i = 0; i < codec->padded; i++)
 	{
 		uint32_t	level = ((uint32_t) levels[i % codec->level_bytes] >> (i / codec->level_bytes * codec->bits)) & mask;
@@ -664,9 +831,10 @@ vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float 
 
 		error += rest * rest;
 	}
+	to_unit2 *= (double) unit * (double) unit;
 	if (norm2 != NULL)
-		*norm2 = vx_kernels->norm_squared(y, codec->padded);
-	return error;
+		*norm2 = (float) ((double) length2 * to_unit2);
+	return (float) ((double) error * to_unit2);
 }
 
 /* The pair score of two vectors by squared lengths and inner product relative to a mean, and by their own squared lengths. */
@@ -677,7 +845,7 @@ pair_score(const VxCodec *codec, float norm2_a, float norm2_b, float product, fl
 
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
-	value = value > 0 ? value : 0;	/* NaN too */
+	value = value < 0 ? 0 : value;
 	if (codec->metric == VX_METRIC_IP)
 		value += added_term(codec, vx_space_added(codec->max_norm2, own_a), own_b);
 	return orderable(value);
@@ -687,7 +855,7 @@ float
 vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 {
 	return pair_score(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->padded),
-					  vx_codec_own_norm2(codec, a), vx_codec_own_norm2(codec, b));
+					  own_norm2(codec, a), own_norm2(codec, b));
 }
 
 /* ---- codes compared with codes ---- */

@@ -28,7 +28,7 @@
  * model is an epoch, whose lowest bit, the parity, says which of two places the model has. A code says of which epoch it is,
  * a scalar code by the parity alone. Whoever meets a code of another epoch than those it knows learns of that.
  *
- * Any bytes are a safe code: estimates from garbage are wrong numbers, never NaN.
+ * Any bytes are a safe code: estimates from garbage are wrong numbers, never NaN. A squared length beyond all floats is infinite.
  */
 #ifndef VX_CODEC_H
 #define VX_CODEC_H
@@ -65,11 +65,14 @@ typedef struct VxCodec
 	uint32_t	level_bytes;
 	uint32_t	code_bytes;
 	uint32_t	stride;			/* of a query's planes */
-	float		max_norm2;		/* inner product: VxSpace.max_norm2 */
+	float		max_norm2;		/* inner product: VxSpace.max_norm2, in the units of scores */
+	float		given_max_norm2;	/* the same as it was given */
 	VxRotation	rotation;
 	uint32_t	epoch;			/* of codes made now */
 	bool		mixed;			/* codes of the epoch before may be met */
 	float	   *means;			/* what the next four are in, NULL: nothing */
+	float		scale[2];		/* by parity: what vectors are multiplied with, 1 unless squares would leave the range of floats */
+	double		unit2;			/* so many times those of vectors are squared lengths and products in scores and decoded codes */
 	float	   *mean[2];		/* [dim], by parity; NULL is zero */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *origin;			/* [padded] the mean of parity 0, rotated; NULL is zero */
@@ -86,6 +89,7 @@ typedef struct VxCodePlanes
 	float		scale;			/* of the planes */
 	float		center;			/* what the levels' offset contributes to the dot product */
 	float		norm2;			/* |query - mean|^2 */
+	float		to_unit2;		/* what takes scores from this parity's scale to that of the newest model */
 	float		mean_product;	/* inner product: <query, mean> */
 } VxCodePlanes;
 
@@ -118,7 +122,16 @@ void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric 
  */
 void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, const VxPqCodebook *codebook1);
 
-/* Sets the means [dim] (copied) of both parities; NULL for zero. A codec that there is no memory for keeps what it has. */
+/* Inner product: VxSpace.max_norm2. */
+void		vx_codec_set_max_norm2(VxCodec *codec, float max_norm2);
+
+/*
+ * Sets the means [dim] (copied) of both parities; NULL for zero. codec->epoch must be set. A codec that there is no memory for keeps
+ * what it has.
+ *
+ * Where vectors are so long or short that their squares are no floats, all are multiplied with a power of two, which the mean
+ * decides. Scores are then those of the vectors so multiplied: what is nearer is nearer all the same.
+ */
 void		vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1);
 
 /* code [code_bytes], of the codec's epoch, or of the one with the given parity. */
@@ -164,8 +177,8 @@ void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
 
 /*
- * How far a vector is from what a code stands for, as a squared distance; *norm2, if not NULL, receives the squared distance
- * of the vector from the mean of the code's model.
+ * How far a vector is from what a code stands for, as a squared distance in the units of scores; *norm2, if not NULL, receives the
+ * squared distance of the vector from the mean of the code's model.
  */
 float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
 

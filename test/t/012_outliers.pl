@@ -1,5 +1,5 @@
 # A few wild rows do not make other rows hard to find: whether they are there when an index is built, come by inserts, are fitted to
-# by VACUUM, or have been deleted again.
+# by VACUUM, or have been deleted again. Neither do the sizes of all rows.
 use strict;
 use warnings;
 use FindBin;
@@ -73,6 +73,36 @@ for my $case ([ '<->', 'vector_l2_ops', 0.99 ], [ '<#>', 'vector_ip_ops', 0.95 ]
 		$node->safe_psql('postgres', "DELETE FROM items WHERE id % $every = $every - 1; VACUUM items");
 		check("$what, wild rows deleted", $operator, $operator eq "<->" ? 0.99 : 0.95, 1);
 	}
+}
+
+# Vectors so long or short that their squares are no floats: the share of rows that are as near as the tenth nearest, for queries of
+# a size.
+sub share_of_sizes
+{
+	my ($operator, $size) = @_;
+	return $node->safe_psql('postgres', qq{
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE q AS SELECT i, place(i, 1, $size) AS v, 0::float8 AS tenth FROM generate_series(10001, 10040) i;
+		UPDATE q SET tenth = (SELECT v $operator q.v FROM items ORDER BY 1 OFFSET 9 LIMIT 1);
+		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
+		SELECT round(avg((s.d <= q.tenth)::int), 3) FROM q, LATERAL (SELECT v $operator q.v AS d FROM items ORDER BY v $operator q.v LIMIT 10) s});
+}
+
+for my $case ([ '<->', 'vector_l2_ops', 1e-22, 1e-22 ], [ '<#>', 'vector_ip_ops', 1e-22, 1e-15 ],
+	[ '<#>', 'vector_ip_ops', 1e30, 1e-30 ], [ '<=>', 'vector_cosine_ops', 1e-25, 1 ], [ '<=>', 'vector_cosine_ops', 1e25, 1e-25 ],
+	[ '<+>', 'vector_l1_ops', 1e25, 1e25 ])
+{
+	my ($operator, $opclass, $size, $query_size) = @$case;
+	my $least = $operator eq '<->' || $operator eq '<=>' ? 0.98 : 0.9;
+	my $what = "$operator, vectors of size $size";
+	$node->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, v vector(32));
+		INSERT INTO items SELECT i, place(i, 1, $size) FROM generate_series(1, 1200) i;
+		CREATE INDEX items_v ON items USING vecgraph (v $opclass)");
+	cmp_ok(share_of_sizes($operator, $query_size), '>=', $least, "$what: rows are found");
+	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound");
+	$node->safe_psql('postgres', "TRUNCATE items; INSERT INTO items SELECT i, place(i, 1, $size) FROM generate_series(1, 1200) i");
+	cmp_ok(share_of_sizes($operator, $query_size), '>=', $least, "$what: rows are found as they come");
+	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound as they come");
 }
 
 $node->stop;

@@ -143,7 +143,7 @@ estimate_error(VxCodeKind kind, VxMetric metric, uint32_t dim, bool linking, boo
 	for (uint32_t i = 0; i < dim; i++)
 		means[i] = metric == VX_METRIC_COSINE ? 0.5f / sqrtf(1.25f * (float) dim) : 0.5f;	/* of unit vectors */
 	vx_codec_init(&codec, &unit_mem, kind, metric, dim, 0);
-	codec.max_norm2 = space.max_norm2;
+	vx_codec_set_max_norm2(&codec, space.max_norm2);
 	codec.mixed = true;
 	if (mean)
 		vx_codec_set_means(&codec, &unit_mem, parity == 0 ? means : NULL, parity == 1 ? means : NULL);
@@ -265,7 +265,7 @@ test_opened_pairs(void **state)
 					uint8_t    *code;
 
 					vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
-					codec.max_norm2 = (float) dim;
+					vx_codec_set_max_norm2(&codec, (float) dim);
 					vx_code_query_init(&codec, &unit_mem, &query);
 					code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
 					for (int k = 0; k < 2; k++)
@@ -330,7 +330,7 @@ test_odd_input(void **state)
 				float		score;
 
 				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
-				codec.max_norm2 = FLT_MAX;
+				vx_codec_set_max_norm2(&codec, FLT_MAX);
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
 				decoded = malloc(VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
@@ -451,7 +451,7 @@ check_epochs(VxCodeKind kind, VxMetric metric, bool linking)
 	make_era(&old, 0.5f, metric, m);
 	make_era(&new, 4, metric, m);
 	vx_codec_init(&codec, &unit_mem, kind, metric, EPOCH_DIM, m);
-	codec.max_norm2 = space.max_norm2;
+	vx_codec_set_max_norm2(&codec, space.max_norm2);
 	if (kind == VX_CODES_PQ)
 		vx_codec_set_codebooks(&codec, old.codebook, new.codebook);
 	else
@@ -617,10 +617,183 @@ test_means_without_memory(void **state)
 	free(point);
 }
 
+/* of test_range */
+#define RANGE_POINTS 60
+#define RANGE_DIM 40
+
+/*
+ * Vectors of any size: the order of scores is that of the exact ones in double precision, relative to which their errors are as
+ * those of vectors of size 1, between all four ways to get scores and for codes of two models of different scales.
+ */
+static void
+check_range(VxCodeKind kind, VxMetric metric, float size, float query_size, bool linking, bool mixed)
+{
+	VxRng		rng = {5};
+	VxCodec		codec;
+	VxCodeQuery query;
+	VxPoint    *points[RANGE_POINTS + 1];
+	float		mean[RANGE_DIM];
+	float		small_mean[RANGE_DIM];
+	uint8_t    *code;
+	const uint8_t *codes[RANGE_POINTS];
+	float		score[RANGE_POINTS];
+	double		exact[RANGE_POINTS];
+	double		worst = 0;
+	double		spread = 0;
+	double		unit;
+
+	for (uint32_t k = 0; k < RANGE_DIM; k++)
+	{
+		mean[k] = size * 0.3f;
+		small_mean[k] = 0.3f;
+	}
+	for (uint32_t i = 0; i <= RANGE_POINTS; i++)
+	{
+		float		x[RANGE_DIM];
+
+		points[i] = malloc(VX_POINT_BYTES(RANGE_DIM));
+		for (uint32_t k = 0; k < RANGE_DIM; k++)
+			x[k] = (i == RANGE_POINTS ? query_size : size) * (normal(&rng) + 0.3f);
+		vx_point_set(points[i], x, RANGE_DIM);
+	}
+	vx_codec_init(&codec, &unit_mem, kind, metric, RANGE_DIM, 0);
+	codec.epoch = 1;
+	codec.mixed = mixed;
+	vx_codec_set_means(&codec, &unit_mem, mixed ? small_mean : NULL, metric == VX_METRIC_COSINE ? small_mean : mean);
+	vx_codec_set_max_norm2(&codec, VX_MIN(3 * RANGE_DIM * size * size, FLT_MAX));
+	vx_code_query_init(&codec, &unit_mem, &query);
+	code = malloc((size_t) RANGE_POINTS * codec.code_bytes + VX_CODE_OVERREAD);
+	for (uint32_t i = 0; i < RANGE_POINTS; i++)
+	{
+		codes[i] = code + (size_t) i * codec.code_bytes;
+		vx_codec_encode(&codec, points[i], code + (size_t) i * codec.code_bytes);
+	}
+	vx_codec_prepare(&codec, points[RANGE_POINTS], linking, &query);
+	assert_true(vx_codec_score(&codec, &query, codes, RANGE_POINTS, score));
+
+	/* exact scores of the query's and the vectors' directions, times their sizes; scores are so many times these */
+	for (uint32_t i = 0; i < RANGE_POINTS; i++)
+	{
+		const float *a = points[RANGE_POINTS]->x;
+		const float *b = points[i]->x;
+		exact[i] = 0;
+		for (uint32_t k = 0; k < RANGE_DIM; k++)
+		{
+			double		x = (double) a[k] / (double) query_size;
+			double		y = (double) b[k] / (double) size;
+
+			exact[i] += metric == VX_METRIC_IP && !linking ? -x * y : (x - y) * (x - y);
+		}
+		if (metric == VX_METRIC_COSINE)
+			exact[i] = 1 - vx_wide_cosine_similarity(a, b, RANGE_DIM);
+		spread += exact[i] * exact[i];
+		assert_true(isfinite(score[i]));
+	}
+	/* the factor that fits best */
+	unit = 0;
+	for (uint32_t i = 0; i < RANGE_POINTS; i++)
+		unit += (double) score[i] * exact[i] / spread;
+	assert_true(unit > 0);
+	for (uint32_t i = 0; i < RANGE_POINTS; i++)
+		worst = VX_MAX(worst, fabs((double) score[i] / unit - exact[i]) / sqrt(spread / RANGE_POINTS));
+	assert_true(worst < (kind == VX_CODES_SCALAR4 ? 0.2 : 0.8));
+
+	/* pairs as well, unless they are taken by the mean of the other model, which may be far away */
+	if (metric != VX_METRIC_IP && linking && !mixed)
+	{
+		void	   *one = malloc(vx_codec_opened_bytes(&codec));
+		void	   *other = malloc(vx_codec_opened_bytes(&codec));
+		const void *others[1] = {other};
+		float		pair;
+
+		vx_codec_open(&codec, codes[0], one);
+		vx_codec_open(&codec, codes[1], other);
+		vx_codec_pairs(&codec, one, others, 1, &pair);
+		assert_true((double) pair / unit > exact[0] / 3 && (double) pair / unit < exact[0] * 3);
+		free(one);
+		free(other);
+	}
+	free_codec(&codec, &query);
+	free(code);
+	for (uint32_t i = 0; i <= RANGE_POINTS; i++)
+		free(points[i]);
+}
+
+static void
+test_range(void **state)
+{
+	static const float sizes[] = {1e-30f, 1e-22f, 1e-15f, 1, 1e15f, 1e25f, 1e36f};
+
+	(void) state;
+	for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+			for (int mixed = 0; mixed < 2; mixed++)
+			{
+				for (int linking = 0; linking < 2; linking++)
+				{
+					check_range((VxCodeKind) kind, VX_METRIC_L2, sizes[s], sizes[s], linking, mixed);
+					check_range((VxCodeKind) kind, VX_METRIC_COSINE, sizes[s], 1, linking, mixed);
+					check_range((VxCodeKind) kind, VX_METRIC_COSINE, 1, sizes[s], linking, mixed);
+				}
+				check_range((VxCodeKind) kind, VX_METRIC_IP, sizes[s], 1, false, mixed);
+				check_range((VxCodeKind) kind, VX_METRIC_IP, sizes[s], 1 / sizes[s], false, mixed);
+			}
+}
+
+/* A vector whose squared length is no float among others: its code is of the right parity, and its scores are in their places. */
+static void
+test_long_vector(void **state)
+{
+	(void) state;
+	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_IP; metric++)
+		for (int parity = 0; parity < 2; parity++)
+		{
+			VxRng		rng = {1};
+			VxCodec		codec;
+			VxCodeQuery query;
+			VxPoint    *point = random_point(RANGE_DIM, &rng, 0.5f);
+			VxPoint    *wild = random_point(RANGE_DIM, &rng, 0);
+			float		x[RANGE_DIM];
+			uint8_t    *code;
+			const uint8_t *codes[1];
+			float		score;
+
+			for (uint32_t k = 0; k < RANGE_DIM; k++)
+				x[k] = 3e38f * (k % 3 == 0 ? -1 : 1);
+			vx_point_set(wild, x, RANGE_DIM);
+			vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, (VxMetric) metric, RANGE_DIM, 0);
+			codec.epoch = (uint32_t) parity;
+			vx_codec_set_means(&codec, &unit_mem, point->x, point->x);
+			vx_codec_set_max_norm2(&codec, 100);
+			vx_code_query_init(&codec, &unit_mem, &query);
+			code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+			codes[0] = code;
+			vx_codec_encode(&codec, wild, code);
+			assert_true(vx_codec_is_current(&codec, code));
+			vx_codec_prepare(&codec, point, true, &query);
+			assert_true(vx_codec_score(&codec, &query, codes, 1, &score));
+			assert_true(score > 1e37f);
+			if (metric == VX_METRIC_IP)
+			{
+				float		exact = vx_kernels->inner_product(point->x, wild->x, RANGE_DIM);
+
+				vx_codec_prepare(&codec, point, false, &query);
+				assert_true(vx_codec_score(&codec, &query, codes, 1, &score));
+				assert_true((-score > 0) == (exact > 0) && fabsf(score) > 1e37f);
+			}
+			free_codec(&codec, &query);
+			free(code);
+			free(point);
+			free(wild);
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_long_vector),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_kernels_agree),
 		cmocka_unit_test(test_estimates),
