@@ -16,7 +16,8 @@
  *     index meanwhile. A chunk that is just being loaded is marked instead, and its loader reads all of it again: it may have read
  *     the page before the change. A load that is announced later finds the change on the page.
  * C5  A chunk is evicted only when nobody has used it for some seconds. An index that does not fit is scored in part from
- *     its pages rather than loaded over and over.
+ *     its pages rather than loaded over and over. Chunks of an index that is gone, as temporary ones soon are, stay until room is
+ *     wanted.
  * C6  Lock order: who may follow for an index; content locks of its pages; the cache's lock. Loaders and followers hold the cache's
  *     lock only to take, fill or give up a chunk, not while they read pages.
  */
