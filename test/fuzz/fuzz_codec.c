@@ -79,7 +79,7 @@ fuzz_one(const uint8_t *data, size_t size)
 	vx_codec_init(&codec, &mem, kind, metric, dim, 1 + fuzz_below(&input, dim));
 	codec.epoch = fuzz_below(&input, 4);
 	codec.mixed = fuzz_below(&input, 2) == 1;
-	codec.max_norm2 = fabsf(take_float(&input));
+	vx_codec_set_max_norm2(&codec, fabsf(take_float(&input)));
 	set_model(&codec, &input, &mem);
 	vx_point_set(point, take_floats(&input, &mem, dim), dim);
 	for (int i = 0; i < CODES; i++)
