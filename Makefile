@@ -4,7 +4,7 @@
 #   make installcheck         pg_regress, isolation and TAP tests against that installation
 #   make unit                 C unit tests of the pure code (no server)
 #   make purity               proves that the pure code uses no PostgreSQL symbol
-#   make FAULTS=1              the same library with places that tests make fail, wait or die: see test/faults/README.md
+#   make FAULTS=1             the same library with places that tests make fail, wait or die: see test/faults/README.md
 #   make bench                measures vecidx against others, about two hours: see bench/README.md
 
 comma := ,
@@ -32,10 +32,10 @@ ifdef FAULTS
 FAULT_SITES = GenericXLogFinish log_newpage_range ReadBuffer ReadBufferExtended LockBuffer LWLockAcquire LockPage \
   LockRelationForExtension palloc palloc0 repalloc repalloc_huge MemoryContextAlloc MemoryContextAllocZero \
   MemoryContextAllocHuge MemoryContextAllocExtended dsm_create dsm_attach
-PG_CPPFLAGS += -DVECIDX_FAULTS
+OBJS += test/faults/page_store.o test/unit/store_conformance.o
+PG_CPPFLAGS += -DVECIDX_FAULTS -Itest/unit
 PG_CFLAGS += -g -fno-omit-frame-pointer
 SHLIB_LINK += $(addprefix -Wl$(comma)--wrap=,$(FAULT_SITES)) -ldl
-
 endif
 
 REGRESS = $(sort $(basename $(notdir $(filter-out sql/vecidx--%,$(wildcard sql/*.sql)))))
