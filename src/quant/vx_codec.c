@@ -242,9 +242,9 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	for (int parity = 0; parity < 2; parity++)
 	{
 		codec->mean[parity] = means[parity] != NULL ? at : NULL;
-		if (means[parity] == NULL)
+		if (codec->mean[parity] == NULL)
 			continue;
-		memcpy(at, means[parity], codec->dim * sizeof(float));
+		memcpy(codec->mean[parity], means[parity], codec->dim * sizeof(float));
 		at += codec->dim;
 	}
 	vx_free(mem, codec->means);
