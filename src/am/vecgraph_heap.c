@@ -25,6 +25,9 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
+/* As often as this a chain is looked at from its beginning again; then its rows are given up here, and come out of scans all the same. */
+#define MAX_CHAIN_RESTARTS 64
+
 struct VecGraphHeap
 {
 	Relation	heap;
@@ -202,35 +205,67 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 	return true;
 }
 
+/*
+ * Copies the heap TIDs of a slot in the chain of a node to tids [tids_per_slot] and goes on to the next slot; returns how many there
+ * are. -1 if VACUUM has taken the slot away, which another node may have by now.
+ */
+static int
+copy_chain_slot(VecGraphStore *store, VxNodeId node, VxNodeId *chain, VxHeapTid *tids)
+{
+	Buffer		buffer;
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, *chain, BUFFER_LOCK_SHARE, &buffer);
+	int			count = -1;
+
+	if (slot->state == VX_SLOT_TIDS && slot->owner == node)
+	{
+		count = slot->tid_count;
+		memcpy(tids, slot->tids, count * sizeof(VxHeapTid));
+		*chain = slot->chain;
+	}
+	UnlockReleaseBuffer(buffer);
+	return count;
+}
+
+/* The first slot of the chain that a node has now, VX_NO_NODE if it has none or is gone. */
+static VxNodeId
+chain_of(VecGraphStore *store, VxNodeId node)
+{
+	Buffer		buffer;
+	VxSlot	   *slot = vecgraph_lock_slot(store, node, BUFFER_LOCK_SHARE, &buffer);
+	VxNodeId	chain = slot->state == VX_SLOT_LIVE ? slot->chain : VX_NO_NODE;
+
+	UnlockReleaseBuffer(buffer);
+	return chain;
+}
+
 bool
 vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
 					const VxPoint **point)
 {
 	VxNodeId	chain = payload->chain;
+	VxHeapTid  *tids;
+	bool		found = false;
+	int			restarts = 0;
 
 	for (int i = 0; i < payload->tid_count; i++)
 		if (row_point(rows, store, node, &payload->tids[i], point))
 			return true;
-	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= store->id_bound; steps++)
+	if (chain == VX_NO_NODE)
+		return false;
+	tids = palloc(store->geometry.tids_per_slot * sizeof(VxHeapTid));
+	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= store->id_bound && !found; steps++)
 	{
-		Buffer		buffer;
-		VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, chain, BUFFER_LOCK_SHARE, &buffer);
-		int			count = slot->state == VX_SLOT_TIDS ? slot->tid_count : 0;
-		VxHeapTid  *tids = palloc(Max(count, 1) * sizeof(VxHeapTid));
-		bool		found = false;
+		int			count = copy_chain_slot(store, node, &chain, tids);
 
-		memcpy(tids, slot->tids, count * sizeof(VxHeapTid));
-		/* a chain that VACUUM has cut gives no vector here, but its rows still come out of scans */
-		chain = slot->state == VX_SLOT_TIDS ? slot->chain : VX_NO_NODE;
-		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
+		/* from the first again: rows that the snapshot sees are still there */
+		if (count < 0)
+			chain = restarts++ < MAX_CHAIN_RESTARTS ? chain_of(store, node) : VX_NO_NODE;
 		for (int i = 0; i < count && !found; i++)
 			found = row_point(rows, store, node, &tids[i], point);
-		pfree(tids);
-		if (found)
-			return true;
 	}
-	return false;
+	pfree(tids);
+	return found;
 }
 
 void
