@@ -105,5 +105,25 @@ for my $case ([ '<->', 'vector_l2_ops', 1e-22, 1e-22 ], [ '<#>', 'vector_ip_ops'
 	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound as they come");
 }
 
+# One row whose squared norm is no float, among ordinary ones, inner product: with codes and without
+for my $dim (32, 8)
+{
+	my $vector = "ARRAY(SELECT random() - 0.5 FROM generate_series(1, $dim) WHERE i IS NOT NULL)::vector";
+	$node->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, v vector($dim));
+		CREATE INDEX items_v ON items USING vecgraph (v vector_ip_ops);
+		INSERT INTO items SELECT i, $vector FROM generate_series(1, 250) i;
+		INSERT INTO items SELECT 251, ARRAY(SELECT CASE WHEN i = 1 THEN 1.8e19 ELSE 0.1 END FROM generate_series(1, $dim) i)::vector;
+		INSERT INTO items SELECT i, $vector FROM generate_series(252, 502) i");
+	for my $stage ('inserted', 'built again', 'deleted')
+	{
+		my $what = "one row of 1.8e19, $dim dimensions, $stage";
+		$node->safe_psql('postgres', 'REINDEX INDEX items_v') if $stage eq 'built again';
+		$node->safe_psql('postgres', 'DELETE FROM items WHERE id = 251; VACUUM items') if $stage eq 'deleted';
+		is($node->safe_psql('postgres', "SELECT unreachable FROM vecgraph_info('items_v')"), 0, "$what: all nodes can be reached");
+		is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound");
+		cmp_ok(share($node, 'items', '<#>', 64, 10), '>=', 0.9, "$what: recall");
+	}
+}
+
 $node->stop;
 done_testing();
