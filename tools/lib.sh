@@ -95,3 +95,10 @@ copy_postgres() {
   done
   [ "$(id -u)" != 0 ] || chown -R "$RUN_AS" "$1"
 }
+
+# apt_mirror ARCHIVE: where this machine gets the packages of that archive from: debian, debian-security. Fails if nothing is said of it.
+apt_mirror() {
+  local uri
+  uri=$(apt-get indextargets --format '$(REPO_URI)' | sed 's#/$##' | grep -m 1 "/$1\$") || fail "no mirror of $1 in apt's lists"
+  echo "$uri"
+}

@@ -14,8 +14,8 @@ fetch_source() {
   # sources are asked for from lists of our own: the system's may be without them
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
   mkdir -p "$WORK/apt/lists/partial"
-  printf 'deb-src $DEBIAN_MIRROR %s main\ndeb-src $DEBIAN_MIRROR-security %s-security main\n' \
-    "$suite" "$suite" >"$WORK/apt/sources.list"
+  printf 'deb-src %s %s main\n' "$(apt_mirror debian)" "$suite" "$(apt_mirror debian-security)" "$suite-security" \
+    >"$WORK/apt/sources.list"
   apt="-o Dir::Etc::SourceList=$WORK/apt/sources.list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$WORK/apt/lists
     -o APT::Sandbox::User=root"
   apt-get $apt update -qq >"$WORK/apt.log" 2>&1 || { cat "$WORK/apt.log" >&2; fail 'no list of source packages'; }
