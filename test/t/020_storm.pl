@@ -18,7 +18,7 @@ srand($seed);
 note "VECIDX_SEED=$seed";
 
 my $primary = new_node('primary', allows_streaming => 1,
-	conf => "autovacuum = off\nfsync = off\nmax_connections = 40\nwal_consistency_checking = all\nrestart_after_crash = on\nmax_wal_size = 2GB\n");
+	conf => "autovacuum = off\nfsync = off\nmax_connections = 40\nwal_consistency_checking = all\nrestart_after_crash = on\nmax_wal_size = 2GB\nwal_keep_size = 4GB\n");
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
