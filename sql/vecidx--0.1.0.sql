@@ -666,7 +666,7 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 	FUNCTION 1 vecgraph_halfvec_l1_support(internal);
 
 CREATE FUNCTION vecgraph_check(index regclass, heapallindexed boolean DEFAULT true) RETURNS void
-	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION vecgraph_check(regclass, boolean) IS
 	'verify the invariants of a vecgraph index; raises an error for the first that is broken';

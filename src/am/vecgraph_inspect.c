@@ -522,10 +522,12 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	LOCKMODE	mode = RecoveryInProgress() ? AccessShareLock : ShareLock;
 	Relation	heap;
 	Relation	index = vecgraph_open_index_and_table(index_oid, AccessShareLock, mode, &heap);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Snapshot	snapshot;
 	VecGraphCheck check;
 	uint64		unreachable;
 
+	/* not the transaction's: one that is older than the index sees rows that it need not have (indcheckxmin) */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	begin_check(&check, index);
 	check.tids = indexed_create(CurrentMemoryContext, 1024, NULL);
 	for (BlockNumber block = VECGRAPH_META_BLOCK + 1; block < check.blocks; block++)
