@@ -67,7 +67,7 @@ start_server() {
   as_user "$PG_BIN/initdb" -D "$SERVER_DIR/data" -U postgres -A trust -N --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 \
     || { cat "$WORK/initdb.log" >&2; fail "initdb failed"; }
   as_user "$PG_BIN/pg_ctl" -D "$SERVER_DIR/data" -l "$SERVER_DIR/log" -w -t 300 ${SERVER_PROGRAM:+-p "$SERVER_PROGRAM"} -o \
-    "-c listen_addresses= -c unix_socket_directories=$SERVER_DIR -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=2GB" \
+    "-c listen_addresses= -c unix_socket_directories=$SERVER_DIR -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=2GB -c jit=off" \
     start >/dev/null || { cat "$SERVER_DIR/log" >&2; fail "the server did not start"; }
   export PGHOST=$SERVER_DIR PGUSER=postgres PGDATABASE=postgres
   unset PGPORT PGSERVICE PGOPTIONS

@@ -21,7 +21,8 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(allows_streaming => $options{allows_streaming} // 0);
 	$node->append_conf('postgresql.conf', $options{conf} // '');
-	$node->append_conf('postgresql.conf', "maintenance_work_mem = 128MB\n");
+	# disabled plans cost so much that every statement would be compiled, which takes longer than to run it
+	$node->append_conf('postgresql.conf', "maintenance_work_mem = 128MB\njit = off\n");
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION vecidx');
 	return $node;
