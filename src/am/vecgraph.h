@@ -2,7 +2,7 @@
  * vecgraph.h: the access method's shared declarations, grouped by the file that defines them.
  *
  * README.md in this folder has the locks, the WAL rules, and insert and scan step by step; VACUUM's passes and those of a fit of codes are
- * at the top of vecgraph_vacuum.c and vecgraph_train.c.
+ * at the top of vecgraph_vacuum.c and vecgraph_fit.c.
  */
 #ifndef VECGRAPH_H
 #define VECGRAPH_H
@@ -436,7 +436,7 @@ extern VxPqCodebook *vecgraph_codebook_copy(Relation index, VxMetric metric, int
 /* How many subvectors a codebook has when nobody says. */
 extern uint32 vecgraph_default_subvectors(int dim);
 
-/* ---- vecgraph_train.c: fitting codes again ---- */
+/* ---- vecgraph_fit.c: fitting codes again ---- */
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named

@@ -9,7 +9,7 @@
  * C2  A chunk belongs to a tag, made from database, tablespace, relfilenumber, build id and run. DROP, REINDEX, rollback and
  *     reuse of a relfilenumber make another tag, so they never meet old codes.
  * C3  Codes in the cache are current when a search starts: whoever writes a code notes that in the log of its index, on whatever
- *     server and with whatever region, and searches and inserts follow the log before they go by codes (am/vecgraph_code_log.c).
+ *     server and with whatever region, and searches and inserts follow the log before they go by codes (am/page/vecgraph_code_log.c).
  *     How far the chunks of an index have followed is kept beside them (VecGraphCachedIndex). Nobody else writes to a chunk that
  *     others may read.
  * C4  One backend at a time follows for an index. Codes are put into a chunk under the cache's lock, so that it cannot go to another

@@ -4,7 +4,7 @@
  * Codebooks are rows of the extension's table vecidx_codebook, which pg_dump dumps. An index made WITH (codebook = 'name') copies
  * the codebook into its own pages. When it is built again it takes the row as that is then, if there is one; else the copy that it
  * had; else, as there is nothing else, the codes that its own rows train (vecgraph_codebook_for_build). An index without codes trained
- * so far takes the row when it finds it (vecgraph_train.c).
+ * so far takes the row when it finds it (vecgraph_fit.c).
  *
  * Centroids tell what the vectors look like that they were trained from, and so do, to who tries hard enough, the codes of an
  * index of his own. So the owner of an index must have the rights of the codebook's owner, or the right to read the table. It does not

@@ -15,7 +15,7 @@
  * that starts late joins the phase that is under way; one that fails ends the build by its error, which the leader meets where
  * it waits or polls.
  */
-#include "am/vecgraph_build.h"
+#include "am/build/vecgraph_build.h"
 
 #include "access/genam.h"
 #include "access/xact.h"

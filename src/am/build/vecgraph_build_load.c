@@ -3,7 +3,7 @@
  *
  * Identical vectors share a node: the table of twins finds it by the hash of the vector.
  */
-#include "am/vecgraph_build.h"
+#include "am/build/vecgraph_build.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -6,7 +6,7 @@
  * written. Where vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees
  * any of them before the build commits.
  */
-#include "am/vecgraph_build.h"
+#include "am/build/vecgraph_build.h"
 
 #include "access/xloginsert.h"
 #include "miscadmin.h"

@@ -1,7 +1,7 @@
 /*
  * vecgraph_queue.c: rows from some processes of a build to others; see vecgraph_queue.h.
  */
-#include "am/vecgraph_queue.h"
+#include "am/build/vecgraph_queue.h"
 
 #define BATCH_ROWS 64
 #define BATCH_BYTES (256 * 1024)	/* about, if so many rows are not enough */

@@ -1,5 +1,5 @@
 /*
- * vecgraph_build_insert.c: the rows of a build that came when memory was full; see vecgraph_build.h.
+ * vecgraph_build_rest.c: the rows of a build that came when memory was full; see vecgraph_build.h.
  *
  * They wait on disk until the others are linked and written, and are then sorted into the order in which they are best linked
  * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers, and in
@@ -9,8 +9,8 @@
  * their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it finds no free one. Rows of
  * equal vectors come one after the other and go to the same participant, so they share a node.
  */
-#include "am/vecgraph_build.h"
-#include "am/vecgraph_queue.h"
+#include "am/build/vecgraph_build.h"
+#include "am/build/vecgraph_queue.h"
 
 #include "access/genam.h"
 #include "access/parallel.h"

@@ -1,6 +1,6 @@
 /*
  * vecgraph_build.h: what the files of CREATE INDEX share: vecgraph_build.c (the whole, linking), vecgraph_build_scan.c (rows of
- * the heap), vecgraph_build_load.c (rows into memory), vecgraph_build_write.c (pages), vecgraph_build_insert.c (rows that memory
+ * the heap), vecgraph_build_load.c (rows into memory), vecgraph_build_write.c (pages), vecgraph_build_rest.c (rows that memory
  * had no room for).
  */
 #ifndef VECGRAPH_BUILD_H
@@ -10,7 +10,7 @@
 
 #include "utils/tuplestore.h"
 
-#include "am/vecgraph_parallel.h"
+#include "am/build/vecgraph_parallel.h"
 #include "core/vx_hash.h"
 #include "graph/vx_order.h"
 
@@ -235,7 +235,7 @@ extern void vecgraph_build_write_head(VecGraphBuild *build);
 extern void vecgraph_build_write_body(VecGraphBuild *build, BlockNumber first, BlockNumber end);
 extern void vecgraph_build_write_tail(VecGraphBuild *build);
 
-/* ---- vecgraph_build_insert.c ---- */
+/* ---- vecgraph_build_rest.c ---- */
 
 /* Gets ready to take rows that memory has no room for. */
 extern void vecgraph_build_begin_rest(VecGraphBuild *build);

@@ -14,7 +14,7 @@
  *
  * Everything that can be refused is refused before the heap is read.
  */
-#include "am/vecgraph_build.h"
+#include "am/build/vecgraph_build.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /*
- * vecgraph_train.c: fitting the codes of an index again, when it has grown or its vectors have drifted.
+ * vecgraph_fit.c: fitting the codes of an index again, when it has grown or its vectors have drifted.
  *
  * An index that began empty has codes relative to zero, one that has grown tenfold a mean or a codebook of what its first tenth
  * looked like. A new model (vx_codec.h) makes codes more accurate. Nobody waits for the change:

@@ -5,8 +5,8 @@
  * of rows. The leader alone takes rows in, its own and those of the batches: what it does then, finding twins and copying, is
  * little beside the reading, and so neither memory nor the switch to a smaller regime needs to be agreed upon.
  */
-#include "am/vecgraph_build.h"
-#include "am/vecgraph_queue.h"
+#include "am/build/vecgraph_build.h"
+#include "am/build/vecgraph_queue.h"
 
 #include "access/genam.h"
 #include "access/parallel.h"
