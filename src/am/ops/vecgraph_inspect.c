@@ -62,6 +62,7 @@ typedef struct VecGraphCheck
 	Relation	index;
 	VecGraphStore store;
 	BlockNumber blocks;			/* of the index when this began; what is added later is left out */
+	BlockNumber listed;			/* of these, pages with free slots */
 	uint32		bound;			/* of the ids on them */
 	uint8	   *states;			/* [bound] VxSlotState */
 	char	   *page;			/* copy of the node page at hand */
@@ -387,6 +388,7 @@ check_page(VecGraphCheck *check, BlockNumber block)
 		vecgraph_corrupted(check->index, block, -1, "the count of free slots is wrong");
 	if ((free_slots > 0) != (special->next_free != VX_NOT_LISTED))
 		vecgraph_corrupted(check->index, block, -1, "free slots outside the list of free pages, or a full page in it");
+	check->listed += free_slots > 0;
 }
 
 /* ---- what crosses pages ---- */
@@ -418,6 +420,8 @@ check_free_list(VecGraphCheck *check)
 			return;
 		}
 	}
+	if (steps != check->listed)
+		misfit(check, VECGRAPH_META_BLOCK, -1, "the list of free pages does not lead to all of them");
 }
 
 /* Edges of live nodes lead to nodes; chains lead through slots of their own, each in one chain only. */
