@@ -39,7 +39,7 @@ SELECT '{65520}'::int[]::halfvec;
 SELECT '{1e5}'::numeric[]::halfvec;
 SELECT ARRAY[1,2,3]::halfvec(2);
 SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
-	WHERE 'halfvec'::regtype IN (castsource, casttarget) ORDER BY 1::text, 2::text;
+	WHERE 'halfvec'::regtype IN (castsource, casttarget) ORDER BY castsource::regtype::text, casttarget::regtype::text;
 -- a vector where a halfvec is wanted is converted by itself; the other way, when it is stored
 SELECT '[1,2]'::halfvec <-> '[4,6]'::vector;
 CREATE TABLE type_halfvec (h halfvec(3), v vector(3));

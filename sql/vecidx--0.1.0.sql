@@ -1,7 +1,18 @@
-/* vecidx 0.1.0: install script */
+/* vecidx 0.1.0: install script, made by tools/make-sql from sql/install */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION vecidx" to load this file. \quit
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- access method vecgraph
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE ACCESS METHOD vecgraph TYPE INDEX HANDLER vecgraph_handler;
+
+COMMENT ON ACCESS METHOD vecgraph IS 'Vamana graph index for nearest neighbour search';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- type vector
@@ -281,6 +292,38 @@ CREATE OPERATOR CLASS vector_ops
 	OPERATOR 5 >,
 	FUNCTION 1 vector_cmp(vector, vector);
 
+CREATE FUNCTION vecgraph_vector_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS vector_l2_ops
+	DEFAULT FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_vector_l2_support(internal);
+
+CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS vector_ip_ops
+	FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_vector_ip_support(internal);
+
+CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS vector_cosine_ops
+	FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_vector_cosine_support(internal);
+
+CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS vector_l1_ops
+	FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_vector_l1_support(internal);
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- type halfvec
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -436,12 +479,6 @@ CREATE AGGREGATE sum(halfvec) (
 CREATE FUNCTION halfvec(halfvec, integer, boolean) RETURNS halfvec
 	AS 'MODULE_PATHNAME', 'vecidx_halfvec_typmod' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION halfvec_to_vector(halfvec, integer, boolean) RETURNS vector
-	AS 'MODULE_PATHNAME', 'vecidx_halfvec_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-
-CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec
-	AS 'MODULE_PATHNAME', 'vecidx_vector_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-
 CREATE FUNCTION array_to_halfvec(integer[], integer, boolean) RETURNS halfvec
 	AS 'MODULE_PATHNAME', 'vecidx_array_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -459,12 +496,6 @@ CREATE FUNCTION halfvec_to_float4(halfvec, integer, boolean) RETURNS real[]
 
 CREATE CAST (halfvec AS halfvec)
 	WITH FUNCTION halfvec(halfvec, integer, boolean) AS IMPLICIT;
-
-CREATE CAST (halfvec AS vector)
-	WITH FUNCTION halfvec_to_vector(halfvec, integer, boolean) AS ASSIGNMENT;
-
-CREATE CAST (vector AS halfvec)
-	WITH FUNCTION vector_to_halfvec(vector, integer, boolean) AS IMPLICIT;
 
 CREATE CAST (halfvec AS real[])
 	WITH FUNCTION halfvec_to_float4(halfvec, integer, boolean) AS ASSIGNMENT;
@@ -566,6 +597,50 @@ CREATE OPERATOR CLASS halfvec_ops
 	OPERATOR 5 >,
 	FUNCTION 1 halfvec_cmp(halfvec, halfvec);
 
+CREATE FUNCTION vecgraph_halfvec_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS halfvec_l2_ops
+	DEFAULT FOR TYPE halfvec USING vecgraph AS
+	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_halfvec_l2_support(internal);
+
+CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS halfvec_ip_ops
+	FOR TYPE halfvec USING vecgraph AS
+	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_halfvec_ip_support(internal);
+
+CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS halfvec_cosine_ops
+	FOR TYPE halfvec USING vecgraph AS
+	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_halfvec_cosine_support(internal);
+
+CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS halfvec_l1_ops
+	FOR TYPE halfvec USING vecgraph AS
+	OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_halfvec_l1_support(internal);
+
+CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec
+	AS 'MODULE_PATHNAME', 'vecidx_vector_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE CAST (vector AS halfvec)
+	WITH FUNCTION vector_to_halfvec(vector, integer, boolean) AS IMPLICIT;
+
+CREATE FUNCTION halfvec_to_vector(halfvec, integer, boolean) RETURNS vector
+	AS 'MODULE_PATHNAME', 'vecidx_halfvec_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE CAST (halfvec AS vector)
+	WITH FUNCTION halfvec_to_vector(halfvec, integer, boolean) AS ASSIGNMENT;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- distances of bit
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -591,79 +666,8 @@ CREATE OPERATOR <%> (
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- access method vecgraph
+-- functions about indexes
 -- ---------------------------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION vecgraph_handler(internal) RETURNS index_am_handler
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE ACCESS METHOD vecgraph TYPE INDEX HANDLER vecgraph_handler;
-
-COMMENT ON ACCESS METHOD vecgraph IS 'Vamana graph index for nearest neighbour search';
-
-CREATE FUNCTION vecgraph_vector_l2_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_halfvec_l2_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-
-CREATE OPERATOR CLASS vector_l2_ops
-	DEFAULT FOR TYPE vector USING vecgraph AS
-	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_vector_l2_support(internal);
-
-CREATE OPERATOR CLASS vector_ip_ops
-	FOR TYPE vector USING vecgraph AS
-	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_vector_ip_support(internal);
-
-CREATE OPERATOR CLASS vector_cosine_ops
-	FOR TYPE vector USING vecgraph AS
-	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_vector_cosine_support(internal);
-
-CREATE OPERATOR CLASS vector_l1_ops
-	FOR TYPE vector USING vecgraph AS
-	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_vector_l1_support(internal);
-
-CREATE OPERATOR CLASS halfvec_l2_ops
-	DEFAULT FOR TYPE halfvec USING vecgraph AS
-	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_halfvec_l2_support(internal);
-
-CREATE OPERATOR CLASS halfvec_ip_ops
-	FOR TYPE halfvec USING vecgraph AS
-	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_halfvec_ip_support(internal);
-
-CREATE OPERATOR CLASS halfvec_cosine_ops
-	FOR TYPE halfvec USING vecgraph AS
-	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_halfvec_cosine_support(internal);
-
-CREATE OPERATOR CLASS halfvec_l1_ops
-	FOR TYPE halfvec USING vecgraph AS
-	OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
-	FUNCTION 1 vecgraph_halfvec_l1_support(internal);
 
 CREATE FUNCTION vecgraph_check(index regclass, heapallindexed boolean DEFAULT true) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
