@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "quant/vx_codec.h"
+#include "unit_graph.h"
 
 /* of test_epochs */
 #define EPOCH_POINTS 500
@@ -38,9 +39,7 @@ random_point(uint32_t dim, VxRng *rng, float offset)
 static void
 free_codec(VxCodec *codec, VxCodeQuery *query)
 {
-	free(codec->rotation.signs);
-	free(codec->scratch);
-	free(codec->means);
+	unit_free_codec(codec);
 	vx_code_query_free(query, &unit_mem);
 }
 

@@ -1,12 +1,14 @@
 /*
- * test_search.c: order and cost of long searches whose scores are estimates, over the memory store.
+ * test_search.c: searches over the memory store: every node once, and order and cost of long searches whose scores are estimates.
  */
 #include "unit.h"
 
 #include <math.h>
 
 #include "core/vx_fit.h"
+#include "core/vx_visited.h"
 #include "graph/vx_build.h"
+#include "unit_graph.h"
 
 #define N 3000
 #define DIM 32
@@ -34,7 +36,6 @@ make_fixture(void **state)
 	Fixture    *f = calloc(1, sizeof(Fixture));
 	VxSpace		space = {.metric = VX_METRIC_L2,.dim = DIM};
 	VxRng		rng = {17};
-	VxBuild		build;
 	float		mean[DIM];
 	float		x[DIM];
 
@@ -51,10 +52,7 @@ make_fixture(void **state)
 	vx_memstore_seal(&f->store);
 	vx_memstore_set_codec(&f->store, &f->codec, true);
 	vx_memstore_encode(&f->store, 0, N);
-	vx_build_begin(&build, &f->store, 60, 1);
-	while (vx_build_step(&build))
-		;
-	vx_build_finish(&build);
+	unit_graph_build(&f->store, 60);
 	*state = f;
 	return 0;
 }
@@ -65,9 +63,7 @@ free_fixture(void **state)
 	Fixture    *f = *state;
 
 	vx_memstore_free(&f->store);
-	free(f->codec.rotation.signs);
-	free(f->codec.scratch);
-	free(f->codec.means);
+	unit_free_codec(&f->codec);
 	free(f);
 	return 0;
 }
@@ -239,6 +235,50 @@ test_short_memory(void **state)
 	free(point);
 }
 
+/* A resumed search hands out every node once, however small its list is; order is exact within the list. */
+static void
+test_streaming(void **state)
+{
+	static const uint32_t list_sizes[] = {1, 2, 3, 10, 64, 2000};
+	UnitGraph		graph = {0};
+
+	(void) state;
+	unit_graph_make(&graph, VX_METRIC_L2, 1000, 6, 16, 21);
+	for (int i = 0; i < 6; i++)
+	{
+		VxSearch	search;
+		VxVisited	seen;
+		VxQuery		query = {.point = vx_memstore_point(&graph.store, 17)};
+		const VxFound *c;
+		uint32_t	count = 0;
+
+		vx_search_init(&search, &unit_mem);
+		vx_visited_init(&seen, &unit_mem);
+		/* twice: the second use starts from cleared, not from fresh, memory */
+		for (int use = 0; use < 2; use++)
+		{
+			vx_visited_clear(&seen);
+			count = 0;
+			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
+			while ((c = vx_search_next(&search, count + 1, VX_SEARCH_GROW)) != NULL)
+			{
+				assert_true(vx_visited_add(&seen, c->id));
+				count++;
+			}
+			assert_int_equal(count, 1000);
+			assert_false(search.forgot);
+		}
+		/* without going on */
+		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
+		for (count = 0; vx_search_next(&search, count + 1, VX_SEARCH_STAY) != NULL; count++)
+			;
+		assert_int_equal(count, VX_MIN(list_sizes[i], 1000));
+		vx_search_free(&search);
+		vx_visited_free(&seen);
+	}
+	vx_memstore_free(&graph.store);
+}
+
 /* A fit knows the line and the error of what it is given, and follows. */
 static void
 test_fit(void **state)
@@ -281,6 +321,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_stay),
 		cmocka_unit_test(test_short_memory),

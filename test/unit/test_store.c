@@ -7,6 +7,7 @@
 
 #include "graph/vx_memstore.h"
 #include "store_conformance.h"
+#include "unit_graph.h"
 
 #define DIM 16
 #define NODES 60
@@ -69,9 +70,7 @@ static void
 end_trial(Trial *trial)
 {
 	vx_memstore_free(&trial->store);
-	free(trial->codec.rotation.signs);
-	free(trial->codec.scratch);
-	free(trial->codec.means);
+	unit_free_codec(&trial->codec);
 }
 
 static void
