@@ -19,7 +19,7 @@
 #include "format/vx_format.h"
 #include "graph/vx_link.h"
 #include "quant/vx_robust.h"
-#include "type/vecidx_dense.h"
+#include "type/vecidx_type.h"
 
 #define VECGRAPH_META_BLOCK 0
 
@@ -80,24 +80,17 @@ extern int	vecgraph_effective_list_size(void);
 
 /* ---- vecgraph_opclass.c: what an operator class says about itself ---- */
 
-typedef struct VecGraphOpclass
-{
-	VxMetric	metric;
-	VecidxDense type;			/* of indexed values and queries */
-} VecGraphOpclass;
-
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
 extern bool vecgraph_validate(Oid opclassoid);
 
-/* Whether a value, of either type, has so many dimensions. */
-extern bool vecgraph_datum_has_dim(Datum value, uint32 dim);
+/* The description that operator classes for an SQL type have; NULL if there are none. */
+extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
 /*
- * Makes the point of an indexed value or query in the given context. Returns NULL for values that are not indexed (zero
- * vectors under cosine), unless is_query. Errors: wrong number of dimensions.
+ * Makes the point of an indexed value in the given context. Returns NULL for values that are not indexed (zero vectors under cosine).
+ * Errors: wrong number of dimensions.
  */
-extern VxPoint *vecgraph_point_from_datum(const VecGraphOpclass *opclass, const VxSpace *space, Datum value, bool is_query,
-										  MemoryContext context);
+extern VxPoint *vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context);
 
 /* ---- vecgraph_page.c: pages, buffers, slots, the list of free slots ---- */
 
@@ -383,6 +376,43 @@ extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass 
  */
 extern void vecgraph_report_options(Relation index, const VxMeta *meta);
 
+/* ---- vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions ---- */
+
+/*
+ * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
+ * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach.
+ */
+extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
+extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
+
+/* What is to be restored when functions of a table's indexes have been called. */
+typedef struct VecGraphOwnerRights
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} VecGraphOwnerRights;
+
+/* Between these functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
+extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
+extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
+
+/* A column that is read with SQL. */
+typedef struct VecGraphSource
+{
+	Oid			table;
+	const char *column;
+	int32		typmod;
+	const VecidxType *type;		/* of what the expression gives */
+	char	   *expression;		/* the column, cast to vector unless there are operator classes for its type */
+} VecGraphSource;
+
+/*
+ * Fills in source, without a lock. function: one of the extension, from which the names of its objects are taken. Errors: no such
+ * column, a relation that has no rows, no right to read it.
+ */
+extern void vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source);
+
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
 /* Fewer vectors than this do not make a codebook. */
@@ -398,11 +428,8 @@ extern void vecgraph_check_training_rows(uint32 count);
 /* The metric of a name; l1 only where asked for. Errors: unknown. */
 extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
 
-/*
- * SQL that reads a column as vectors: all rows, or of a large table a sample of about four times as many as wanted. function: one
- * of the extension, from which the names of its objects are taken.
- */
-extern char *vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted);
+/* SQL that reads a column: all rows, or of a large table a sample of about four times as many as wanted. */
+extern char *vecgraph_sample_query(const VecGraphSource *source, int wanted);
 
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
@@ -487,33 +514,6 @@ extern void vecgraph_heap_end(VecGraphHeap *rows);
  */
 extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
 									ItemPointer tid);
-
-/* ---- vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions ---- */
-
-/*
- * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
- * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach.
- */
-extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
-extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
-
-/* What is to be restored when functions of a table's indexes have been called. */
-typedef struct VecGraphOwnerRights
-{
-	Oid			user;
-	int			context;
-	int			guc_level;
-} VecGraphOwnerRights;
-
-/* Between these functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
-extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
-extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
-
-/*
- * The number of a column that is to be read with SQL, without a lock. Errors: no such column, a relation that has no rows, no
- * right to read it.
- */
-extern AttrNumber vecgraph_check_source(Oid table, const char *column);
 
 /* ---- vecgraph_inspect.c ---- */
 

@@ -31,9 +31,9 @@ VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
 
 /* Rows of a table: what ANALYZE or VACUUM saw, or a count where they have not been. */
 static double
-row_count(Oid table, const char *column)
+row_count(const VecGraphSource *source)
 {
-	Relation	relation = relation_open(table, AccessShareLock);
+	Relation	relation = relation_open(source->table, AccessShareLock);
 	double		rows = relation->rd_rel->reltuples;
 	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 												  RelationGetRelationName(relation));
@@ -42,17 +42,15 @@ row_count(Oid table, const char *column)
 	relation_close(relation, AccessShareLock);
 	if (rows >= 0)
 		return rows;
-	if (SPI_execute(psprintf("SELECT count(%s) FROM %s", quote_identifier(column), name), true, 0) != SPI_OK_SELECT)
+	if (SPI_execute(psprintf("SELECT count(%s) FROM %s", quote_identifier(source->column), name), true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count rows");
 	return (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 /* Loads a sample of vectors into a memory store. */
 static void
-load_sample(VxMemStore *store, const char *query)
+load_sample(VxMemStore *store, const VecidxType *type, const char *query)
 {
-	VecGraphOpclass sampled = {.metric = store->space.metric,.type = VECIDX_VECTOR};
-
 	if (SPI_execute(query, true, SAMPLE_ROWS) != SPI_OK_SELECT)
 		elog(ERROR, "could not read a sample");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -63,21 +61,13 @@ load_sample(VxMemStore *store, const char *query)
 
 		if (isnull)
 			continue;
-		point = vecgraph_point_from_datum(&sampled, &store->space, datum, false, CurrentMemoryContext);
+		point = vecgraph_point(type, &store->space, datum, CurrentMemoryContext);
 		if (point == NULL)
 			continue;
 		vx_memstore_add(store, point->x);
 		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
 		pfree(point);
 	}
-}
-
-/* The type halfvec of the extension that has this function. */
-static Oid
-halfvec_type(Oid function)
-{
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("halfvec"),
-						   ObjectIdGetDatum(get_func_namespace(function)));
 }
 
 /* Seconds to link the sample, as the build would. */
@@ -115,11 +105,9 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 Datum
 vecgraph_build_estimate(PG_FUNCTION_ARGS)
 {
-	Oid			table = PG_GETARG_OID(0);
-	char	   *column = NameStr(*PG_GETARG_NAME(1));
 	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
 	VecGraphOpclass opclass = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true)};
-	AttrNumber	attribute = vecgraph_check_source(table, column);
+	VecGraphSource source;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph estimate", ALLOCSET_DEFAULT_SIZES);
 	VxMem		mem = vecgraph_mem(context);
 	VxMeta		meta;
@@ -129,28 +117,26 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	double		rows;
 	double		seconds;
 	double		memory;
-	Oid			type;
-	Oid			collation;
-	int32		typmod;
 	uint32		dim;
 	Datum		values[6];
 	bool		nulls[6] = {0};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	get_atttypetypmodcoll(table, attribute, &type, &typmod, &collation);
-	opclass.type = type == halfvec_type(fcinfo->flinfo->fn_oid) ? VECIDX_HALFVEC : VECIDX_VECTOR;
-	vecgraph_plan(options, &opclass, typmod, options->pq_subvectors == typmod ? 0 : options->pq_subvectors, &meta, &geometry);
+	vecgraph_open_source(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), fcinfo->flinfo->fn_oid, &source);
+	opclass.type = source.type;
+	vecgraph_plan(options, &opclass, source.typmod, options->pq_subvectors == source.typmod ? 0 : options->pq_subvectors, &meta,
+				  &geometry);
 	dim = meta.dim;
 
 	SPI_connect();
-	rows = row_count(table, column);
+	rows = row_count(&source);
 	vx_memstore_init(&store, &mem, &(VxSpace)
 					 {
 						 .metric = opclass.metric,.dim = dim
 					 }, meta.max_degree, meta.alpha);
 	store.poll = vecgraph_poll;
-	load_sample(&store, vecgraph_sample_query(table, column, fcinfo->flinfo->fn_oid, SAMPLE_ROWS));
+	load_sample(&store, source.type, vecgraph_sample_query(&source, SAMPLE_ROWS));
 	if (store.count < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -1,5 +1,5 @@
 /*
- * vecgraph_opclass.c: support functions and validation of operator classes, and values on their way in.
+ * vecgraph_opclass.c: what operator classes say, their validation, and values on their way in.
  *
  * An operator class of vecgraph has one ordering operator (strategy 1, returning float8) and one support function, which
  * returns a VecGraphOpclass.
@@ -13,30 +13,11 @@
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "access/amvalidate.h"
+#include "commands/defrem.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
-
-#define SUPPORT_FUNCTION(name, metric_value, type_value) \
-	VECIDX_SQL_FUNCTION(name); \
-	Datum \
-	name(PG_FUNCTION_ARGS) \
-	{ \
-		static VecGraphOpclass opclass = {.metric = metric_value,.type = type_value}; \
-		PG_RETURN_POINTER(&opclass); \
-	} \
-	extern int vecgraph_dummy_declaration
-
-/* vecgraph_{vector,halfvec}_*_support(internal) returns internal: a static VecGraphOpclass */
-SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2, VECIDX_VECTOR);
-SUPPORT_FUNCTION(vecgraph_vector_ip_support, VX_METRIC_IP, VECIDX_VECTOR);
-SUPPORT_FUNCTION(vecgraph_vector_cosine_support, VX_METRIC_COSINE, VECIDX_VECTOR);
-SUPPORT_FUNCTION(vecgraph_vector_l1_support, VX_METRIC_L1, VECIDX_VECTOR);
-SUPPORT_FUNCTION(vecgraph_halfvec_l2_support, VX_METRIC_L2, VECIDX_HALFVEC);
-SUPPORT_FUNCTION(vecgraph_halfvec_ip_support, VX_METRIC_IP, VECIDX_HALFVEC);
-SUPPORT_FUNCTION(vecgraph_halfvec_cosine_support, VX_METRIC_COSINE, VECIDX_HALFVEC);
-SUPPORT_FUNCTION(vecgraph_halfvec_l1_support, VX_METRIC_L1, VECIDX_HALFVEC);
 
 const VecGraphOpclass *
 vecgraph_opclass(Relation index)
@@ -46,36 +27,32 @@ vecgraph_opclass(Relation index)
 	return (const VecGraphOpclass *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
 }
 
-bool
-vecgraph_datum_has_dim(Datum value, uint32 dim)
+const VecidxType *
+vecgraph_type_of(Oid sql_type)
 {
-	VecidxVector *v = DatumGetVecidxVector(value);	/* or a halfvec, which begins as a vector does */
-	bool		same = v->dim == (int) dim;
+	CatCList   *classes = SearchSysCacheList1(CLAAMNAMENSP, ObjectIdGetDatum(get_index_am_oid("vecgraph", false)));
+	Oid			support = InvalidOid;
 
-	if ((Pointer) v != DatumGetPointer(value))
-		pfree(v);
-	return same;
+	for (int i = 0; i < classes->n_members && !OidIsValid(support); i++)
+	{
+		Form_pg_opclass opclass = (Form_pg_opclass) GETSTRUCT(&classes->members[i]->tuple);
+
+		if (opclass->opcintype == sql_type)
+			support = get_opfamily_proc(opclass->opcfamily, sql_type, sql_type, VECGRAPH_PROC_SUPPORT);
+	}
+	ReleaseCatCacheList(classes);
+	if (!OidIsValid(support))
+		return NULL;
+	return ((const VecGraphOpclass *) DatumGetPointer(OidFunctionCall1(support, PointerGetDatum(NULL))))->type;
 }
 
 VxPoint *
-vecgraph_point_from_datum(const VecGraphOpclass *opclass, const VxSpace *space, Datum value, bool is_query,
-						  MemoryContext context)
+vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context)
 {
-	VecidxOpened vector;
-	VxPoint    *point;
+	VxPoint    *point = type->point(space, value, false, context);
 	bool		zero = true;
 
-	vecidx_open(opclass->type, value, &vector);
-	if (is_query)
-		vecidx_check_same_dim(opclass->type, (int) space->dim, vector.dim);
-	else
-		vecidx_check_typmod_dim((int32) space->dim, vector.dim);
-
-	point = MemoryContextAlloc(context, VX_POINT_BYTES(space->dim));
-	vx_point_set(point, vector.x, space->dim);
-	vecidx_close(&vector);
-
-	if (is_query || space->metric != VX_METRIC_COSINE || point->norm2 > 0)
+	if (space->metric != VX_METRIC_COSINE || point->norm2 > 0)
 		return point;
 	/* a norm that underflows is not a zero vector: the row must not get lost */
 	for (uint32 i = 0; i < space->dim && zero; i++)

@@ -61,7 +61,7 @@ vecgraph_init_options(void)
 
 	add_int_reloption(option_kind, "pq_subvectors",
 					  "How many subvectors trained codes have, a byte each; 0 makes untrained codes of a few bits per dimension.",
-					  0, 0, 8000, AccessExclusiveLock);
+					  0, 0, VX_PQ_MAX_SUBVECTORS, AccessExclusiveLock);
 	add_string_reloption(option_kind, "codebook", "The named codebook that codes are made with.", NULL, NULL,
 						 AccessExclusiveLock);
 

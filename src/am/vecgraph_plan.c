@@ -21,16 +21,16 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 
 /* Chooses storage, codes and max degree, in this order, within what the options say. */
 static void
-plan_node(VxMeta *meta, const VecGraphOptions *options, VecidxDense type, uint32 body, uint32 subvectors)
+plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, uint32 body, uint32 subvectors)
 {
 	bool		automatic = options == NULL || options->max_degree == 0;
 	uint32		wanted = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE : options->max_degree;
 	uint32		least = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE / 4 : wanted;
 	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
-	VxStorage	exact = type == VECIDX_HALFVEC ? VX_STORAGE_EXACT_HALF : VX_STORAGE_FULL;
-	bool		fits = vx_fitting_degree(body, exact, meta->dim, wanted, least) > 0;
-	bool		half_fits = exact == VX_STORAGE_FULL
+	VxStorage	whole = type->whole;
+	bool		fits = vx_fitting_degree(body, whole, meta->dim, wanted, least) > 0;
+	bool		half_fits = vecidx_type_has_storage(type, VX_STORAGE_HALF)
 		&& vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
 	if (subvectors > meta->dim)
@@ -38,18 +38,17 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, VecidxDense type, uint32
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
 				 errdetail("The column has %u dimensions.", meta->dim)));
-	/* halves have nothing to lose by being stored as halves */
-	if (exact == VX_STORAGE_EXACT_HALF && (storage == VX_STORAGE_FULL || storage == VX_STORAGE_HALF))
-		storage = VX_STORAGE_EXACT_HALF;
-	if (!fits && storage == exact)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, exact, least), least, "Leave option \"storage\" to its default.");
+	if (storage != 0 && !vecidx_type_has_storage(type, storage))
+		storage = whole;
+	if (!fits && storage == whole)
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"storage\" to its default.");
 	if (!fits && codes == VECGRAPH_CODES_NONE)
-		refuse_dimensions(meta->dim, vx_fitting_dim(body, exact, least), least, "Leave option \"codes\" to its default.");
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"codes\" to its default.");
 	if (!half_fits && storage == VX_STORAGE_HALF)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, VX_STORAGE_HALF, least), least,
 						  "Leave option \"storage\" to its default.");
 	if (storage == 0)
-		storage = fits ? exact : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
+		storage = fits ? whole : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
 	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
 	if (automatic && meta->max_degree > VECGRAPH_PACKED_MAX_DEGREE)
@@ -57,14 +56,14 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, VecidxDense type, uint32
 	meta->edge_capacity = meta->max_degree;
 
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (storage == exact && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
+	if (storage == whole && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
 	{
-		if (meta->metric == VX_METRIC_L1)
+		if (meta->metric == VX_METRIC_L1 || !vecidx_type_has_codes(type, VX_CODES_PQ))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("trained codes are not supported for L1 distance")));
+					 errmsg("trained codes are not supported for %s", meta->metric == VX_METRIC_L1 ? "L1 distance" : type->name)));
 		meta->code_kind = VX_CODES_PQ;
 	}
 	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);
@@ -85,6 +84,10 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, in
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column does not have dimensions"),
 				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
+	if ((uint32) dim > opclass->type->max_dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %u dimensions for vecgraph index", opclass->type->max_dim)));
 
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = VX_META_MAGIC;

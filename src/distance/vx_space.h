@@ -52,6 +52,9 @@ typedef struct VxSpace
 	float		max_norm2;		/* ip only: M above, finite */
 } VxSpace;
 
+/* No vector of floats has more dimensions. */
+#define VX_DENSE_MAX_DIM 16000
+
 #define VX_POINT_BYTES(dim) (sizeof(float) * (1 + (size_t) (dim)))
 
 /* Fills point (VX_POINT_BYTES(dim) bytes) from x [dim]. */

@@ -111,7 +111,7 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 		return "the format version is not supported";
 	if (meta->body_bytes != body_bytes)
 		return "the page size differs";
-	if (meta->dim < 1 || meta->dim > 16000 || meta->metric < VX_METRIC_L2 || meta->metric > VX_METRIC_L1
+	if (meta->dim < 1 || meta->dim > VX_DENSE_MAX_DIM || meta->metric < VX_METRIC_L2 || meta->metric > VX_METRIC_L1
 		|| meta->max_degree < 1 || meta->max_degree > VX_MAX_DEGREE || meta->edge_capacity < meta->max_degree
 		|| meta->edge_capacity > VX_MAX_EDGES || meta->entry_count > VX_MAX_ENTRIES
 		|| meta->build_list_size < 1

@@ -25,7 +25,8 @@
 #include "distance/vx_space.h"
 #include "quant/vx_pq_kernels.h"
 
-#define VX_PQ_MAX_DIM 16000
+#define VX_PQ_MAX_DIM VX_DENSE_MAX_DIM
+#define VX_PQ_MAX_SUBVECTORS 8000	/* that a user can ask for */
 #define VX_PQ_MAX_SAMPLE 128000
 
 typedef struct VxPqCodebook

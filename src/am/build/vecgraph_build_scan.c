@@ -133,7 +133,7 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	if (is_null[0])
 		return;
 	old_context = MemoryContextSwitchTo(reader->context);
-	point = vecgraph_point_from_datum(reader->opclass, &reader->space, values[0], false, reader->context);
+	point = vecgraph_point(reader->opclass->type, &reader->space, values[0], reader->context);
 	if (point != NULL)
 	{
 		uint32		hash = vecgraph_build_hash(&reader->space, point);

@@ -40,7 +40,6 @@
 #include "utils/snapmgr.h"
 
 #include "quant/vx_sample.h"
-#include "type/vecidx_vector.h"
 
 VECIDX_SQL_FUNCTION(vecidx_train_codebook);
 VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
@@ -445,46 +444,45 @@ vecgraph_check_training_rows(uint32 count)
 /* What is read of a column. */
 typedef struct ColumnSample
 {
+	VecGraphSource source;
 	VxMem		mem;
-	VxMetric	metric;
+	VxSpace		space;
 	uint32		wanted;			/* vectors, if memory has room for them */
 	VxSample	sample;
 } ColumnSample;
 
 /* The first vector says how many dimensions there are, and how many vectors fit the memory. */
 static void
-begin_sample(ColumnSample *column, int dim)
+begin_sample(ColumnSample *column, uint32 dim)
 {
 	uint32		capacity = vecgraph_training_capacity(dim, column->wanted);
 
 	vecgraph_check_training_capacity(dim, capacity);
 	vx_sample_init(&column->sample, &column->mem, dim, capacity, TRAINING_SEED);
+	column->space.dim = dim;
 }
 
 static void
-add_to_sample(ColumnSample *column, const VecidxVector *vector)
+add_to_sample(ColumnSample *column, Datum value)
 {
-	float		norm2 = vx_kernels->norm_squared(vector->x, vector->dim);
+	VxPoint    *point;
 	float	   *to;
 
 	if (column->sample.rows == NULL)
-		begin_sample(column, vector->dim);
-	if (vector->dim != (int) column->sample.dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected %u dimensions, not %d", column->sample.dim, vector->dim)));
-	/* a vector without a direction is not indexed under cosine */
-	if (column->metric == VX_METRIC_COSINE && (!(norm2 > 0) || isinf(norm2)))
+		begin_sample(column, column->source.type->dim(value));
+	point = vecgraph_point(column->source.type, &column->space, value, CurrentMemoryContext);
+	if (point == NULL)
 		return;
 	to = vx_sample_add(&column->sample);
 	if (to != NULL)
-		vx_space_coded(column->metric, vector->x, vector->dim, norm2, to);
+		vx_space_coded(column->space.metric, point->x, column->space.dim, point->norm2, to);
+	pfree(point);
 }
 
 char *
-vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted)
+vecgraph_sample_query(const VecGraphSource *source, int wanted)
 {
-	Relation	relation = relation_open(table, AccessShareLock);
+	Relation	relation = relation_open(source->table, AccessShareLock);
 	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 												  RelationGetRelationName(relation));
 	double		rows = relation->rd_rel->reltuples;
@@ -492,10 +490,10 @@ vecgraph_sample_query(Oid table, const char *column, Oid function, int wanted)
 	StringInfoData query;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s::%s FROM %s", quote_identifier(column), object_name(function, "vector"), name);
+	appendStringInfo(&query, "SELECT %s FROM %s", source->expression, name);
 	if (can_sample && rows > 8.0 * wanted)
 		appendStringInfo(&query, " TABLESAMPLE SYSTEM (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
-	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(column));
+	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(source->column));
 	relation_close(relation, AccessShareLock);
 	return query.data;
 }
@@ -514,15 +512,10 @@ read_sample(ColumnSample *column, const char *query)
 		{
 			bool		isnull;
 			Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-			VecidxVector *vector;
 
 			CHECK_FOR_INTERRUPTS();
-			if (isnull)
-				continue;
-			vector = DatumGetVecidxVector(datum);
-			add_to_sample(column, vector);
-			if ((void *) vector != DatumGetPointer(datum))
-				pfree(vector);
+			if (!isnull)
+				add_to_sample(column, datum);
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -588,12 +581,10 @@ Datum
 vecidx_train_codebook(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			table = PG_GETARG_OID(1);
-	char	   *column_name = NameStr(*PG_GETARG_NAME(2));
 	int			subvectors = PG_GETARG_INT32(3);
 	int			wanted = PG_GETARG_INT32(5);
 	Oid			function = fcinfo->flinfo->fn_oid;
-	ColumnSample column = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.wanted = wanted};
+	ColumnSample column = {.space.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.wanted = wanted};
 	VxSample   *sample = &column.sample;
 	VxPqSample	training = {.row = vx_sample_row,.context = sample,.poll = vecgraph_poll};
 	VxPqCodebook *codebook;
@@ -607,25 +598,25 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sample size must be between %d and %d", VECGRAPH_TRAINING_ROWS, VX_PQ_MAX_SAMPLE)));
-	vecgraph_check_source(table, column_name);
+	vecgraph_open_source(PG_GETARG_OID(1), NameStr(*PG_GETARG_NAME(2)), function, &column.source);
 
 	SPI_connect();
 	refuse_existing(function, name);
 	column.mem = vecgraph_mem(CurrentMemoryContext);
-	read_sample(&column, vecgraph_sample_query(table, column_name, function, wanted));
+	read_sample(&column, vecgraph_sample_query(&column.source, wanted));
 	vecgraph_check_training_rows(sample->count);
 	if (subvectors == 0)
 		subvectors = vecgraph_default_subvectors(sample->dim);
-	if (subvectors < 1 || subvectors > Min((int) sample->dim, 8000))
+	if (subvectors < 1 || subvectors > Min((int) sample->dim, VX_PQ_MAX_SUBVECTORS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of subvectors must be between 1 and %d", Min((int) sample->dim, 8000)),
+				 errmsg("number of subvectors must be between 1 and %d", Min((int) sample->dim, VX_PQ_MAX_SUBVECTORS)),
 				 errdetail("The vectors have %u dimensions.", sample->dim)));
 
 	codebook = vx_alloc(&column.mem, vx_pq_codebook_bytes(sample->dim));
 	training.n = sample->count;
 	vx_pq_train(&column.mem, sample->dim, subvectors, &training, TRAINING_SEED, codebook);
-	insert_codebook(function, name, column.metric, codebook);
+	insert_codebook(function, name, column.space.metric, codebook);
 	lost = codebook->variance > 0 ? codebook->error / codebook->variance : 0;
 	SPI_finish();
 	PG_RETURN_FLOAT4(lost);

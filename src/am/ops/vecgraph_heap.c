@@ -196,7 +196,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = isnull[0] ? NULL : vecgraph_point_from_datum(store->opclass, &store->space, values[0], true, rows->row_context);
+	*point = isnull[0] ? NULL : vecgraph_point(store->opclass->type, &store->space, values[0], rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)

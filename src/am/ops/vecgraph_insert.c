@@ -462,7 +462,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	state->store.index = index;
 
 	old_context = MemoryContextSwitchTo(state->row_context);
-	point = vecgraph_point_from_datum(state->store.opclass, &state->store.space, values[0], false, state->row_context);
+	point = vecgraph_point(state->store.opclass->type, &state->store.space, values[0], state->row_context);
 	if (point != NULL)
 	{
 		/*

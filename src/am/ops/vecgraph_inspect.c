@@ -484,7 +484,7 @@ heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 
 	if (isnull[0])
 		return;
-	point = vecgraph_point_from_datum(check->store.opclass, &check->store.space, values[0], false, CurrentMemoryContext);
+	point = vecgraph_point(check->store.opclass->type, &check->store.space, values[0], CurrentMemoryContext);
 	if (point == NULL)
 		return;
 	pfree(point);

@@ -16,6 +16,7 @@
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -120,11 +121,13 @@ vecgraph_end_owner_rights(VecGraphOwnerRights *rights)
 	SetUserIdAndSecContext(rights->user, rights->context);
 }
 
-AttrNumber
-vecgraph_check_source(Oid table, const char *column)
+void
+vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source)
 {
 	AttrNumber	attribute = get_attnum(table, column);
 	char		kind = get_rel_relkind(table);
+	Oid			sql_type;
+	Oid			collation;
 
 	if (kind == '\0')
 		refuse_absent(table);
@@ -140,5 +143,15 @@ vecgraph_check_source(Oid table, const char *column)
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK
 		&& pg_attribute_aclcheck(table, attribute, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(table));
-	return attribute;
+	get_atttypetypmodcoll(table, attribute, &sql_type, &source->typmod, &collation);
+	source->table = table;
+	source->column = column;
+	source->type = vecgraph_type_of(getBaseType(sql_type));
+	source->expression = pstrdup(quote_identifier(column));
+	if (source->type != NULL)
+		return;
+	source->type = &vecidx_vector_type;
+	source->expression = psprintf("%s::%s", source->expression,
+								  quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+															 source->type->name));
 }

@@ -273,13 +273,13 @@ start_search(IndexScanDesc scan)
 		state->phase = PHASE_SWEEP;
 		return;
 	}
-	if (!vecgraph_datum_has_dim(scan->orderByData->sk_argument, state->store.space.dim) && !has_live_node(state))
+	if (state->store.opclass->type->dim(scan->orderByData->sk_argument) != state->store.space.dim && !has_live_node(state))
 	{
 		state->phase = PHASE_END;
 		return;
 	}
-	state->query.point = vecgraph_point_from_datum(state->store.opclass, &state->store.space, scan->orderByData->sk_argument, true,
-												   state->query_context);
+	state->query.point = state->store.opclass->type->point(&state->store.space, scan->orderByData->sk_argument, true,
+														   state->query_context);
 	if (!vx_storage_is_exact(state->store.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
 	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(), memory);

@@ -551,7 +551,6 @@ vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context)
 	store->opclass = vecgraph_opclass(index);
 	if (store->space.metric != store->opclass->metric)
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "the metric is not that of the operator class");
-	if (store->geometry.storage != VX_STORAGE_HEAP
-		&& (store->geometry.storage == VX_STORAGE_EXACT_HALF) != (store->opclass->type == VECIDX_HALFVEC))
+	if (!vecidx_type_has_storage(store->opclass->type, store->geometry.storage))
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "the storage is not one for the operator class");
 }

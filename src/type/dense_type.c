@@ -1,0 +1,81 @@
+/*
+ * dense_type.c: vector and halfvec as the access method knows them.
+ */
+#include "type/vecidx_type.h"
+
+#include "type/vecidx_dense.h"
+
+StaticAssertDecl(VECIDX_VECTOR_MAX_DIM == VX_DENSE_MAX_DIM, "all vectors can be indexed");
+
+#define ALL_CODES (1 << VX_CODES_NONE | 1 << VX_CODES_SCALAR4 | 1 << VX_CODES_SCALAR2 | 1 << VX_CODES_PQ)
+
+/* Of either type: a halfvec begins as a vector does. */
+static uint32
+dense_dim(Datum value)
+{
+	VecidxVector *v = DatumGetVecidxVector(value);
+	uint32		dim = v->dim;
+
+	if ((Pointer) v != DatumGetPointer(value))
+		pfree(v);
+	return dim;
+}
+
+static pg_attribute_always_inline VxPoint *
+dense_point(VecidxDense type, const VxSpace *space, Datum value, bool is_query, MemoryContext context)
+{
+	VecidxOpened v;
+	VxPoint    *point;
+
+	vecidx_open(type, value, &v);
+	if (is_query)
+		vecidx_check_same_dim(type, (int) space->dim, v.dim);
+	else
+		vecidx_check_typmod_dim((int32) space->dim, v.dim);
+	point = MemoryContextAlloc(context, VX_POINT_BYTES(space->dim));
+	vx_point_set(point, v.x, space->dim);
+	vecidx_close(&v);
+	return point;
+}
+
+static VxPoint *
+vector_point(const VxSpace *space, Datum value, bool is_query, MemoryContext context)
+{
+	return dense_point(VECIDX_VECTOR, space, value, is_query, context);
+}
+
+static VxPoint *
+halfvec_point(const VxSpace *space, Datum value, bool is_query, MemoryContext context)
+{
+	return dense_point(VECIDX_HALFVEC, space, value, is_query, context);
+}
+
+const VecidxType vecidx_vector_type = {
+	.name = "vector",
+	.max_dim = VECIDX_VECTOR_MAX_DIM,
+	.storages = 1 << VX_STORAGE_FULL | 1 << VX_STORAGE_HALF | 1 << VX_STORAGE_HEAP,
+	.whole = VX_STORAGE_FULL,
+	.codes = ALL_CODES,
+	.dim = dense_dim,
+	.point = vector_point,
+};
+
+/* Halves have nothing to lose by being stored as halves. */
+static const VecidxType halfvec_type = {
+	.name = "halfvec",
+	.max_dim = VECIDX_VECTOR_MAX_DIM,
+	.storages = 1 << VX_STORAGE_EXACT_HALF | 1 << VX_STORAGE_HEAP,
+	.whole = VX_STORAGE_EXACT_HALF,
+	.codes = ALL_CODES,
+	.dim = dense_dim,
+	.point = halfvec_point,
+};
+
+VECIDX_SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2, vecidx_vector_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_vector_ip_support, VX_METRIC_IP, vecidx_vector_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_vector_cosine_support, VX_METRIC_COSINE, vecidx_vector_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_vector_l1_support, VX_METRIC_L1, vecidx_vector_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_halfvec_l2_support, VX_METRIC_L2, halfvec_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_halfvec_ip_support, VX_METRIC_IP, halfvec_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_halfvec_cosine_support, VX_METRIC_COSINE, halfvec_type);
+VECIDX_SUPPORT_FUNCTION(vecgraph_halfvec_l1_support, VX_METRIC_L1, halfvec_type);

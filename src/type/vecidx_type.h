@@ -1,0 +1,63 @@
+/*
+ * vecidx_type.h: a type of indexed values, as the access method knows it.
+ *
+ * There is one description for each form that values have. Whoever has an index or an operator class comes by it through the operator
+ * class's support function, and never by the name of a type: so a type of another extension, whose values have a form that is known
+ * here, needs SQL only. README.md in this folder says how to add either.
+ */
+#ifndef VECIDX_TYPE_H
+#define VECIDX_TYPE_H
+
+#include "pg/vecidx_compat.h"
+
+#include "format/vx_format.h"
+
+typedef struct VecidxType
+{
+	const char *name;			/* in messages; also of the type that this extension makes */
+	uint32		max_dim;
+	uint32		storages;		/* that nodes may have: bits 1 << VxStorage */
+	VxStorage	whole;			/* the one of them by which a node holds all that a value is */
+	uint32		codes;			/* that nodes may have: bits 1 << VxCodeKind */
+
+	/* How many dimensions a value has. */
+	uint32		(*dim) (Datum value);
+
+	/* Makes the point of an indexed value or a query in context. Errors: it does not have the dimensions of the space. */
+	VxPoint    *(*point) (const VxSpace *space, Datum value, bool is_query, MemoryContext context);
+} VecidxType;
+
+static inline bool
+vecidx_type_has_storage(const VecidxType *type, VxStorage storage)
+{
+	return (type->storages >> storage & 1) != 0;
+}
+
+static inline bool
+vecidx_type_has_codes(const VecidxType *type, VxCodeKind kind)
+{
+	return (type->codes >> kind & 1) != 0;
+}
+
+/* What the support function of an operator class returns. */
+typedef struct VecGraphOpclass
+{
+	VxMetric	metric;
+	const VecidxType *type;		/* of indexed values and queries */
+} VecGraphOpclass;
+
+/* Makes a support function, name(internal) returns internal. */
+#define VECIDX_SUPPORT_FUNCTION(name, metric_value, type_value) \
+	VECIDX_SQL_FUNCTION(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		static const VecGraphOpclass opclass = {.metric = metric_value,.type = &type_value}; \
+		PG_RETURN_POINTER(&opclass); \
+	} \
+	extern int vecidx_dummy_declaration
+
+/* What columns are read as, by a cast, whose own type no operator class is for: arrays, for example. */
+extern const VecidxType vecidx_vector_type;
+
+#endif							/* VECIDX_TYPE_H */
