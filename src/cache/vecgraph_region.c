@@ -52,9 +52,7 @@ typedef struct RegionHandle
 static int	cache_size_mb;
 static VecGraphRegion *preloaded = NULL;
 
-#if PG_VERSION_NUM >= 150000
 static shmem_request_hook_type previous_request_hook = NULL;
-#endif
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
 static Size
@@ -111,10 +109,8 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 static void
 request_memory(void)
 {
-#if PG_VERSION_NUM >= 150000
 	if (previous_request_hook)
 		previous_request_hook();
-#endif
 	if (cache_size_mb > 0)
 		RequestAddinShmemSpace(region_size());
 }
@@ -149,12 +145,7 @@ vecgraph_cache_init(void)
 							preloading ? PGC_POSTMASTER : PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	if (!preloading)
 		return;
-#if PG_VERSION_NUM >= 150000
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-#else
-	request_memory();
-#endif
+	vecidx_request_shmem(previous_request_hook, request_memory);
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
 	vecgraph_prewarmer_register();

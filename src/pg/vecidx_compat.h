@@ -97,6 +97,21 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* A preloaded library asks for shared memory from a hook, which calls the previous one; up to 14, when there is none, at once. */
+#if PG_VERSION_NUM >= 150000
+#define vecidx_request_shmem(previous, hook) ((previous) = shmem_request_hook, shmem_request_hook = (hook))
+#else
+typedef void (*shmem_request_hook_type) (void);
+#define vecidx_request_shmem(previous, hook) ((previous) = NULL, (hook) ())
+#endif
+
+/* From 18 on EXPLAIN shows how often an index was searched. */
+#if PG_VERSION_NUM >= 180000
+#define vecidx_count_search(scan) ((scan)->instrument != NULL ? (void) (scan)->instrument->nsearches++ : (void) 0)
+#else
+#define vecidx_count_search(scan) ((void) (scan))
+#endif
+
 /* From 17 on an access method says that it builds with parallel workers. */
 #if PG_VERSION_NUM >= 170000
 #define vecidx_set_amcanbuildparallel(routine) ((routine)->amcanbuildparallel = true)

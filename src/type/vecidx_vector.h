@@ -10,10 +10,6 @@
 #include "postgres.h"
 #include "fmgr.h"
 
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
 #define VECIDX_VECTOR_MAX_DIM 16000 /* of both types */
 
 typedef struct VecidxVector

@@ -1,6 +1,6 @@
 /*
- * test_build.c: graphs built over the memory store: how good they are, that they are the same each time, their entries, and building by codes
- * alone.
+ * test_build.c: graphs built over the memory store: how good they are, that they are the same each time, their entries, and graphs
+ * built by codes alone.
  */
 #include "unit.h"
 

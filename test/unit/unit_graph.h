@@ -15,7 +15,7 @@ typedef struct UnitGraph
 /* A store of n points, without edges, clustered so that it is not all the same everywhere. vx_memstore_free gives it back. */
 void		unit_graph_points(UnitGraph *graph, VxMetric metric, uint32_t n, uint32_t dim, uint32_t degree, uint64_t seed);
 
-/* A store of n points of 16 dimensions around so many centres, far apart where spread is small; point i is of centre i % centres. */
+/* A store of n points of 16 dimensions around centres that are far apart where spread is small; i is of centre i % centres. */
 void		unit_graph_clusters(VxMemStore *store, uint32_t n, uint32_t centres, double spread);
 
 /* Links all points of a store, with this list size. */

@@ -256,10 +256,7 @@ start_search(IndexScanDesc scan)
 		elog(ERROR, "non-MVCC snapshots are not supported with vecgraph");
 
 	pgstat_count_index_scan(scan->indexRelation);
-#if PG_VERSION_NUM >= 180000
-	if (scan->instrument)
-		scan->instrument->nsearches++;
-#endif
+	vecidx_count_search(scan);
 	state->heap = scan->heapRelation;
 	if (state->store.index == NULL)
 		vecgraph_store_open(&state->store, scan->indexRelation, state->context);
