@@ -80,7 +80,7 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 	instr_time	end;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (meta->code_kind == VX_CODES_SCALAR4 || meta->code_kind == VX_CODES_SCALAR2)
+	if (meta->code_kind != VX_CODES_NONE && !vx_code_kind(meta->code_kind)->needs_training)
 	{
 		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0);
 		vx_codec_set_max_norm2(&codec, store->space.max_norm2);

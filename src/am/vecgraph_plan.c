@@ -67,7 +67,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 		meta->code_kind = VX_CODES_PQ;
 	}
 	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);
-	meta->code_flags = meta->code_kind == VX_CODES_PQ ? VX_CODES_MODEL(0) : 0;
+	meta->code_flags = vx_code_kind(meta->code_kind)->needs_training ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
 }
@@ -125,7 +125,7 @@ vecgraph_report_options(Relation index, const VxMeta *meta)
 		subvectors = 0;
 	/* the size of a codebook is looked at by who reads it */
 	if (named)
-		subvectors = meta->code_kind == VX_CODES_PQ ? vx_code_subvectors(meta->code_bytes) : vecgraph_default_subvectors(meta->dim);
+		subvectors = vx_code_kind(meta->code_kind)->model == VX_MODEL_CODEBOOK ? vx_code_subvectors(meta->code_bytes) : vecgraph_default_subvectors(meta->dim);
 	vecgraph_plan(options, vecgraph_opclass(index), meta->dim, subvectors, &planned, &geometry);
 	initStringInfo(&differing);
 	if (planned.storage != meta->storage)

@@ -65,11 +65,11 @@ vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree)
 }
 
 /*
- * Whether the codebooks exist that trained codes are made from: the newest always, the older while codes of it may be left. None at
+ * Whether the models exist that trained codes are made from: the newest always, the older while codes of it may be left. None at
  * all before the first training, while nodes tell their vectors.
  */
 static bool
-has_codebooks(const VxMeta *meta)
+has_models(const VxMeta *meta)
 {
 	uint32_t	newest = VX_CODES_MODEL(meta->code_epoch & 1);
 	uint32_t	both = VX_CODES_MODEL(0) | VX_CODES_MODEL(1);
@@ -84,17 +84,17 @@ has_codebooks(const VxMeta *meta)
 static bool
 parts_agree(const VxMeta *meta, uint32_t body_bytes)
 {
+	const VxCodecOps *kind = vx_code_kind(meta->code_kind);
+
 	if (meta->storage < VX_STORAGE_FULL || meta->storage > VX_STORAGE_EXACT_HALF)
 		return false;
 	if (!vx_storage_is_exact((VxStorage) meta->storage) && meta->code_kind == VX_CODES_NONE)
 		return false;
-	if (meta->code_kind > VX_CODES_PQ)
+	if (kind == NULL)
 		return false;
-	if (meta->code_kind == VX_CODES_PQ
-		&& (meta->code_bytes < 2 || vx_code_subvectors(meta->code_bytes) > meta->dim || !has_codebooks(meta)))
+	if (kind->needs_training && !has_models(meta))
 		return false;
-	if (meta->code_kind != VX_CODES_PQ
-		&& meta->code_bytes != vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0))
+	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes))
 		return false;
 	return meta->code_bytes <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)

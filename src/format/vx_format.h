@@ -121,19 +121,24 @@ typedef struct VxMeta
 
 /*
  * code_flags: which models exist, whether codes of the older one may be left, and whether nodes may be left that have no code at
- * all, so that nobody may go by codes. PQ codes without any model are yet to be trained: nodes have no codes.
+ * all, so that nobody may go by codes. Codes that need training and have no model are yet to be trained: nodes have none.
  */
 #define VX_CODES_MODEL(parity) (1u << (parity))
 #define VX_CODES_MIXED 4u
 #define VX_CODES_PARTIAL 8u
 
+/* Whether the codes of the index are yet to be trained. */
+static inline bool
+vx_codes_untrained(const VxMeta *meta)
+{
+	return vx_code_kind(meta->code_kind)->needs_training && (meta->code_flags & (VX_CODES_MODEL(0) | VX_CODES_MODEL(1))) == 0;
+}
+
 /* Whether searches can go by codes: there are some, and every node has one. */
 static inline bool
 vx_codes_usable(const VxMeta *meta)
 {
-	if (meta->code_kind == VX_CODES_NONE || (meta->code_flags & VX_CODES_PARTIAL) != 0)
-		return false;
-	return meta->code_kind != VX_CODES_PQ || (meta->code_flags & (VX_CODES_MODEL(0) | VX_CODES_MODEL(1))) != 0;
+	return meta->code_kind != VX_CODES_NONE && (meta->code_flags & VX_CODES_PARTIAL) == 0 && !vx_codes_untrained(meta);
 }
 
 /*
@@ -273,7 +278,7 @@ uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 static inline uint32_t
 vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
-	return 1 + vx_code_model_copies(kind) * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE);
+	return 1 + vx_code_kind(kind)->model_copies * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE);
 }
 
 /* The block of page i of a copy of what codes are made from, and the other way round: which of the pages of all copies a block is. */

@@ -340,7 +340,7 @@ vx_memstore_add(VxMemStore *store, const float *x)
 void
 vx_memstore_use_codes(VxMemStore *store, VxCodec *codec)
 {
-	VX_ASSERT(store->count == 0 && codec->kind != VX_CODES_PQ);
+	VX_ASSERT(store->count == 0 && vx_code_kind(codec->kind)->prunes);
 	store->only_codes = true;
 	store->codec = codec;
 	set_item_bytes(store, codec->code_bytes);
@@ -414,7 +414,7 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 	store->codec = codec;
 	store->score_codes = score_codes;
 	store->base.rough_scores = score_codes && store->space.metric == VX_METRIC_L1;
-	store->prune_codes = store->only_codes || (score_codes && codec->kind == VX_CODES_SCALAR4);
+	store->prune_codes = store->only_codes || (score_codes && vx_code_kind(codec->kind)->prunes);
 	if (store->codes == NULL)
 	{
 		store->codes = vx_alloc(store->arrays, vx_size_sum(bytes, VX_CODE_OVERREAD));

@@ -70,7 +70,7 @@ vx_memstore_is_full(const VxMemStore *store)
 VxNodeId	vx_memstore_add(VxMemStore *store, const float *x);
 
 /*
- * Makes an empty store one whose nodes are known by their codes only. The codec, not VX_CODES_PQ, must stay valid; for inner
+ * Makes an empty store one whose nodes are known by their codes only. The codec, of a kind that prunes, must stay valid; for inner
  * product its max_norm2 must be set before linking.
  */
 void		vx_memstore_use_codes(VxMemStore *store, VxCodec *codec);
@@ -89,7 +89,7 @@ VxNodeId   *vx_memstore_make_order(VxMemStore *store);
 
 /*
  * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on, and
- * pruning compares them if they have four bits a dimension: as good as points, at a third of the time. The codec must stay
+ * pruning compares them if their kind is as good for that as points, at a third of the time. The codec must stay
  * valid.
  */
 void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes);

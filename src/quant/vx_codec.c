@@ -20,24 +20,44 @@ static const float steps2[] = {0.65f, 0.75f, 0.85f, 0.93f, 1.0f, 1.08f, 1.18f, 1
 #define LEAST_UNSCALED 1e-10f
 #define MOST_UNSCALED 1e10f
 
+static const VxCodecOps kinds[] = {
+	[VX_CODES_NONE] = {.name = "none"},
+	[VX_CODES_SCALAR4] = {
+		.name = "scalar4",.model = VX_MODEL_MEAN,.model_copies = 2,.links = true,.prunes = true,.bits = 4
+	},
+	[VX_CODES_SCALAR2] = {
+		.name = "scalar2",.model = VX_MODEL_MEAN,.model_copies = 2,.links = true,.bits = 2
+	},
+	[VX_CODES_PQ] = {
+		.name = "pq",.model = VX_MODEL_CODEBOOK,.model_copies = 2,.needs_training = true
+	},
+};
+
+const VxCodecOps *
+vx_code_kind(uint32_t kind)
+{
+	return kind < sizeof(kinds) / sizeof(kinds[0]) ? &kinds[kind] : NULL;
+}
+
 static inline uint32_t
 level_bits(VxCodeKind kind)
 {
-	return kind == VX_CODES_SCALAR4 ? 4 : 2;
+	return kinds[kind].bits;
 }
 
 size_t
 vx_code_model_bytes(VxCodeKind kind, uint32_t dim)
 {
-	if (kind == VX_CODES_NONE)
-		return 0;
-	return kind == VX_CODES_PQ ? vx_pq_codebook_bytes(dim) : dim * sizeof(float);
-}
-
-uint32_t
-vx_code_model_copies(VxCodeKind kind)
-{
-	return kind == VX_CODES_NONE ? 0 : 2;
+	switch (kinds[kind].model)
+	{
+		case VX_MODEL_NONE:
+			return 0;
+		case VX_MODEL_MEAN:
+			return dim * sizeof(float);
+		case VX_MODEL_CODEBOOK:
+			return vx_pq_codebook_bytes(dim);
+	}
+	return 0;
 }
 
 /* Of scalar codes: n2, f and for inner product the vector's own squared length. */
@@ -55,6 +75,14 @@ vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvector
 	if (kind == VX_CODES_PQ)
 		return subvectors + 1;
 	return header_floats(metric) * (uint32_t) sizeof(float) + vx_rotation_padded(dim) * level_bits(kind) / 8;
+}
+
+bool
+vx_code_bytes_fit(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes)
+{
+	if (kind == VX_CODES_PQ)
+		return code_bytes >= 2 && vx_code_subvectors(code_bytes) <= dim;
+	return code_bytes == vx_code_bytes(kind, metric, dim, 0);
 }
 
 void

@@ -47,9 +47,31 @@ typedef enum VxCodeKind
 	VX_CODES_PQ = 3
 } VxCodeKind;
 
-/* The model of a kind of codes, as it is kept on disk, twice (by parity): a mean [dim], or a codebook. */
+/* What codes are made from, as it is kept on disk. */
+typedef enum VxModelKind
+{
+	VX_MODEL_NONE,
+	VX_MODEL_MEAN,				/* float [dim]; without one it is zero */
+	VX_MODEL_CODEBOOK			/* VxPqCodebook */
+} VxModelKind;
+
+/* What a kind of codes is like. */
+typedef struct VxCodecOps
+{
+	const char *name;
+	VxModelKind model;
+	uint32_t	model_copies;	/* on disk: 2 (by parity) where there is a model */
+	bool		needs_training; /* no code can be made before a model was trained from many vectors */
+	bool		links;			/* searches for a node's edges may score by them where vectors are at hand as well */
+	bool		prunes;			/* they are as good as vectors when edges are compared with each other */
+	uint32_t	bits;			/* of a level, scalar codes */
+} VxCodecOps;
+
+/* The description of a kind, VX_CODES_NONE included; NULL for a number that is no kind. */
+const VxCodecOps *vx_code_kind(uint32_t kind);
+
+/* Bytes of a model of a kind; 0 if it has none. */
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
-uint32_t	vx_code_model_copies(VxCodeKind kind);
 
 /* How far behind a code memory must be readable. */
 #define VX_CODE_OVERREAD VX_CODE_STEP
@@ -105,6 +127,9 @@ typedef struct VxCodeQuery
 
 /* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
 uint32_t	vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
+
+/* Whether codes of a kind can have so many bytes. */
+bool		vx_code_bytes_fit(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes);
 
 /* Of codes of product quantisation, which have a byte of their own for the epoch. */
 static inline uint32_t

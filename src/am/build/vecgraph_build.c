@@ -98,7 +98,7 @@ plan_index(Relation heap, Relation index, VxMeta *meta, VxGeometry *geometry, Me
 	else if (dim > 0 && subvectors == (uint32) dim)
 		subvectors = 0;
 	vecgraph_plan(options, opclass, dim, subvectors, meta, geometry);
-	if (heap == NULL && codebook == NULL && meta->code_kind == VX_CODES_PQ)
+	if (heap == NULL && codebook == NULL && vx_code_kind(meta->code_kind)->needs_training)
 	{
 		/* where only codes could tell what nodes look like there must be some from the beginning */
 		if (meta->storage == VX_STORAGE_HEAP)
@@ -231,7 +231,7 @@ vecgraph_build_fit(VecGraphBuild *build)
 	if (build->fitted)
 		return;
 	build->fitted = true;
-	if (build->meta.code_kind == VX_CODES_PQ && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
+	if (vx_code_kind(build->meta.code_kind)->needs_training && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
 		go_on_untrained(build);
 	build->meta.fitted_slots = n;
 	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || n == 0)
@@ -240,7 +240,7 @@ vecgraph_build_fit(VecGraphBuild *build)
 				  vx_code_subvectors(build->meta.code_bytes));
 	if (build->codebook != NULL)
 		vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
-	else if (build->meta.code_kind == VX_CODES_PQ)
+	else if (vx_code_kind(build->meta.code_kind)->needs_training)
 		train_codebook(build);
 	else
 	{
@@ -329,9 +329,9 @@ prepare_codec(VecGraphBuild *build)
 	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || build->store.count == 0)
 		return NULL;
 	vx_codec_set_max_norm2(&build->codec, build->meta.max_norm2);
-	/* trained codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
+	/* some codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
 	vx_memstore_set_codec(&build->store, &build->codec,
-						  build->meta.code_kind != VX_CODES_PQ && build->meta.metric != VX_METRIC_L1);
+						  vx_code_kind(build->meta.code_kind)->links && build->meta.metric != VX_METRIC_L1);
 	return &build->codec;
 }
 
@@ -385,7 +385,7 @@ link_and_write(VecGraphBuild *build)
 	codec = prepare_codec(build);
 	if (codec != NULL)
 	{
-		model = codec->kind == VX_CODES_PQ ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
+		model = vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
 		model_bytes = vx_code_model_bytes(codec->kind, build->meta.dim);
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LINKING);

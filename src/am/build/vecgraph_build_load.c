@@ -209,12 +209,12 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, Ite
 
 /* ---- when vectors do not fit ---- */
 
-/* Codes to link by: those of the index, if they have four bits a dimension, else some of their own. */
+/* Codes to link by: those of the index, if they are good enough, else some of their own. */
 static void
 choose_link_codec(VecGraphBuild *build)
 {
 	build->link_codec = &build->codec;
-	if (build->meta.code_kind == VX_CODES_SCALAR4)
+	if (vx_code_kind(build->meta.code_kind)->prunes)
 		return;
 	build->link_codec = &build->own_link_codec;
 	build->pages.codes_placed = build->meta.code_kind != VX_CODES_NONE && !build->untrained;

@@ -629,7 +629,7 @@ view_store(Shared *shared, dsm_segment **segments, const Place *chunks, VxMemSto
 	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim,
 				  vx_code_subvectors(shared->code_bytes));
 	vx_codec_set_max_norm2(codec, shared->space.max_norm2);
-	if (shared->code_kind == VX_CODES_PQ)
+	if (vx_code_kind(shared->code_kind)->model == VX_MODEL_CODEBOOK)
 		vx_codec_set_codebooks(codec, address_of(segments, shared->model), NULL);
 	else
 		vx_codec_set_means(codec, mem, address_of(segments, shared->model), NULL);

@@ -254,7 +254,7 @@ read_copy(Relation file, BlockNumber blocks, VxMetric metric, int dim, MemoryCon
 	memcpy(&meta, vecgraph_page_body(page), sizeof(meta));
 	parity = meta.code_epoch & 1;
 	if (PageIsNew((Page) page) || vx_meta_check(&meta, vecgraph_body_bytes(), &geometry) != NULL
-		|| meta.code_kind != VX_CODES_PQ || (meta.code_flags & VX_CODES_MODEL(parity)) == 0
+		|| vx_code_kind(meta.code_kind)->model != VX_MODEL_CODEBOOK || (meta.code_flags & VX_CODES_MODEL(parity)) == 0
 		|| meta.dim != (uint32) dim || (meta.metric == VX_METRIC_COSINE) != (metric == VX_METRIC_COSINE)
 		|| geometry.first_segment > blocks)
 		return NULL;

@@ -220,7 +220,7 @@ has_codebook(VecGraphStore *store, const VxPqCodebook *codebook)
 static bool
 awaits_codebook(VecGraphStore *store)
 {
-	return store->meta.code_kind == VX_CODES_PQ && !vx_codes_usable(&store->meta)
+	return vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK && !vx_codes_usable(&store->meta)
 		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
 }
 
@@ -228,7 +228,7 @@ awaits_codebook(VecGraphStore *store)
 static bool
 has_named_codebook(VecGraphStore *store)
 {
-	return store->meta.code_kind == VX_CODES_PQ && vx_codes_usable(&store->meta)
+	return vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK && vx_codes_usable(&store->meta)
 		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
 }
 
@@ -290,6 +290,22 @@ codebook_model(Walk *walk, bool by_request)
 	if (codebook == NULL)
 		return new_codebook(walk, by_request);
 	return has_codebook(store, codebook) ? NULL : codebook;
+}
+
+/* What new codes can be made with; NULL if there is nothing to make it from, or the index has it. */
+static void *
+new_model(Walk *walk, bool by_request)
+{
+	switch (vx_code_kind(walk->store->meta.code_kind)->model)
+	{
+		case VX_MODEL_NONE:
+			break;
+		case VX_MODEL_MEAN:
+			return new_mean(walk);
+		case VX_MODEL_CODEBOOK:
+			return codebook_model(walk, by_request);
+	}
+	return NULL;
 }
 
 /* ---- codes ---- */
@@ -585,7 +601,7 @@ uint32
 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 {
 	uint32		fitted = store->meta.fitted_nodes;
-	bool		untrained = store->meta.code_kind == VX_CODES_PQ && store->meta.code_flags == 0;
+	bool		untrained = vx_codes_untrained(&store->meta);
 	void	   *model = NULL;
 	Walk		walk;
 
@@ -598,10 +614,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	}
 	if (store->meta.code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
 		finish_fit(&walk);
-	if (store->meta.code_kind != VX_CODES_PQ)
-		model = new_mean(&walk);
-	else
-		model = codebook_model(&walk, by_request);
+	model = new_model(&walk, by_request);
 	if (model == NULL && !by_request)
 		finish_without_codes(&walk);
 	if (model != NULL)
@@ -663,13 +676,14 @@ has_drifted(VecGraphStore *store, Relation heap)
 void
 vecgraph_fit_early(VecGraphStore *store, Relation heap)
 {
+	const VxCodecOps *kind = vx_code_kind(store->meta.code_kind);
 	MemoryContext context;
 	MemoryContext old_context;
 	VecGraphStore ours;
 
 	if (has_named_codebook(store))
 		return;
-	if (store->id_bound < (store->meta.code_kind == VX_CODES_PQ && !awaits_codebook(store) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
+	if (store->id_bound < (kind->needs_training && !awaits_codebook(store) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
 		|| store->id_bound > EARLY_MOST_SLOTS
 		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
@@ -697,7 +711,7 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 	/* one that cannot be trained in the memory there is stays */
 	if (has_named_codebook(store))
 		return false;
-	if (store->meta.code_kind == VX_CODES_PQ
+	if (vx_code_kind(store->meta.code_kind)->needs_training
 		&& vecgraph_training_capacity(store->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
 		return false;
 	return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);

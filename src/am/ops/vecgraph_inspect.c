@@ -577,7 +577,6 @@ vecgraph_info(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
 	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
-	static const char *const code_kinds[] = {"none", "scalar4", "scalar2", "pq"};
 	BlockNumber code_pages = 0;
 	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphCheck check;
@@ -613,7 +612,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum(count_unreachable(&check));
 	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
 	values[n++] = CStringGetTextDatum(storages[check.store.meta.storage]);
-	values[n++] = CStringGetTextDatum(code_kinds[check.store.meta.code_kind]);
+	values[n++] = CStringGetTextDatum(vx_code_kind(check.store.meta.code_kind)->name);
 	values[n++] = Int32GetDatum(check.store.meta.code_bytes);
 	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
 	values[n++] = Int64GetDatum(check.store.codes == NULL ? 0 : vecgraph_cache_count(&check.store.codes->view, check.bound));

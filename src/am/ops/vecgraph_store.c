@@ -531,7 +531,7 @@ vecgraph_store_refresh(VecGraphStore *store)
 	 * another distance, which only decoded codes have in common.
 	 */
 	store->decoded = store->by_codes
-		&& (store->codes->codec.kind == VX_CODES_SCALAR4 || store->geometry.storage == VX_STORAGE_HEAP
+		&& (vx_code_kind(store->meta.code_kind)->prunes || store->geometry.storage == VX_STORAGE_HEAP
 			|| store->space.metric == VX_METRIC_L1);
 	if (store->decoded)
 		store->base.alpha = store->meta.alpha;

@@ -218,7 +218,7 @@ check_model(VecGraphStore *store, const void *model)
 	const float *mean = model;
 	const char *wrong;
 
-	if (store->meta.code_kind != VX_CODES_PQ)
+	if (vx_code_kind(store->meta.code_kind)->model == VX_MODEL_MEAN)
 	{
 		for (uint32 i = 0; i < store->geometry.dim; i++)
 			if (!isfinite(mean[i]))
@@ -287,7 +287,7 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 		if (!find_models(store))
 			vecgraph_corrupted(store->index, vx_model_block(store->geometry.model_pages, damaged, 0), -1, wrong);
 	}
-	if (store->meta.code_kind == VX_CODES_PQ)
+	if (vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK)
 	{
 		memcpy(codes->codebooks, models, sizeof(models));
 		vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
@@ -356,7 +356,7 @@ vecgraph_codes_open(VecGraphStore *store)
 	uint64		key;
 	VecGraphCodes *codes;
 
-	if (store->meta.code_kind == VX_CODES_NONE || (store->meta.code_kind == VX_CODES_PQ && store->meta.code_flags == 0))
+	if (store->meta.code_kind == VX_CODES_NONE || vx_codes_untrained(&store->meta))
 		return NULL;
 	key = files_key(store->index, store->meta.build_id);
 	if (store->codes_use == NULL)
