@@ -200,6 +200,18 @@ SELECT bool_and(d >= before) FROM (SELECT d, lag(d) OVER (ORDER BY d) AS before
 	FROM (SELECT v <-> '[1,2,3,4,5,6]' AS d FROM parts ORDER BY d LIMIT 300) s) t;
 SELECT count(*) FROM (SELECT d FROM (SELECT v <-> '[1,2,3,4,5,6]' AS d FROM parts ORDER BY d OFFSET 0) s LIMIT 300) t;
 RESET ALL;
+-- the vector of an outer query is not known in parallel workers
+SET enable_seqscan = off;
+SET enable_nestloop = off;
+SET enable_material = off;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET min_parallel_index_scan_size = 0;
+SET parallel_leader_participation = off;
+SELECT answers_rightly($$SELECT s.* FROM near,
+	LATERAL (SELECT parts.v <-> q FROM parts JOIN p USING (id) ORDER BY parts.v <-> q LIMIT 3) s$$);
+RESET ALL;
 -- keeping the order from outer queries adds nothing to plans
 EXPLAIN (COSTS OFF) SELECT s.* FROM near, LATERAL (SELECT id FROM p ORDER BY v <-> q LIMIT 3) s;
 EXPLAIN (COSTS OFF) SELECT s.* FROM near, LATERAL (SELECT id FROM p ORDER BY v <-> q LIMIT 3 FOR SHARE) s;

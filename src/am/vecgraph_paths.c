@@ -24,6 +24,7 @@
 #include "am/vecgraph.h"
 
 #include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planner.h"
 
@@ -115,6 +116,13 @@ vecgraph_admit_order(PlannerInfo *root, IndexPath *path)
 		path->indexorderbycols = list_make1_int(linitial_int(path->indexorderbycols));
 		path->path.pathkeys = list_make1(linitial(path->path.pathkeys));
 	}
+
+	/*
+	 * The planner has not looked at the distance to say whether parallel workers can have this path. They do not know parameters
+	 * of outer queries.
+	 */
+	if (!is_parallel_safe(root, (Node *) path->indexorderbys))
+		path->path.parallel_safe = false;
 	return true;
 }
 
