@@ -151,12 +151,17 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 static double
 build(Bench *bench, const Options *options, VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 {
+	VxPoint    *point = vx_alloc(&mem, vx_space_room(&bench->space));
 	VxBuild		state;
 	double		start;
 
 	vx_memstore_init(store, &mem, &bench->space, options->degree, options->alpha);
 	for (uint32_t i = 0; i < bench->base.count; i++)
-		vx_memstore_add(store, bench->base.x + (size_t) i * bench->base.dim);
+	{
+		vx_point_set(point, bench->base.x + (size_t) i * bench->base.dim, bench->base.dim);
+		vx_memstore_add(store, point);
+	}
+	vx_free(&mem, point);
 	start = now_ns();
 	if (kind != VX_CODES_NONE)
 		encode(store, codec, kind);

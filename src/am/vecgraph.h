@@ -301,7 +301,7 @@ extern Buffer vecgraph_pin_code_log(VecGraphStore *store);
 extern VxSlot *vecgraph_lock_slot(VecGraphStore *store, VxNodeId id, int mode, Buffer *buffer);
 
 /* Whether a slot holds this very vector; its hash must do where only the heap has the vector. */
-extern bool vecgraph_slot_has_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
+extern bool vecgraph_slot_has_point(const VxSpace *space, const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
 /*
  * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it. Where it is stored as halves it is valid until
@@ -313,7 +313,7 @@ extern const VxPoint *vecgraph_slot_point(VecGraphStore *store, VxSlot *slot);
 extern bool vecgraph_copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy);
 
 /* Writes a point to a slot, as the storage of the index wants it. */
-extern void vecgraph_slot_set_point(const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
+extern void vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 

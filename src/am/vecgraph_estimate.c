@@ -64,7 +64,7 @@ load_sample(VxMemStore *store, const VecidxType *type, const char *query)
 		point = vecgraph_point(type, &store->space, datum, CurrentMemoryContext);
 		if (point == NULL)
 			continue;
-		vx_memstore_add(store, point->x);
+		vx_memstore_add(store, point);
 		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
 		pfree(point);
 	}
@@ -112,12 +112,12 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	VxMem		mem = vecgraph_mem(context);
 	VxMeta		meta;
 	VxGeometry	geometry;
+	VxSpace		space;
 	VxMemStore	store;
 	TupleDesc	desc;
 	double		rows;
 	double		seconds;
 	double		memory;
-	uint32		dim;
 	Datum		values[6];
 	bool		nulls[6] = {0};
 
@@ -127,14 +127,11 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	opclass.type = source.type;
 	vecgraph_plan(options, &opclass, source.typmod, options->pq_subvectors == source.typmod ? 0 : options->pq_subvectors, &meta,
 				  &geometry);
-	dim = meta.dim;
 
 	SPI_connect();
 	rows = row_count(&source);
-	vx_memstore_init(&store, &mem, &(VxSpace)
-					 {
-						 .metric = opclass.metric,.dim = dim
-					 }, meta.max_degree, meta.alpha);
+	space = vx_meta_space(&meta);
+	vx_memstore_init(&store, &mem, &space, meta.max_degree, meta.alpha);
 	store.poll = vecgraph_poll;
 	load_sample(&store, source.type, vecgraph_sample_query(&source, SAMPLE_ROWS));
 	if (store.count < 2)
@@ -146,10 +143,10 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	seconds = time_linking(&store, &meta, &mem);
 
 	rows = Max(rows, store.count);
-	memory = rows * (VX_POINT_BYTES(dim) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
+	memory = rows * (vx_space_room(&store.space) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
 	seconds *= rows / store.count * log(rows + 1) / log(store.count + 1);
 	values[0] = Int64GetDatum((int64) rows);
-	values[1] = Int32GetDatum((int32) dim);
+	values[1] = Int32GetDatum((int32) meta.dim);
 	values[2] = Int64GetDatum((int64) memory);
 	values[3] = BoolGetDatum(memory <= maintenance_work_mem * 1024.0);
 	values[4] = Int64GetDatum((int64) vx_blocks_for(&geometry, (uint32) Min(rows, (double) (VX_NO_NODE - 1))) * BLCKSZ);

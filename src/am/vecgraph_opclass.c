@@ -50,14 +50,8 @@ VxPoint *
 vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context)
 {
 	VxPoint    *point = type->point(space, value, false, context);
-	bool		zero = true;
 
-	if (space->metric != VX_METRIC_COSINE || point->norm2 > 0)
-		return point;
-	/* a norm that underflows is not a zero vector: the row must not get lost */
-	for (uint32 i = 0; i < space->dim && zero; i++)
-		zero = point->x[i] == 0;
-	if (!zero)
+	if (vx_space_has_place(space, point))
 		return point;
 	pfree(point);
 	return NULL;

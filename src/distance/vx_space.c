@@ -28,6 +28,29 @@ vx_point_set(VxPoint *point, const float *x, uint32_t dim)
 	point->norm2 = vx_kernels->norm_squared(point->x, dim);
 }
 
+bool
+vx_space_is_valid(const VxSpace *space)
+{
+	return space->dim >= 1 && space->dim <= VX_DENSE_MAX_DIM && space->metric >= VX_METRIC_L2 && space->metric <= VX_METRIC_L1;
+}
+
+bool
+vx_space_has_place(const VxSpace *space, const VxPoint *point)
+{
+	/* a norm that underflows is not that of a zero vector */
+	bool		has_place = space->metric != VX_METRIC_COSINE || point->norm2 > 0;
+
+	for (uint32_t i = 0; i < space->dim && !has_place; i++)
+		has_place = point->x[i] != 0;
+	return has_place;
+}
+
+bool
+vx_space_is_sound(const VxSpace *space, const VxPoint *point)
+{
+	return !(fabsf(point->norm2 - vx_kernels->norm_squared(point->x, space->dim)) > 1e-3f * point->norm2);
+}
+
 float
 vx_space_unit_length(VxMetric metric, const float *x, uint32_t dim, float norm2)
 {

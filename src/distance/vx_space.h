@@ -1,8 +1,12 @@
 /*
  * vx_space.h: points and the scores between them, for each metric of the index.
  *
- * A point is a vector with its squared norm kept in front of it, the form in which build memory and index pages hold
- * vectors. Two scores exist, because a search and a graph may want different ones:
+ * A point is what build memory, queues and index pages hold of a vector: here its floats, its squared norm in front of them. What a
+ * point is, is known here and to who makes points of values (src/type), stores them otherwise (src/format) or codes them (src/quant);
+ * all others hand it on, and ask the space about it. So vectors of another kind can be points of another form, of other lengths,
+ * too; that also begins with norm2.
+ *
+ * Two scores exist, because a search and a graph may want different ones:
  *
  *   query  how far a point is from a query: orders points exactly as the SQL operator does
  *   pair   how far two points are for linking: what the pruning rule takes for a (squared) metric
@@ -28,6 +32,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "core/vx_hash.h"
 #include "core/vx_port.h"
 #include "distance/vx_distance.h"
 
@@ -59,6 +64,51 @@ typedef struct VxSpace
 
 /* Fills point (VX_POINT_BYTES(dim) bytes) from x [dim]. */
 void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
+
+/* Whether there can be such a space: for what comes from a page. */
+bool		vx_space_is_valid(const VxSpace *space);
+
+/* Bytes of the largest point, and of this one; a copy of them is the same point, whatever lies behind it. */
+static inline size_t
+vx_space_room(const VxSpace *space)
+{
+	return VX_POINT_BYTES(space->dim);
+}
+
+static inline size_t
+vx_space_bytes(const VxSpace *space, const VxPoint *point)
+{
+	(void) point;
+	return VX_POINT_BYTES(space->dim);
+}
+
+/* The bytes of a point that tell its vector from others: equal ones are of equal vectors, whatever machine made the points. */
+static inline const void *
+vx_space_identity(const VxSpace *space, const VxPoint *point, size_t *bytes)
+{
+	*bytes = space->dim * sizeof(float);
+	return point->x;
+}
+
+/* Whether two points are of one vector, bit by bit: zeros of both signs differ. */
+static inline bool
+vx_space_same(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	return memcmp(a->x, b->x, space->dim * sizeof(float)) == 0;
+}
+
+/* A hash of that. */
+static inline uint32_t
+vx_space_hash(const VxSpace *space, const VxPoint *point)
+{
+	return (uint32_t) vx_hash_floats(point->x, space->dim);
+}
+
+/* Whether a search can tell how near a point is: under cosine a zero vector has no direction, and is not indexed. */
+bool		vx_space_has_place(const VxSpace *space, const VxPoint *point);
+
+/* Whether what a point keeps of its vector besides is right, but for rounding. */
+bool		vx_space_is_sound(const VxSpace *space, const VxPoint *point);
 
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);

@@ -105,13 +105,15 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 const char *
 vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 {
+	VxSpace		space = vx_meta_space(meta);
+
 	if (meta->magic != VX_META_MAGIC)
 		return "the meta page is not a vecgraph meta page";
 	if (meta->format_version != VX_FORMAT_VERSION)
 		return "the format version is not supported";
 	if (meta->body_bytes != body_bytes)
 		return "the page size differs";
-	if (meta->dim < 1 || meta->dim > VX_DENSE_MAX_DIM || meta->metric < VX_METRIC_L2 || meta->metric > VX_METRIC_L1
+	if (!vx_space_is_valid(&space)
 		|| meta->max_degree < 1 || meta->max_degree > VX_MAX_DEGREE || meta->edge_capacity < meta->max_degree
 		|| meta->edge_capacity > VX_MAX_EDGES || meta->entry_count > VX_MAX_ENTRIES
 		|| meta->build_list_size < 1

@@ -119,6 +119,15 @@ typedef struct VxMeta
 	uint32_t	reserved[11];	/* zero */
 } VxMeta;
 
+/* The space of an index. */
+static inline VxSpace
+vx_meta_space(const VxMeta *meta)
+{
+	VxSpace		space = {(VxMetric) meta->metric, meta->dim, meta->max_norm2};
+
+	return space;
+}
+
 /*
  * code_flags: which models exist, whether codes of the older one may be left, and whether nodes may be left that have no code at
  * all, so that nobody may go by codes. Codes that need training and have no model are yet to be trained: nodes have none.

@@ -284,7 +284,7 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	store->base.alpha = vx_space_alpha(space, alpha);
 	store->space = *space;
 	store->mem = store->arrays = mem;
-	set_item_bytes(store, VX_POINT_BYTES(space->dim));
+	set_item_bytes(store, vx_space_room(space));
 }
 
 void
@@ -330,10 +330,10 @@ add_item(VxMemStore *store)
 }
 
 VxNodeId
-vx_memstore_add(VxMemStore *store, const float *x)
+vx_memstore_add(VxMemStore *store, const VxPoint *point)
 {
 	VX_ASSERT(!store->only_codes);
-	vx_point_set(add_item(store), x, store->space.dim);
+	memcpy(add_item(store), point, vx_space_bytes(&store->space, point));
 	return store->count - 1;
 }
 

@@ -66,8 +66,8 @@ vx_memstore_is_full(const VxMemStore *store)
 	return store->count >> store->chunk_shift == store->chunk_count;
 }
 
-/* Adds an unlinked node with a copy of x [dim]; returns its id. */
-VxNodeId	vx_memstore_add(VxMemStore *store, const float *x);
+/* Adds an unlinked node with a copy of a point; returns its id. */
+VxNodeId	vx_memstore_add(VxMemStore *store, const VxPoint *point);
 
 /*
  * Makes an empty store one whose nodes are known by their codes only. The codec, of a kind that prunes, must stay valid; for inner

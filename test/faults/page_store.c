@@ -79,7 +79,7 @@ fill_again(VecGraphStore *store, VxSlot *slot, void *context)
 
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
-	vecgraph_slot_set_point(&store->geometry, slot, trial->freed_point);
+	vecgraph_slot_set_point(&store->space, &store->geometry, slot, trial->freed_point);
 }
 
 static void
@@ -116,8 +116,8 @@ vecidx_test_store(PG_FUNCTION_ARGS)
 	what.reuse_node = reuse_node;
 	if (trial->store.geometry.storage != VX_STORAGE_HEAP)
 		what.point = point_of;
-	trial->point = palloc(VX_POINT_BYTES(trial->store.space.dim));
-	trial->freed_point = palloc0(VX_POINT_BYTES(trial->store.space.dim));
+	trial->point = palloc(vx_space_room(&trial->store.space));
+	trial->freed_point = palloc0(vx_space_room(&trial->store.space));
 	trial->code = palloc(trial->store.geometry.code_bytes + VX_CODE_OVERREAD);
 
 	broken = store_conforms(&what);

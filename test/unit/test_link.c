@@ -20,7 +20,7 @@ test_prune(void **state)
 	(void) state;
 	vx_memstore_init(&store, &unit_mem, &space, 4, 1.2f);
 	for (int i = 0; i < 5; i++)
-		vx_memstore_add(&store, &places[i]);
+		unit_graph_add(&store, &places[i]);
 	for (VxNodeId id = 1; id < 5; id++)
 		candidates[id - 1] = (VxPruneCandidate)
 		{

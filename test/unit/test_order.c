@@ -263,7 +263,7 @@ test_linking(void **state)
 	make_points(&points, N, 20, 4, 3);
 	vx_memstore_init(&store, &unit_mem, &(VxSpace) {.metric = VX_METRIC_L2,.dim = DIM}, 24, 1.2f);
 	for (uint32_t i = 0; i < N; i++)
-		vx_memstore_add(&store, points.points[i]->x);
+		vx_memstore_add(&store, points.points[i]);
 	make_order(&points, VX_METRIC_L2, 4, &order, keys, vx_memstore_make_order(&store));
 	vx_build_begin(&build, &store, 50, 1);
 	while (vx_build_step(&build))

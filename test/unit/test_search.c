@@ -43,7 +43,7 @@ make_fixture(void **state)
 	for (int i = 0; i < N; i++)
 	{
 		random_point(&rng, x);
-		vx_memstore_add(&f->store, x);
+		unit_graph_add(&f->store, x);
 	}
 	for (int i = 0; i < DIM; i++)
 		mean[i] = 0.5f;

@@ -47,7 +47,7 @@ begin_trial(Trial *trial, VxMetric metric, bool coded)
 
 		for (uint32_t j = 0; j < DIM; j++)
 			x[j] = (float) vx_rng_unit(&rng);
-		trial->ids[i] = vx_memstore_add(&trial->store, x);
+		trial->ids[i] = unit_graph_add(&trial->store, x);
 	}
 	vx_memstore_seal(&trial->store);
 	if (coded)

@@ -8,6 +8,18 @@
 #include "quant/vx_robust.h"
 #include "unit_graph.h"
 
+VxNodeId
+unit_graph_add(VxMemStore *store, const float *x)
+{
+	VxPoint    *point = malloc(vx_space_room(&store->space));
+	VxNodeId	id;
+
+	vx_point_set(point, x, store->space.dim);
+	id = vx_memstore_add(store, point);
+	free(point);
+	return id;
+}
+
 void
 unit_graph_points(UnitGraph *graph, VxMetric metric, uint32_t n, uint32_t dim, uint32_t degree, uint64_t seed)
 {
@@ -23,7 +35,7 @@ unit_graph_points(UnitGraph *graph, VxMetric metric, uint32_t n, uint32_t dim, u
 
 		for (uint32_t j = 0; j < dim; j++)
 			x[j] = (float) (vx_rng_unit(&centre) * 4 + vx_rng_unit(&rng) + vx_rng_unit(&rng));
-		vx_memstore_add(&graph->store, x);
+		unit_graph_add(&graph->store, x);
 		graph->store.space.max_norm2 = VX_MAX(graph->store.space.max_norm2, vx_memstore_point(&graph->store, i)->norm2);
 	}
 	free(x);
@@ -42,7 +54,7 @@ unit_graph_clusters(VxMemStore *store, uint32_t n, uint32_t centres, double spre
 
 		for (uint32_t k = 0; k < 16; k++)
 			x[k] = (float) (vx_rng_unit(&centre) * 10 + vx_rng_unit(&rng) * spread);
-		vx_memstore_add(store, x);
+		unit_graph_add(store, x);
 	}
 }
 

@@ -12,6 +12,9 @@ typedef struct UnitGraph
 	uint32_t	dim;
 } UnitGraph;
 
+/* Adds a node with the vector x [dim] to a store; returns its id. */
+VxNodeId	unit_graph_add(VxMemStore *store, const float *x);
+
 /* A store of n points, without edges, clustered so that it is not all the same everywhere. vx_memstore_free gives it back. */
 void		unit_graph_points(UnitGraph *graph, VxMetric metric, uint32_t n, uint32_t dim, uint32_t degree, uint64_t seed);
 

@@ -306,7 +306,7 @@ order_points(VecGraphBuild *build)
 		const VxPoint *point = loaded_point(build, i);
 
 		CHECK_FOR_INTERRUPTS();
-		keys[i] = vecgraph_build_key(build, point, vecgraph_build_hash(&build->space, point));
+		keys[i] = vecgraph_build_key(build, point, vx_space_hash(&build->space, point));
 	}
 	vx_order_sort(&build->order, &build->mem, keys, n, sorted);
 	build->point_aside = MemoryContextAlloc(build->context, build->store.item_bytes);
@@ -492,10 +492,7 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->codebook = plan_index(heap, index, &build->meta, &build->geometry, build->context);
 	build->mem = vecgraph_mem(build->context);
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
-	build->space = (VxSpace)
-	{
-		.metric = (VxMetric) build->meta.metric,.dim = build->meta.dim
-	};
+	build->space = vx_meta_space(&build->meta);
 	build->workers = count_workers(heap, index);
 	build->concurrent = index_info->ii_Concurrent;
 	estimate_rel_size(heap, NULL, &pages, &build->expected_rows, &visible);

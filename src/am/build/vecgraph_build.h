@@ -11,7 +11,6 @@
 #include "utils/tuplestore.h"
 
 #include "am/build/vecgraph_parallel.h"
-#include "core/vx_hash.h"
 #include "graph/vx_order.h"
 
 /*
@@ -155,13 +154,6 @@ extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
 /* Makes the order of linking from the loaded points, unless that was done. */
 extern void vecgraph_build_make_order(VecGraphBuild *build);
 
-/* Of a vector; the same for equal ones. */
-static inline uint32
-vecgraph_build_hash(const VxSpace *space, const VxPoint *point)
-{
-	return (uint32) vx_hash_floats(point->x, space->dim);
-}
-
 /* The place of a vector, whose hash is given, in the order of linking what is in memory. */
 static inline uint32
 vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash)
@@ -170,7 +162,7 @@ vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash
 }
 
 /*
- * Takes in a row; hash: vecgraph_build_hash of its vector. What it allocates in the current context is not needed after it.
+ * Takes in a row; hash: vx_space_hash of its vector. What it allocates in the current context is not needed after it.
  */
 extern void vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
 

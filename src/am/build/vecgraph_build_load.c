@@ -111,7 +111,8 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	vecgraph_check_node_page(build->index, buffer, g);
-	same = vecgraph_slot_has_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
+	same = vecgraph_slot_has_point(&build->space, g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)),
+								   point);
 	UnlockReleaseBuffer(buffer);
 	return same;
 }
@@ -130,7 +131,7 @@ twins_find(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 			continue;
 		if (build->regime == BUILD_CODES
 			? placed_point_is(build, id, point)
-			: memcmp(vx_memstore_point(&build->store, id)->x, point->x, build->meta.dim * sizeof(float)) == 0)
+			: vx_space_same(&build->space, vx_memstore_point(&build->store, id), point))
 			return id;
 	}
 	return VX_NO_NODE;
@@ -193,7 +194,7 @@ vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, Ite
 			if (build->regime == BUILD_CODES)
 				build->keys = vx_resize_array(&build->mem, build->keys, build->tids_capacity, sizeof(uint32));
 		}
-		id = build->regime == BUILD_CODES ? add_code(build, point, hash) : vx_memstore_add(&build->store, point->x);
+		id = build->regime == BUILD_CODES ? add_code(build, point, hash) : vx_memstore_add(&build->store, point);
 		memset(&build->tids[id], 0, sizeof(NodeTids));
 		if (build->store.count > build->twins_mask / 2)
 			twins_grow(build);
@@ -232,7 +233,7 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 
 	Assert(build->regime == BUILD_POINTS);
 	if (!vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
-		|| link_bytes + 2 * code_bytes > (link_bytes + VX_POINT_BYTES(dim)) * 3 / 4)
+		|| link_bytes + 2 * code_bytes > (link_bytes + vx_space_room(&build->space)) * 3 / 4)
 		return false;
 
 	vecgraph_build_fit(build);
@@ -251,7 +252,7 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 		const VxPoint *point = vx_memstore_point(&points, id);
 
 		CHECK_FOR_INTERRUPTS();
-		add_code(build, point, vecgraph_build_hash(&build->space, point));
+		add_code(build, point, vx_space_hash(&build->space, point));
 	}
 	vx_memstore_free(&points);
 	if (build->parallel != NULL)

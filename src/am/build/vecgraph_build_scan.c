@@ -136,7 +136,7 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	point = vecgraph_point(reader->opclass->type, &reader->space, values[0], reader->context);
 	if (point != NULL)
 	{
-		uint32		hash = vecgraph_build_hash(&reader->space, point);
+		uint32		hash = vx_space_hash(&reader->space, point);
 
 		if (reader->build != NULL)
 			vecgraph_build_take(reader->build, point, hash, tid);

@@ -108,7 +108,7 @@ fill_node(VecGraphBuild *build, VxSlot *slot, VxNodeId id)
 	memcpy(slot->edges, build->store.edges + (Size) id * build->store.base.edge_capacity,
 		   slot->degree * sizeof(VxNodeId));
 	if (build->regime == BUILD_POINTS)
-		vecgraph_slot_set_point(&build->geometry, slot, vx_memstore_point(&build->store, id));
+		vecgraph_slot_set_point(&build->store.space, &build->geometry, slot, vx_memstore_point(&build->store, id));
 }
 
 /* Writes the next slot of a chain, whose id is given. */
@@ -220,7 +220,7 @@ vecgraph_build_place_point(VecGraphBuild *build, VxNodeId id, const VxPoint *poi
 	const VxGeometry *g = &build->geometry;
 	Buffer		buffer = lock_block(build, vx_id_block(g, id));
 
-	vecgraph_slot_set_point(g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
+	vecgraph_slot_set_point(&build->space, g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)), point);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
 }

@@ -81,7 +81,7 @@ begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
 	memset(walk, 0, sizeof(*walk));
 	walk->store = store;
 	walk->page = palloc(BLCKSZ);
-	walk->zero = palloc0(VX_POINT_BYTES(store->geometry.dim));
+	walk->zero = palloc0(vx_space_room(&store->space));
 	if (store->geometry.storage != VX_STORAGE_HEAP)
 		return;
 	/* rows that have just died need good codes as long as somebody sees them; who sees them protects their values */

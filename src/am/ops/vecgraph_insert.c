@@ -48,7 +48,7 @@ fill_node(VecGraphStore *store, VxSlot *slot, void *context)
 	slot->degree = node->edges->count;
 	memset(slot->edges, 0, store->geometry.edge_capacity * sizeof(VxNodeId));
 	memcpy(slot->edges, node->edges->ids, node->edges->count * sizeof(VxNodeId));
-	vecgraph_slot_set_point(&store->geometry, slot, node->point);
+	vecgraph_slot_set_point(&store->space, &store->geometry, slot, node->point);
 }
 
 typedef struct NewTidSlot
@@ -92,7 +92,7 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 	TwinStatus	status = TWIN_DONE;
 
 	*chain = slot->chain;
-	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(&store->geometry, slot, point))
+	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(&store->space, &store->geometry, slot, point))
 		status = TWIN_GONE;
 	else if (slot->tid_count == VX_INLINE_TIDS)
 		status = TWIN_CHAIN_FULL;
@@ -147,7 +147,7 @@ prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId 
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	bool		done = slot->state == VX_SLOT_LIVE && slot->chain == seen_chain
-		&& vecgraph_slot_has_point(&store->geometry, slot, point);
+		&& vecgraph_slot_has_point(&store->space, &store->geometry, slot, point);
 
 	if (done)
 	{
@@ -222,7 +222,7 @@ is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
 {
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
-	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->geometry, slot, point);
+	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->space, &store->geometry, slot, point);
 
 	UnlockReleaseBuffer(buffer);
 	return same;
@@ -320,7 +320,7 @@ node_point(VecGraphStore *store, VxNodeId id)
 		vx_codec_decode(&store->codes->codec, vecgraph_code(store, id, 0), point);
 		return point;
 	}
-	point = vx_alloc(&store->mem, VX_POINT_BYTES(store->space.dim));
+	point = vx_alloc(&store->mem, vx_space_room(&store->space));
 	if (vecgraph_copy_point(store, id, point))
 		return point;
 	vx_free(&store->mem, point);

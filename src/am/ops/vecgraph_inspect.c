@@ -176,13 +176,9 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 		broken(check, id, "a live node without heap TIDs");
 	if (slot->state == VX_SLOT_DELETED && (slot->tid_count != 0 || slot->chain != VX_NO_NODE))
 		broken(check, id, "a deleted node with heap TIDs");
-	if (slot->state == VX_SLOT_LIVE && vx_storage_is_exact(g->storage))
-	{
-		const VxPoint *point = vecgraph_slot_point(&check->store, slot);
-
-		if (fabsf(point->norm2 - vx_kernels->norm_squared(point->x, g->dim)) > 1e-3f * point->norm2)
-			broken(check, id, "the stored norm is not that of the vector");
-	}
+	if (slot->state == VX_SLOT_LIVE && vx_storage_is_exact(g->storage)
+		&& !vx_space_is_sound(&check->store.space, vecgraph_slot_point(&check->store, slot)))
+		broken(check, id, "the stored norm is not that of the vector");
 	for (int i = 0; i < slot->degree; i++)
 	{
 		if (slot->edges[i] == id)

@@ -163,9 +163,11 @@ is_node(const VxSlot *slot)
 }
 
 static inline void
-hash_point(const VxPoint *point, uint32 dim, uint32 hash[2])
+hash_point(const VxSpace *space, const VxPoint *point, uint32 hash[2])
 {
-	uint64		value = hash_bytes_extended((const unsigned char *) point->x, dim * sizeof(float), 0);
+	size_t		bytes;
+	const void *identity = vx_space_identity(space, point, &bytes);
+	uint64		value = hash_bytes_extended(identity, (int) bytes, 0);
 
 	hash[0] = (uint32) value;
 	hash[1] = (uint32) (value >> 32);
@@ -189,28 +191,28 @@ has_halves(const uint16 *half, const float *x, uint32 dim)
 }
 
 bool
-vecgraph_slot_has_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
+vecgraph_slot_has_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
 	VxAbsentPoint *absent;
 	uint32		hash[2];
 
 	if (g->storage == VX_STORAGE_FULL)
-		return memcmp(vx_slot_point(g, slot)->x, point->x, g->dim * sizeof(float)) == 0;
+		return vx_space_same(space, vx_slot_point(g, slot), point);
 	if (g->storage == VX_STORAGE_EXACT_HALF)
 		return has_halves(vx_slot_half_point(g, slot)->half, point->x, g->dim);
 	absent = vx_slot_absent_point(g, slot);
-	hash_point(point, g->dim, hash);
+	hash_point(space, point, hash);
 	return absent->norm2 == point->norm2 && absent->hash[0] == hash[0] && absent->hash[1] == hash[1];
 }
 
 void
-vecgraph_slot_set_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
+vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
 	VxAbsentPoint *absent;
 
 	if (g->storage == VX_STORAGE_FULL)
 	{
-		memcpy(vx_slot_point(g, slot), point, VX_POINT_BYTES(g->dim));
+		memcpy(vx_slot_point(g, slot), point, vx_space_bytes(space, point));
 		return;
 	}
 	if (g->storage == VX_STORAGE_EXACT_HALF)
@@ -221,7 +223,7 @@ vecgraph_slot_set_point(const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 	}
 	absent = vx_slot_absent_point(g, slot);
 	absent->norm2 = point->norm2;
-	hash_point(point, g->dim, absent->hash);
+	hash_point(space, point, absent->hash);
 	if (g->storage == VX_STORAGE_HALF)
 		vx_half_from_floats(point->x, g->dim, absent->half);
 }
@@ -236,7 +238,7 @@ vecgraph_slot_point(VecGraphStore *store, VxSlot *slot)
 		return vx_slot_point(g, slot);
 	Assert(g->storage != VX_STORAGE_HEAP);
 	if (store->half_buffer == NULL)
-		store->half_buffer = vx_alloc(&store->mem, VX_POINT_BYTES(g->dim));
+		store->half_buffer = vx_alloc(&store->mem, vx_space_room(&store->space));
 	store->half_buffer->norm2 = exact ? vx_slot_half_point(g, slot)->norm2 : vx_slot_absent_point(g, slot)->norm2;
 	vx_half_to_floats(exact ? vx_slot_half_point(g, slot)->half : vx_slot_absent_point(g, slot)->half, g->dim,
 					  store->half_buffer->x);
@@ -372,7 +374,11 @@ vecgraph_copy_point(VecGraphStore *store, VxNodeId id, VxPoint *copy)
 	bool		found = is_node(slot);
 
 	if (found)
-		memcpy(copy, vecgraph_slot_point(store, slot), VX_POINT_BYTES(store->space.dim));
+	{
+		const VxPoint *point = vecgraph_slot_point(store, slot);
+
+		memcpy(copy, point, vx_space_bytes(&store->space, point));
+	}
 	UnlockReleaseBuffer(buffer);
 	return found;
 }
@@ -381,7 +387,7 @@ static void
 page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
-	size_t		bytes = store->decoded ? vx_codec_opened_bytes(&store->codes->codec) : VX_POINT_BYTES(store->space.dim);
+	size_t		bytes = store->decoded ? vx_codec_opened_bytes(&store->codes->codec) : vx_space_room(&store->space);
 
 	vx_pointset_reserve(set, &store->mem, n);
 	vx_pointset_reserve_copies(set, &store->mem, n, bytes);
@@ -510,9 +516,7 @@ vecgraph_store_refresh(VecGraphStore *store)
 		if (store->meta.entries[i] >= store->id_bound)
 			vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "an entry node lies beyond the end of the index");
 
-	store->space.metric = (VxMetric) store->meta.metric;
-	store->space.dim = store->meta.dim;
-	store->space.max_norm2 = store->meta.max_norm2;
+	store->space = vx_meta_space(&store->meta);
 	store->base.max_degree = store->meta.max_degree;
 	store->base.edge_capacity = store->meta.edge_capacity;
 	/* Room for a few more back-links before the next pruning, which costs far more than an edge is worth. */
