@@ -63,7 +63,9 @@ INSERT INTO statements (query) VALUES
 	('SELECT v <-> q AS d FROM p FULL JOIN near ON v <-> q = near.d ORDER BY 1 LIMIT 20'),
 	('SELECT v <-> q AS d FROM p WHERE EXISTS (SELECT 1 FROM near WHERE v <-> q = near.d) ORDER BY 1 LIMIT 20'),
 	('SELECT v <-> q AS d FROM p WHERE NOT EXISTS (SELECT 1 FROM near WHERE v <-> q = near.d) ORDER BY 1 LIMIT 20'),
-	('SELECT v <-> q AS d FROM p WHERE v <-> q = x ORDER BY 1 LIMIT 20');
+	('SELECT v <-> q AS d FROM p WHERE v <-> q = x ORDER BY 1 LIMIT 20'),
+	('SELECT k, id FROM generate_series(4000, 4001) k LEFT JOIN p ON id + 0 = k ORDER BY v <-> q LIMIT 2'),
+	('SELECT count(id), count(k) FROM (SELECT id, k FROM p FULL JOIN generate_series(4000, 4001) k ON id + 0 = k ORDER BY v <-> q LIMIT 5000) s');
 UPDATE statements SET query = regexp_replace(query, '\mq\M', '''[1,2,3,4,5,6]''::vector', 'g');
 SELECT id, plan(query) ~ '^no scan', answers_rightly(query) FROM statements ORDER BY id;
 -- disabling the alternatives does not bring the scan back

@@ -10,8 +10,8 @@
  *
  * Two things make it hold.
  *
- * A path is refused where its query level could use its order for something else, or could claim more than one distance of it
- * (vecgraph_admit_order). It is refused while it is costed, before it is compared with any other: without its order and with
+ * A path is refused where its query level could use its order for something else, or could claim more than one distance of it, or an
+ * outer join would answer for the rows that do not come (vecgraph_admit_order). It is refused while it is costed, before it is compared with any other: without its order and with
  * infinite costs it never is better than the sequential scan that is there before it, so it is dropped, whatever is disabled by
  * enable_seqscan and the like; and no other path is dropped for it.
  *
@@ -95,11 +95,33 @@ order_could_merge(RelOptInfo *rel, EquivalenceClass *ec)
 	return false;
 }
 
+/*
+ * Whether a join stands something else in for rows that a scan leaves out: an outer join NULLs, say. The plan need not join in the
+ * order of the scan.
+ */
+static bool
+is_substituted(PlannerInfo *root, RelOptInfo *rel)
+{
+	Relids		relids = rel->top_parent_relids != NULL ? rel->top_parent_relids : rel->relids;
+	ListCell   *cell;
+
+	foreach(cell, root->join_info_list)
+	{
+		SpecialJoinInfo *join = lfirst_node(SpecialJoinInfo, cell);
+
+		if (bms_is_subset(relids, join->syn_righthand)
+			|| (join->jointype == JOIN_FULL && bms_is_subset(relids, join->syn_lefthand)))
+			return true;
+	}
+	return false;
+}
+
 bool
 vecgraph_admit_order(PlannerInfo *root, IndexPath *path)
 {
 	if (path->indexorderbys == NIL || path->path.pathkeys == NIL
 		|| !order_is_final(root)
+		|| is_substituted(root, path->path.parent)
 		|| order_could_merge(path->path.parent, linitial_node(PathKey, path->path.pathkeys)->pk_eclass))
 	{
 		path->indexorderbys = path->indexorderbycols = path->path.pathkeys = NIL;
