@@ -10,6 +10,17 @@ CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (3000) TO (10000);
 INSERT INTO p SELECT i, wave(i) FROM generate_series(1, 2500) i;
 SELECT vecidx_train_codebook('waves', 'p', 'v', 16) < 0.2 AS trained;
 SELECT name, dimensions, metric, subvectors, sample_size, error < 0.2 AS good, length(hash) FROM vecidx_codebook;
+-- by whatever search_path there is
+CREATE SCHEMA shadows;
+CREATE FUNCTION shadows.md5(bytea) RETURNS text LANGUAGE sql AS $$ SELECT 'shadow' $$;
+CREATE AGGREGATE shadows.count(vector) (sfunc = vector_add, stype = vector);
+SET search_path = shadows, pg_catalog;
+SELECT public.vecidx_train_codebook('shadowed', 'public.p', 'v') > 0 AS trained;
+SELECT row_count FROM public.vecgraph_build_estimate('public.p2', 'v');
+RESET search_path;
+SELECT md5(codebook) = hash AS same FROM vecidx_codebook WHERE name = 'shadowed';
+SELECT vecidx_drop_codebook('shadowed');
+DROP SCHEMA shadows CASCADE;
 CREATE INDEX p_v ON p USING vecgraph (v) WITH (codebook = 'waves');
 SELECT c, i.codes, i.code_bytes, i.nodes FROM unnest('{p1_v_idx,p2_v_idx,p3_v_idx}'::regclass[]) c, vecgraph_info(c) i;
 -- the third was empty
@@ -103,6 +114,9 @@ SELECT vecgraph_train('mine_v');
 REINDEX INDEX mine_v;
 SELECT fitted_nodes FROM vecgraph_info('mine_v');
 GRANT SELECT ON vecidx_codebook TO vecidx_user;
+ALTER TABLE vecidx_codebook ENABLE ROW LEVEL SECURITY;
+SELECT vecgraph_train('mine_v');
+ALTER TABLE vecidx_codebook DISABLE ROW LEVEL SECURITY;
 SELECT vecgraph_train('mine_v');
 REVOKE SELECT ON vecidx_codebook FROM vecidx_user;
 REINDEX INDEX mine_v;

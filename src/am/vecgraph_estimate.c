@@ -42,7 +42,7 @@ row_count(const VecGraphSource *source)
 	relation_close(relation, AccessShareLock);
 	if (rows >= 0)
 		return rows;
-	if (SPI_execute(psprintf("SELECT count(%s) FROM %s", quote_identifier(source->column), name), true, 0) != SPI_OK_SELECT)
+	if (SPI_execute(psprintf("SELECT pg_catalog.count(%s) FROM %s", quote_identifier(source->column), name), true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count rows");
 	return (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }

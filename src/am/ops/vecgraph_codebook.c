@@ -37,6 +37,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 #include "quant/vx_sample.h"
@@ -85,15 +86,20 @@ lock_name(Oid table, const char *name, LOCKMODE mode)
 	LockDatabaseObject(table, hash_bytes((const unsigned char *) name, (int) strlen(name)), 0, mode);
 }
 
-/* Whether a role may use a codebook: it has the rights of the codebook's owner, or may read the table. */
+/*
+ * Whether a role may use a codebook: it has the rights of the codebook's owner, or may read the table. Where row security applies to
+ * the role, which rows it may read is not asked: it has to have the owner's rights.
+ */
 static bool
 may_use(Relation table, AttrNumber attribute, Oid role, const char *owner)
 {
 	Oid			owner_oid = get_role_oid(owner, true);
 
-	return (OidIsValid(owner_oid) && has_privs_of_role(role, owner_oid))
-		|| pg_class_aclcheck(RelationGetRelid(table), role, ACL_SELECT) == ACLCHECK_OK
-		|| pg_attribute_aclcheck(RelationGetRelid(table), attribute, role, ACL_SELECT) == ACLCHECK_OK;
+	if (OidIsValid(owner_oid) && has_privs_of_role(role, owner_oid))
+		return true;
+	return (pg_class_aclcheck(RelationGetRelid(table), role, ACL_SELECT) == ACLCHECK_OK
+			|| pg_attribute_aclcheck(RelationGetRelid(table), attribute, role, ACL_SELECT) == ACLCHECK_OK)
+		&& check_enable_rls(RelationGetRelid(table), role, true) != RLS_ENABLED;
 }
 
 /* What a row of the table says, in context. */
@@ -492,7 +498,7 @@ vecgraph_sample_query(const VecGraphSource *source, int wanted)
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT %s FROM %s", source->expression, name);
 	if (can_sample && rows > 8.0 * wanted)
-		appendStringInfo(&query, " TABLESAMPLE SYSTEM (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
+		appendStringInfo(&query, " TABLESAMPLE pg_catalog.system (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
 	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(source->column));
 	relation_close(relation, AccessShareLock);
 	return query.data;
@@ -538,7 +544,7 @@ static void
 insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *codebook)
 {
 	char	   *query = psprintf("INSERT INTO %s (name, dimensions, metric, subvectors, sample_size, error, hash, codebook)"
-								 " VALUES ($1, $2, $3, $4, $5, $6, md5($7), $7)", object_name(function, "vecidx_codebook"));
+								 " VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.md5($7), $7)", object_name(function, "vecidx_codebook"));
 	Oid			types[7] = {TEXTOID, INT4OID, TEXTOID, INT4OID, INT4OID, FLOAT4OID, BYTEAOID};
 	Datum		values[7];
 	bytea	   *block = palloc(VARHDRSZ + codebook->bytes);
