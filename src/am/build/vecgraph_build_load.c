@@ -1,11 +1,13 @@
 /*
- * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build.h.
+ * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build_impl.h.
  *
  * Identical vectors share a node: the table of twins finds it by the hash of the vector.
  */
-#include "am/build/vecgraph_build.h"
+#include "am/build/vecgraph_build_impl.h"
 
+#include "commands/progress.h"
 #include "miscadmin.h"
+#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
 /* So many points are loaded whatever the memory: a mean of fewer would be none. */
@@ -16,6 +18,9 @@
 
 #define FIRST_TWINS 1024
 
+/* After so many rows loaded the progress is reported. */
+#define PROGRESS_ROWS 256
+
 static void
 init_store(VecGraphBuild *build)
 {
@@ -25,13 +30,12 @@ init_store(VecGraphBuild *build)
 
 /* Shared memory for what the workers will look at, if there are to be workers. */
 static void
-start_parallel(VecGraphBuild *build)
+start_arena(VecGraphBuild *build)
 {
 	if (build->workers <= 0)
 		return;
-	build->parallel = vecgraph_parallel_begin(build->workers, vx_memstore_chunk_bytes(&build->store), build->memory_limit,
-											  build->context);
-	build->store.arrays = vecgraph_parallel_mem(build->parallel);
+	build->arena = vecgraph_arena_begin(vx_memstore_chunk_bytes(&build->store), build->memory_limit, build->context);
+	build->store.arrays = vecgraph_arena_mem(build->arena);
 }
 
 void
@@ -40,7 +44,7 @@ vecgraph_build_begin_load(VecGraphBuild *build)
 	build->twins_mask = FIRST_TWINS - 1;
 	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
 	init_store(build);
-	start_parallel(build);
+	start_arena(build);
 	if (build->meta.metric == VX_METRIC_IP)
 	{
 		build->norms = MemoryContextAlloc(build->context, sizeof(VxRobustSum));
@@ -48,8 +52,9 @@ vecgraph_build_begin_load(VecGraphBuild *build)
 	}
 }
 
-bool
-vecgraph_build_is_full(VecGraphBuild *build)
+/* Whether one more row would take more memory than there is, linking included. */
+static bool
+is_full(VecGraphBuild *build)
 {
 	VxMemStore *store = &build->store;
 	Size		n = (Size) store->count + 1;
@@ -65,10 +70,10 @@ vecgraph_build_is_full(VecGraphBuild *build)
 		+ build->memory_limit / VECGRAPH_ORDER_SHARE;
 
 	/* workers get copies of heap TIDs */
-	if (build->parallel != NULL)
+	if (build->arena != NULL)
 		linking += tids;
-	if (build->regime == BUILD_POINTS && build->parallel != NULL)
-		items = vecgraph_parallel_bytes(build->parallel, more);
+	if (build->regime == BUILD_POINTS && build->arena != NULL)
+		items = vecgraph_arena_bytes(build->arena, more);
 	if (n > MOST_LOADED || build->more_count >= MOST_LOADED)
 		return true;
 	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_POINTS;
@@ -179,8 +184,9 @@ add_code(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 	return id;
 }
 
-void
-vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+/* Adds a row: its vector, or just its heap TID if the vector is there already. */
+static void
+load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
 {
 	VxNodeId	id;
 
@@ -223,8 +229,12 @@ choose_link_codec(VecGraphBuild *build)
 	vecgraph_build_fit_mean(build, build->link_codec);
 }
 
-bool
-vecgraph_build_switch_to_codes(VecGraphBuild *build)
+/*
+ * Goes from BUILD_POINTS to BUILD_CODES: moves the vectors to their pages and keeps codes. Returns false, having done nothing, if
+ * that would not make enough room, or codes would be too coarse to link by.
+ */
+static bool
+switch_to_codes(VecGraphBuild *build)
 {
 	uint32		dim = build->meta.dim;
 	VxMemStore	points = build->store;
@@ -255,10 +265,51 @@ vecgraph_build_switch_to_codes(VecGraphBuild *build)
 		add_code(build, point, vx_space_hash(&build->space, point));
 	}
 	vx_memstore_free(&points);
-	if (build->parallel != NULL)
-		vecgraph_parallel_end(build->parallel);
-	start_parallel(build);
+	if (build->arena != NULL)
+		vecgraph_arena_end(build->arena);
+	start_arena(build);
 	return true;
+}
+
+/* Not even codes fit: other rows, the rest, wait. */
+static void
+begin_rest(VecGraphBuild *build)
+{
+	ereport(NOTICE,
+			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", build->index_tuples),
+			 errdetail("The other rows are linked through the pages of the index, which takes longer."),
+			 errhint("Increase maintenance_work_mem to speed up builds.")));
+	/* pages will change many times: they are logged in the end */
+	build->pages.log_later = true;
+	vecgraph_build_begin_rest(build);
+}
+
+/* Makes room for one more row, if that is possible. */
+static void
+make_room(VecGraphBuild *build)
+{
+	if (build->rest != NULL || !is_full(build))
+		return;
+	if (build->regime == BUILD_POINTS && switch_to_codes(build))
+	{
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_LOADING);
+		if (!is_full(build))
+			return;
+	}
+	begin_rest(build);
+}
+
+void
+vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+{
+	make_room(build);
+	if (build->rest != NULL)
+		vecgraph_build_put_rest(build, point, hash, heap_tid);
+	else
+		load(build, point, hash, heap_tid);
+	build->index_tuples++;
+	if ((uint64) build->index_tuples % PROGRESS_ROWS == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->index_tuples);
 }
 
 void
@@ -277,9 +328,9 @@ vecgraph_build_free_memory(VecGraphBuild *build)
 	vx_free(build->store.arrays, build->chains);
 	vx_memstore_free(&build->store);
 	vx_order_free(&build->order, &build->mem);
-	if (build->parallel != NULL)
-		vecgraph_parallel_end(build->parallel);
-	build->parallel = NULL;
+	if (build->arena != NULL)
+		vecgraph_arena_end(build->arena);
+	build->arena = NULL;
 	if (build->keys != NULL)
 		pfree(build->keys);
 	build->keys = NULL;

@@ -1,28 +1,23 @@
 /*
- * vecgraph_build_scan.c: the heap scan of a build, with parallel workers where there are any; see vecgraph_build.h.
+ * vecgraph_build_scan.c: the heap scan of a build, with parallel workers where there are any; see vecgraph_build_impl.h.
  *
  * All participants read blocks of the heap, get at the vectors (from TOAST, or by evaluating an expression) and hand over batches
  * of rows. The leader alone takes rows in, its own and those of the batches: what it does then, finding twins and copying, is
  * little beside the reading, and so neither memory nor the switch to a smaller regime needs to be agreed upon.
  */
-#include "am/build/vecgraph_build.h"
+#include "am/build/vecgraph_build_impl.h"
 #include "am/build/vecgraph_queue.h"
+#include "am/build/vecgraph_workers.h"
 
 #include "access/genam.h"
-#include "access/parallel.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/index.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
-
-/* Fewer rows than this are read before a worker has started. */
-#define LEAST_ROWS 1000
 
 /* After so many rows of its own the leader looks for batches of others. */
 #define OWN_ROWS 32
@@ -39,7 +34,6 @@ typedef struct Shared
 	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
 	VxSpace		space;
 	pg_atomic_uint32 broken_hot_chain;
-	pg_atomic_uint32 finished;	/* workers that have no more rows */
 	pg_atomic_uint64 heap_rows; /* that they have read */
 } Shared;
 
@@ -57,26 +51,12 @@ typedef struct Reader
 
 /* ---- a worker's rows ---- */
 
-/* An empty batch; waits until there is one. */
-static VecGraphBatch *
-wait_for_batch(VecGraphQueue *queue)
-{
-	VecGraphBatch *batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY);
-
-	if (batch != NULL)
-		return batch;
-	ConditionVariablePrepareToSleep(&queue->emptied);
-	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY)) == NULL)
-		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	ConditionVariableCancelSleep();
-	return batch;
-}
-
+/* To the leader. */
 static void
 hand_over(Reader *reader, const VxPoint *point, uint32 hash, ItemPointer tid)
 {
 	if (reader->batch == NULL)
-		reader->batch = wait_for_batch(reader->queue);
+		reader->batch = vecgraph_queue_wait_empty(reader->queue);
 	vecgraph_queue_add(reader->queue, reader->batch, tid, hash, point);
 	if (reader->batch->row_count == reader->queue->batch_rows)
 	{
@@ -87,12 +67,13 @@ hand_over(Reader *reader, const VxPoint *point, uint32 hash, ItemPointer tid)
 
 /* ---- the leader ---- */
 
-/* Takes in the rows of a batch. */
+/* Takes in the rows of a batch, and gives it back. */
 static void
 take_batch(Reader *reader, VecGraphBatch *batch)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(reader->context);
 
+	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < batch->row_count; i++)
 	{
 		VecGraphRow *row = vecgraph_queue_row(reader->queue, batch, i);
@@ -104,32 +85,18 @@ take_batch(Reader *reader, VecGraphBatch *batch)
 	vecgraph_queue_give(reader->queue, batch, VECGRAPH_BATCH_EMPTY);
 }
 
-/* Takes in what batches there are; returns whether there were any. */
-static bool
-take_batches(Reader *reader)
-{
-	VecGraphBatch *batch;
-	bool		any = false;
-
-	while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		take_batch(reader, batch);
-		any = true;
-	}
-	return any;
-}
-
 /* A row of the heap, in any participant. */
 static void
 read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
 {
 	Reader	   *reader = state;
 	MemoryContext old_context;
+	VecGraphBatch *batch;
 	VxPoint    *point;
 
 	if (reader->build != NULL && reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
-		take_batches(reader);
+		while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
+			take_batch(reader, batch);
 	if (is_null[0])
 		return;
 	old_context = MemoryContextSwitchTo(reader->context);
@@ -147,28 +114,6 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	MemoryContextReset(reader->context);
 }
 
-/* Takes in what workers still read. */
-static void
-take_rest(Reader *reader, Shared *shared, uint32 workers)
-{
-	VecGraphQueue *queue = reader->queue;
-
-	for (;;)
-	{
-		/* the count first: what was given before is seen then */
-		bool		finished = pg_atomic_read_u32(&shared->finished) == workers;
-
-		pg_read_barrier();
-		if (take_batches(reader))
-			ConditionVariableCancelSleep();
-		else if (finished)
-			break;
-		else
-			ConditionVariableSleep(&queue->filled, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
-}
-
 /* Starts workers, if there can be any; *shared is what the leader shares with them. */
 static ParallelContext *
 start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **shared, VecGraphQueue **queue)
@@ -179,31 +124,26 @@ start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **s
 	ParallelTableScanDesc scan;
 	ParallelContext *context;
 
-	context = vecgraph_parallel_enter("vecgraph_build_scan_main", build->workers);
+	context = vecgraph_workers_enter("vecgraph_build_scan_main", build->workers);
 	scan_bytes = table_parallelscan_estimate(heap, snapshot);
-	shm_toc_estimate_chunk(&context->estimator, sizeof(Shared));
-	shm_toc_estimate_chunk(&context->estimator, queue_bytes);
-	shm_toc_estimate_chunk(&context->estimator, scan_bytes);
-	shm_toc_estimate_keys(&context->estimator, 3);
-	if (!vecgraph_parallel_make_memory(context))
+	vecgraph_workers_expect(context, sizeof(Shared));
+	vecgraph_workers_expect(context, queue_bytes);
+	vecgraph_workers_expect(context, scan_bytes);
+	if (!vecgraph_workers_make_memory(context))
 		return NULL;
-	*shared = shm_toc_allocate(context->toc, sizeof(Shared));
+	*shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(Shared));
 	(*shared)->heap = RelationGetRelid(heap);
 	(*shared)->index = RelationGetRelid(build->index);
 	(*shared)->concurrent = build->concurrent;
 	(*shared)->space = build->space;
 	pg_atomic_init_u32(&(*shared)->broken_hot_chain, 0);
-	pg_atomic_init_u32(&(*shared)->finished, 0);
 	pg_atomic_init_u64(&(*shared)->heap_rows, 0);
-	shm_toc_insert(context->toc, KEY_SHARED, *shared);
-	*queue = shm_toc_allocate(context->toc, queue_bytes);
+	*queue = vecgraph_workers_share(context, KEY_QUEUE, queue_bytes);
 	vecgraph_queue_init(*queue, &sized);
-	shm_toc_insert(context->toc, KEY_QUEUE, *queue);
-	scan = shm_toc_allocate(context->toc, scan_bytes);
+	scan = vecgraph_workers_share(context, KEY_SCAN, scan_bytes);
 	table_parallelscan_initialize(heap, scan, snapshot);
-	shm_toc_insert(context->toc, KEY_SCAN, scan);
 	build->queue_bytes = queue_bytes;
-	vecgraph_parallel_launch(context, "heap scan");
+	vecgraph_workers_launch(context, "heap scan");
 	return context;
 }
 
@@ -213,7 +153,7 @@ wants_workers(VecGraphBuild *build)
 {
 	VecGraphQueue sized;
 
-	return build->workers > 0 && build->expected_rows >= LEAST_ROWS && !IsInParallelMode() && ActiveSnapshotSet()
+	return vecgraph_workers_help(build->workers, build->expected_rows)
 		&& vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized)
 		<= build->memory_limit / VECGRAPH_QUEUE_SHARE;
 }
@@ -230,15 +170,17 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 	if (context != NULL)
 	{
 		TableScanDesc scan = table_beginscan_parallel(heap, shm_toc_lookup(context->toc, KEY_SCAN, false));
+		VecGraphBatch *batch;
 
 		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, reader, scan);
 		/* one that could not start has no rows, and is an error here */
 		WaitForParallelWorkersToAttach(context);
-		take_rest(reader, shared, (uint32) context->nworkers_launched);
+		while ((batch = vecgraph_queue_wait_full(reader->queue, (uint32) context->nworkers_launched)) != NULL)
+			take_batch(reader, batch);
 		*heap_rows += (double) pg_atomic_read_u64(&shared->heap_rows);
 		if (pg_atomic_read_u32(&shared->broken_hot_chain) != 0)
 			info->ii_BrokenHotChain = true;
-		vecgraph_parallel_finish(context);
+		vecgraph_workers_finish(context);
 		reader->queue = NULL;
 		build->queue_bytes = 0;
 	}
@@ -277,7 +219,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	IndexInfo  *info;
 	double		heap_rows;
 
-	vecgraph_parallel_report_query(toc);
+	vecgraph_workers_begin(toc);
 	heap = table_open(shared->heap, heap_lock);
 	index = index_open(shared->index, index_lock);
 	reader.opclass = vecgraph_opclass(index);
@@ -291,8 +233,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	pg_atomic_fetch_add_u64(&shared->heap_rows, (int64) heap_rows);
 	if (info->ii_BrokenHotChain)
 		pg_atomic_write_u32(&shared->broken_hot_chain, 1);
-	pg_atomic_fetch_add_u32(&shared->finished, 1);
-	ConditionVariableSignal(&reader.queue->filled);
+	vecgraph_queue_close(reader.queue);
 	index_close(index, index_lock);
 	table_close(heap, heap_lock);
 }

@@ -1,12 +1,12 @@
 /*
- * vecgraph_build_write.c: the pages of a build; see vecgraph_build.h.
+ * vecgraph_build_write.c: the pages of a build; see vecgraph_build_impl.h.
  *
  * There are three parts: the head (meta page and models), the body (nodes and their codes) and the tail (heap TIDs of nodes
  * that have many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is
  * written. Where vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees
  * any of them before the build commits.
  */
-#include "am/build/vecgraph_build.h"
+#include "am/build/vecgraph_build_impl.h"
 
 #include "access/xloginsert.h"
 #include "miscadmin.h"

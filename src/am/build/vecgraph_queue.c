@@ -3,6 +3,8 @@
  */
 #include "am/build/vecgraph_queue.h"
 
+#include "utils/wait_event.h"
+
 #define BATCH_ROWS 64
 #define BATCH_BYTES (256 * 1024)	/* about, if so many rows are not enough */
 #define BATCHES 4				/* for each participant */
@@ -36,6 +38,7 @@ vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized)
 {
 	memcpy(queue, sized, offsetof(VecGraphQueue, batches));
 	pg_atomic_init_u32(&queue->turns, 0);
+	pg_atomic_init_u32(&queue->closed, 0);
 	ConditionVariableInit(&queue->filled);
 	ConditionVariableInit(&queue->emptied);
 	for (uint32 i = 0; i < queue->batch_count; i++)
@@ -109,4 +112,54 @@ vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, 
 	row->tid = *tid;
 	row->hash = hash;
 	memcpy(&row->point, point, queue->point_bytes);
+}
+
+/* ---- waiting ---- */
+
+VecGraphBatch *
+vecgraph_queue_wait_empty(VecGraphQueue *queue)
+{
+	VecGraphBatch *batch;
+
+	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_EMPTY)) == NULL)
+		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	ConditionVariableCancelSleep();
+	return batch;
+}
+
+VecGraphBatch *
+vecgraph_queue_wait_full(VecGraphQueue *queue, uint32 givers)
+{
+	VecGraphBatch *batch;
+
+	for (;;)
+	{
+		/* the count first: what was given before is seen then */
+		bool		is_closed = pg_atomic_read_u32(&queue->closed) == givers;
+
+		pg_read_barrier();
+		batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL);
+		if (batch != NULL || is_closed)
+			break;
+		ConditionVariableSleep(&queue->filled, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+	return batch;
+}
+
+void
+vecgraph_queue_wait_for(VecGraphQueue *queue, VecGraphBatch *batch)
+{
+	while (pg_atomic_read_u32(&batch->state) != VECGRAPH_BATCH_EMPTY)
+		ConditionVariableSleep(&queue->emptied, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	ConditionVariableCancelSleep();
+}
+
+void
+vecgraph_queue_close(VecGraphQueue *queue)
+{
+	/* a full barrier: what was given is seen by who sees this */
+	pg_atomic_fetch_add_u32(&queue->closed, 1);
+	if (queue->shared)
+		ConditionVariableBroadcast(&queue->filled);
 }

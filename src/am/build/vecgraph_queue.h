@@ -52,6 +52,7 @@ typedef struct VecGraphQueue
 	Size		row_bytes;
 	Size		batch_bytes;
 	pg_atomic_uint32 turns;		/* full batches so far */
+	pg_atomic_uint32 closed;	/* participants that give no more full ones */
 	ConditionVariable filled;	/* a batch was */
 	ConditionVariable emptied;	/* a batch was */
 	char		batches[FLEXIBLE_ARRAY_MEMBER];
@@ -71,6 +72,18 @@ extern bool vecgraph_queue_take_this(VecGraphBatch *batch, VecGraphBatchState st
 
 /* Gives a taken batch away: full of rows, or empty. Wakes who waits for that. */
 extern void vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state);
+
+/* Takes an empty batch; waits until there is one. */
+extern VecGraphBatch *vecgraph_queue_wait_empty(VecGraphQueue *queue);
+
+/* Takes a full batch; waits until there is one, or so many participants have closed the queue and all are taken: then NULL. */
+extern VecGraphBatch *vecgraph_queue_wait_full(VecGraphQueue *queue, uint32 givers);
+
+/* Waits until a batch, which others have, is empty. */
+extern void vecgraph_queue_wait_for(VecGraphQueue *queue, VecGraphBatch *batch);
+
+/* Who calls this gives no more full batches. */
+extern void vecgraph_queue_close(VecGraphQueue *queue);
 
 /* Adds a row to a batch that has room; point need not be aligned. hash is whatever who takes the row wants to know. */
 extern void vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, uint32 hash, const void *point);

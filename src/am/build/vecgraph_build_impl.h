@@ -1,17 +1,27 @@
 /*
- * vecgraph_build.h: what the files of CREATE INDEX share: vecgraph_build.c (the whole, linking), vecgraph_build_scan.c (rows of
- * the heap), vecgraph_build_load.c (rows into memory), vecgraph_build_write.c (pages), vecgraph_build_rest.c (rows that memory
- * had no room for).
+ * vecgraph_build_impl.h: what the files of CREATE INDEX share, for these alone: the state of a build, and per file what others call.
  */
-#ifndef VECGRAPH_BUILD_H
-#define VECGRAPH_BUILD_H
+#ifndef VECGRAPH_BUILD_IMPL_H
+#define VECGRAPH_BUILD_IMPL_H
 
 #include "am/vecgraph.h"
 
+#include "commands/progress.h"
 #include "utils/tuplestore.h"
 
-#include "am/build/vecgraph_parallel.h"
+#include "am/build/vecgraph_arena.h"
+#include "graph/vx_build.h"
 #include "graph/vx_order.h"
+
+/* Steps in pg_stat_progress_create_index. */
+typedef enum VecGraphBuildStep
+{
+	VECGRAPH_STEP_LOADING = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1,
+	VECGRAPH_STEP_LINKING,
+	VECGRAPH_STEP_WRITING,
+	VECGRAPH_STEP_INSERTING,
+	VECGRAPH_STEP_TRAINING
+} VecGraphBuildStep;
 
 /*
  * Where vectors are while the graph is linked; the second needs less memory than the first. Rows that come when it, too, is full
@@ -86,7 +96,7 @@ typedef struct VecGraphBuild
 	VxMemStore	store;
 	int			workers;
 	Size		queue_bytes;	/* of what other processes have read and this one has not taken in */
-	VecGraphParallel *parallel; /* NULL: no workers */
+	VecGraphArena *arena;		/* NULL: no workers */
 	NodeTids   *tids;			/* [tids_capacity], by node id */
 	uint32		tids_capacity;
 	MoreTids   *more;
@@ -129,8 +139,6 @@ typedef struct VecGraphBuild
 	uint64		rest_rows;
 } VecGraphBuild;
 
-/* ---- vecgraph_build.c ---- */
-
 /* The lock that whoever builds holds on the index. */
 static inline LOCKMODE
 vecgraph_build_index_lock(bool concurrent)
@@ -145,30 +153,6 @@ vecgraph_build_heap_lock(bool concurrent)
 	return concurrent ? ShareUpdateExclusiveLock : ShareLock;
 }
 
-/* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
-extern void vecgraph_build_fit(VecGraphBuild *build);
-
-/* Gives a codec of scalar codes the mean of the loaded points. */
-extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
-
-/* Makes the order of linking from the loaded points, unless that was done. */
-extern void vecgraph_build_make_order(VecGraphBuild *build);
-
-/* The place of a vector, whose hash is given, in the order of linking what is in memory. */
-static inline uint32
-vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash)
-{
-	return vx_order_key(&build->order, point, hash);
-}
-
-/*
- * Takes in a row; hash: vx_space_hash of its vector. What it allocates in the current context is not needed after it.
- */
-extern void vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
-
-/* What follows when the graph is linked: entries are known, and the head of the index is written. */
-extern void vecgraph_build_linked(VecGraphBuild *build);
-
 /* ---- vecgraph_build_scan.c ---- */
 
 /*
@@ -182,23 +166,51 @@ extern double vecgraph_build_scan(VecGraphBuild *build, Relation heap, struct In
 /* An empty store and table of twins; asks for shared memory if there are to be workers. */
 extern void vecgraph_build_begin_load(VecGraphBuild *build);
 
-/* Whether one more row would take more memory than there is, linking included. */
-extern bool vecgraph_build_is_full(VecGraphBuild *build);
-
-/* Adds a row: its vector, or just its heap TID if the vector is there already. */
-extern void vecgraph_build_load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
-
 /*
- * Goes from BUILD_POINTS to BUILD_CODES: moves the vectors to their pages and keeps codes. Returns false, having done nothing, if
- * that would not make enough room, or codes would be too coarse to link by.
+ * Takes in a row; hash: vx_space_hash of its vector. What it allocates in the current context is not needed after it.
  */
-extern bool vecgraph_build_switch_to_codes(VecGraphBuild *build);
+extern void vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
 
 /* No more rows will be loaded: gives back what only loading needs. */
 extern void vecgraph_build_end_load(VecGraphBuild *build);
 
 /* Gives back what linking used. */
 extern void vecgraph_build_free_memory(VecGraphBuild *build);
+
+/* ---- vecgraph_build_fit.c ---- */
+
+/* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
+extern void vecgraph_build_fit(VecGraphBuild *build);
+
+/* Gives a codec of scalar codes the mean of the loaded points. */
+extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);
+
+/* The codec that the store's codes are of, with the largest norm that it now knows; NULL if it has none. Fits it before, if need be. */
+extern const VxCodec *vecgraph_build_prepare_codec(VecGraphBuild *build);
+
+/* ---- vecgraph_build_order.c ---- */
+
+/* Makes the order of linking from the loaded points, unless that was done. */
+extern void vecgraph_build_make_order(VecGraphBuild *build);
+
+/* The place of a vector, whose hash is given, in the order of linking what is in memory. */
+static inline uint32
+vecgraph_build_key(const VecGraphBuild *build, const VxPoint *point, uint32 hash)
+{
+	return vx_order_key(&build->order, point, hash);
+}
+
+/* Gives the loaded points other ids: those in whose order they are best linked, and that are near each other on pages, too. */
+extern void vecgraph_build_order_points(VecGraphBuild *build);
+
+/* ---- vecgraph_build_link.c ---- */
+
+/*
+ * Encodes what is loaded, if its store has a codec, links and prunes it, and writes the index but for its tail; with workers where
+ * there can be any. model [model_bytes]: the codebook, or the mean (NULL: zero), of the codec that codes in memory are of. May move
+ * tids, more and chains of the build to shared memory. Errors: those of the workers.
+ */
+extern void vecgraph_build_link(VecGraphBuild *build, const void *model, Size model_bytes);
 
 /* ---- vecgraph_build_write.c ---- */
 
@@ -235,7 +247,15 @@ extern void vecgraph_build_begin_rest(VecGraphBuild *build);
 /* Takes such a row. */
 extern void vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
 
-/* Inserts those rows into the pages of the index, when the others are there, without logging that. */
+/* Finds the order of those rows, and sorts them; they no longer wait. */
+extern struct Tuplesortstate *vecgraph_build_sort_rest(VecGraphBuild *build);
+
+/* The next row; *point need not be aligned. Both are valid until the next call. */
+extern bool vecgraph_build_next_rest(struct Tuplesortstate *sort, TupleTableSlot *slot, ItemPointer *tid, const void **point);
+
+/* ---- vecgraph_build_insert.c ---- */
+
+/* Inserts those rows into the pages of the index, when the others are there, and logs the whole index. */
 extern void vecgraph_build_insert_rest(VecGraphBuild *build);
 
-#endif							/* VECGRAPH_BUILD_H */
+#endif							/* VECGRAPH_BUILD_IMPL_H */

@@ -1,0 +1,248 @@
+/*
+ * vecgraph_build_insert.c: inserts the rows of a build that memory had no room for; see vecgraph_build_impl.h.
+ *
+ * The leader puts sorted rows (vecgraph_build_rest.c) into a queue of batches; all participants, the leader among them, take batches
+ * from it and insert their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it finds no free
+ * one. Rows of equal vectors come one after the other and go to the same participant, so they share a node.
+ */
+#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_queue.h"
+#include "am/build/vecgraph_workers.h"
+
+#include "access/genam.h"
+#include "access/xloginsert.h"
+#include "commands/progress.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/tuplesort.h"
+
+/* Keys of the table of contents. */
+#define KEY_SHARED UINT64CONST(1)
+#define KEY_QUEUE UINT64CONST(2)
+
+typedef struct Shared
+{
+	Oid			index;
+	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
+	pg_atomic_uint64 inserted;	/* rows so far */
+} Shared;
+
+/* What a participant inserts with. */
+typedef struct Inserter
+{
+	Shared	   *shared;
+	VecGraphQueue *queue;
+	VecGraphStore store;
+	VxLinker	linker;
+	MemoryContext context;		/* of a row */
+} Inserter;
+
+/* ---- what every participant does ---- */
+
+static void
+insert_row(Inserter *inserter, VecGraphBatch *batch, uint32 i)
+{
+	VecGraphRow *row = vecgraph_queue_row(inserter->queue, batch, i);
+	bool		is_last = i == batch->row_count - 1;
+
+	vecgraph_insert_point(&inserter->store, &inserter->linker, &row->point, &row->tid);
+	for (uint32 more = 0; is_last && more < batch->more_count; more++)
+		vecgraph_insert_point(&inserter->store, &inserter->linker, &row->point, &batch->more[more]);
+}
+
+/* Inserts the rows of a batch that was taken, and gives it back. */
+static void
+insert_batch(Inserter *inserter, VecGraphBatch *batch)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(inserter->context);
+
+	for (uint32 i = 0; i < batch->row_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		insert_row(inserter, batch, i);
+		MemoryContextReset(inserter->context);
+	}
+	MemoryContextSwitchTo(old_context);
+	pg_atomic_fetch_add_u64(&inserter->shared->inserted, batch->row_count + batch->more_count);
+	vecgraph_queue_give(inserter->queue, batch, VECGRAPH_BATCH_EMPTY);
+}
+
+static void
+begin_inserting(Inserter *inserter, Shared *shared, VecGraphQueue *queue, Relation index, MemoryContext context)
+{
+	inserter->shared = shared;
+	inserter->queue = queue;
+	vecgraph_store_open(&inserter->store, index, context);
+	inserter->store.building = true;
+	vx_linker_init(&inserter->linker, &inserter->store.mem);
+	inserter->context = AllocSetContextCreate(context, "vecgraph build insert", ALLOCSET_DEFAULT_SIZES);
+}
+
+/* ---- the leader ---- */
+
+static void
+insert_for_leader(Inserter *inserter, VecGraphBatch *batch)
+{
+	insert_batch(inserter, batch);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, pg_atomic_read_u64(&inserter->shared->inserted));
+}
+
+/* An empty batch; inserts the rows of others until there is one. */
+static VecGraphBatch *
+empty_batch(Inserter *inserter)
+{
+	for (;;)
+	{
+		VecGraphBatch *batch = vecgraph_queue_take(inserter->queue, VECGRAPH_BATCH_EMPTY);
+
+		if (batch != NULL)
+			return batch;
+		batch = vecgraph_queue_take(inserter->queue, VECGRAPH_BATCH_FULL);
+		if (batch != NULL)
+			insert_for_leader(inserter, batch);
+	}
+}
+
+/* Waits until the rows of a batch are in the index. */
+static void
+wait_for(Inserter *inserter, VecGraphBatch *batch)
+{
+	if (vecgraph_queue_take_this(batch, VECGRAPH_BATCH_FULL))
+		insert_for_leader(inserter, batch);
+	else
+		vecgraph_queue_wait_for(inserter->queue, batch);
+}
+
+/* Feeds the queue with the rows of the sort, and inserts with the others. */
+static void
+feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
+{
+	VecGraphQueue *queue = inserter->queue;
+	VecGraphBatch *batch = empty_batch(inserter);
+	ItemPointer tid;
+	const void *point;
+
+	while (vecgraph_build_next_rest(sort, slot, &tid, &point))
+	{
+		if (batch->row_count > 0
+			&& memcmp(&vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, point, queue->point_bytes) == 0)
+		{
+			if (batch->more_count < VECGRAPH_MORE_TIDS)
+			{
+				batch->more[batch->more_count++] = *tid;
+				continue;
+			}
+			/* who inserts this one is to find the node of the others */
+			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
+			wait_for(inserter, batch);
+			batch = empty_batch(inserter);
+		}
+		else if (batch->row_count == queue->batch_rows || batch->more_count > 0)
+		{
+			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
+			batch = empty_batch(inserter);
+		}
+		vecgraph_queue_add(queue, batch, tid, 0, point);
+	}
+	vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
+	vecgraph_queue_close(queue);
+	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL)) != NULL)
+		insert_for_leader(inserter, batch);
+}
+
+static void
+init_shared(VecGraphBuild *build, Shared *shared)
+{
+	shared->index = RelationGetRelid(build->index);
+	shared->concurrent = build->concurrent;
+	pg_atomic_init_u64(&shared->inserted, 0);
+}
+
+/* Starts workers, and gives the inserter what it shares with them; NULL if there can be none. */
+static ParallelContext *
+start_workers(VecGraphBuild *build, Inserter *inserter)
+{
+	VecGraphQueue sized;
+	Size		bytes = vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized);
+	ParallelContext *context;
+
+	if (!vecgraph_workers_help(build->workers, (double) build->rest_rows))
+		return NULL;
+	context = vecgraph_workers_enter("vecgraph_build_insert_main", build->workers);
+	vecgraph_workers_expect(context, sizeof(Shared));
+	vecgraph_workers_expect(context, bytes);
+	if (!vecgraph_workers_make_memory(context))
+		return NULL;
+	inserter->shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(Shared));
+	init_shared(build, inserter->shared);
+	inserter->queue = vecgraph_workers_share(context, KEY_QUEUE, bytes);
+	vecgraph_queue_init(inserter->queue, &sized);
+	vecgraph_workers_launch(context, "build, inserting,");
+	return context;
+}
+
+/* Inserts all rows, with workers if there can be any. */
+static void
+insert_rows(VecGraphBuild *build)
+{
+	TupleTableSlot *slot = build->rest_slot;
+	Tuplesortstate *sort = vecgraph_build_sort_rest(build);
+	Inserter	inserter;
+	ParallelContext *context = start_workers(build, &inserter);
+	Shared		alone;
+
+	if (context == NULL)
+	{
+		VecGraphQueue sized;
+
+		init_shared(build, &alone);
+		inserter.shared = &alone;
+		inserter.queue = MemoryContextAlloc(build->context,
+											vecgraph_queue_size(build->meta.dim, build->memory_limit, 1, &sized));
+		vecgraph_queue_init(inserter.queue, &sized);
+	}
+	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);
+	feed(&inserter, sort, slot);
+	if (context != NULL)
+		vecgraph_workers_finish(context);
+	ExecDropSingleTupleTableSlot(slot);
+	tuplesort_end(sort);
+	vecgraph_attach(&inserter.store);
+}
+
+void
+vecgraph_build_insert_rest(VecGraphBuild *build)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_INSERTING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->rest_rows);
+	insert_rows(build);
+	if (RelationNeedsWAL(build->index))
+		log_newpage_range(build->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(build->index), true);
+}
+
+/* ---- a worker ---- */
+
+/* Where parallel workers start; found by its name. */
+PGDLLEXPORT void vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc);
+
+void
+vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc)
+{
+	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	VecGraphQueue *queue = shm_toc_lookup(toc, KEY_QUEUE, false);
+	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
+	Relation	index;
+	Inserter	inserter;
+	VecGraphBatch *batch;
+
+	vecgraph_workers_begin(toc);
+	index = index_open(shared->index, lock_mode);
+	begin_inserting(&inserter, shared, queue, index, CurrentMemoryContext);
+	/* the leader alone gives */
+	while ((batch = vecgraph_queue_wait_full(queue, 1)) != NULL)
+		insert_batch(&inserter, batch);
+	index_close(index, lock_mode);
+}
