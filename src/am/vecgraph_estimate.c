@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "am/ops/vecgraph_ops.h"
 #include "graph/vx_build.h"
 
 VECIDX_SQL_FUNCTION(vecgraph_build_estimate);

@@ -5,6 +5,9 @@
 
 #include "commands/vacuum.h"
 
+#include "am/build/vecgraph_build.h"
+#include "am/ops/vecgraph_ops.h"
+
 VECIDX_SQL_FUNCTION(vecgraph_handler);
 
 /*

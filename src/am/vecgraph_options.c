@@ -153,3 +153,9 @@ vecgraph_effective_list_size(void)
 {
 	return vecgraph_search_list_size > 0 ? vecgraph_search_list_size : AUTOMATIC_LIST_SIZE;
 }
+
+const char *
+vecgraph_codebook_option(const VecGraphOptions *options)
+{
+	return options == NULL || options->codebook == 0 ? NULL : (const char *) options + options->codebook;
+}

@@ -6,6 +6,8 @@
 
 #include "lib/stringinfo.h"
 
+#include "am/page/vecgraph_page.h"
+
 /* From here on two bits a dimension estimate distances as well as four do on fewer. */
 #define TWO_BITS_FROM_DIM 768
 
@@ -70,6 +72,12 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	meta->code_flags = vx_code_kind(meta->code_kind)->needs_training ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
+}
+
+uint32
+vecgraph_default_subvectors(int dim)
+{
+	return Max(1, dim / 4);
 }
 
 void

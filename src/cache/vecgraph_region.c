@@ -148,7 +148,6 @@ vecgraph_cache_init(void)
 	vecidx_request_shmem(previous_request_hook, request_memory);
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
-	vecgraph_prewarmer_register();
 }
 
 /* ---- dynamic ---- */

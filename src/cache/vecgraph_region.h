@@ -79,7 +79,4 @@ extern VecGraphRegion *vecgraph_region_attach(void);
 /* Copies the list of hot indexes to hot [VECGRAPH_HOT_INDEXES]; returns how many there are. */
 extern int	vecgraph_region_hot(VecGraphHotIndex *hot);
 
-/* Asks for the worker that brings hot indexes back; from _PG_init while preloading. */
-extern void vecgraph_prewarmer_register(void);
-
 #endif							/* VECGRAPH_REGION_H */

@@ -420,6 +420,12 @@ vx_slot(const VxGeometry *g, void *body, uint32_t slot)
 	return (VxSlot *) ((char *) body + (size_t) slot * g->record_bytes);
 }
 
+static inline bool
+vx_slot_is_node(const VxSlot *slot)
+{
+	return slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED;
+}
+
 static inline VxAbsentPoint *
 vx_slot_absent_point(const VxGeometry *g, VxSlot *slot)
 {

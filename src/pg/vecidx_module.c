@@ -3,7 +3,9 @@
  */
 #include "pg/vecidx_compat.h"
 
-#include "am/vecgraph.h"
+#include "miscadmin.h"
+
+#include "am/ops/vecgraph_ops.h"
 #include "cache/vecgraph_cache.h"
 #include "distance/vx_distance.h"
 #include "pg/vecidx_fault.h"
@@ -21,5 +23,7 @@ _PG_init(void)
 	vecgraph_cache_init();
 	vecgraph_init_options();
 	vecgraph_init_paths();
+	if (process_shared_preload_libraries_in_progress)
+		vecgraph_prewarmer_register();
 	vecidx_fault_init();
 }

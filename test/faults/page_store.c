@@ -5,7 +5,7 @@
  * The index is thrown away afterwards: its edges are no graph any more, and one of its nodes is another. It must have been built by
  * CREATE INDEX, so that all pages but the last are full, from different vectors that the nodes hold, and nobody else may use it.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "access/relation.h"
 #include "utils/builtins.h"
@@ -30,7 +30,7 @@ point_of(void *context, VxNodeId id)
 {
 	PageTrial  *trial = context;
 
-	return vecgraph_copy_point(&trial->store, id, trial->point) ? trial->point : NULL;
+	return vecgraph_copy_point(&trial->store.index, id, trial->point) ? trial->point : NULL;
 }
 
 static void
@@ -42,13 +42,13 @@ delete_node(void *context, VxNodeId id)
 	VecGraphChange change;
 	VxSlot	   *slot;
 
-	if (store->geometry.storage != VX_STORAGE_HEAP)
-		vecgraph_copy_point(store, id, trial->freed_point);
-	if (store->codes != NULL)
-		vecgraph_read_codes(store, id, 1, trial->code);
-	vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-	change = vecgraph_change_start(store);
-	slot = vx_slot(&store->geometry, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(&store->geometry, id));
+	if (store->index.geometry.storage != VX_STORAGE_HEAP)
+		vecgraph_copy_point(&store->index, id, trial->freed_point);
+	if (store->index.codes != NULL)
+		vecgraph_read_codes(&store->index, id, 1, trial->code);
+	vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	change = vecgraph_change_start(&store->index);
+	slot = vx_slot(&store->index.geometry, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(&store->index.geometry, id));
 	slot->state = VX_SLOT_DELETED;
 	slot->tid_count = 0;
 	slot->version++;
@@ -68,18 +68,18 @@ free_node(void *context, VxNodeId id)
 	PageTrial  *trial = context;
 
 	trial->freed = id;
-	if (vecgraph_free_slots(&trial->store, vx_id_block(&trial->store.geometry, id), is_freed, trial) != 1)
+	if (vecgraph_free_slots(&trial->store.index, vx_id_block(&trial->store.index.geometry, id), is_freed, trial) != 1)
 		elog(ERROR, "a deleted slot was not freed");
 }
 
 static void
-fill_again(VecGraphStore *store, VxSlot *slot, void *context)
+fill_again(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
 	PageTrial  *trial = context;
 
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
-	vecgraph_slot_set_point(&store->space, &store->geometry, slot, trial->freed_point);
+	vecgraph_slot_set_point(&index->space, &index->geometry, slot, trial->freed_point);
 }
 
 static void
@@ -87,7 +87,7 @@ reuse_node(void *context, VxNodeId id)
 {
 	PageTrial  *trial = context;
 
-	if (vecgraph_take_slot(&trial->store, fill_again, trial, trial->store.codes != NULL ? trial->code : NULL) != id)
+	if (vecgraph_take_slot(&trial->store.index, fill_again, trial, trial->store.index.codes != NULL ? trial->code : NULL) != id)
 		elog(ERROR, "the page of the freed slot was not the first one with room");
 }
 
@@ -104,21 +104,21 @@ vecidx_test_store(PG_FUNCTION_ARGS)
 	const char *broken;
 
 	vecgraph_store_open(&trial->store, index, CurrentMemoryContext);
-	for (VxNodeId id = 0; id < trial->store.id_bound && what.count < MOST_NODES; id++)
+	for (VxNodeId id = 0; id < trial->store.index.id_bound && what.count < MOST_NODES; id++)
 		if (trial->store.base.ops->read_edges(&trial->store.base, id, NULL, &edges) == VX_OK && edges.live)
 			trial->ids[what.count++] = id;
 	if (what.count < trial->store.base.edge_capacity + 2)
 		elog(ERROR, "too few nodes");
-	what.mem = &trial->store.mem;
+	what.mem = &trial->store.index.mem;
 	what.poll = vecgraph_poll;
 	what.delete_node = delete_node;
 	what.free_node = free_node;
 	what.reuse_node = reuse_node;
-	if (trial->store.geometry.storage != VX_STORAGE_HEAP)
+	if (trial->store.index.geometry.storage != VX_STORAGE_HEAP)
 		what.point = point_of;
-	trial->point = palloc(vx_space_room(&trial->store.space));
-	trial->freed_point = palloc0(vx_space_room(&trial->store.space));
-	trial->code = palloc(trial->store.geometry.code_bytes + VX_CODE_OVERREAD);
+	trial->point = palloc(vx_space_room(&trial->store.index.space));
+	trial->freed_point = palloc0(vx_space_room(&trial->store.index.space));
+	trial->code = palloc(trial->store.index.geometry.code_bytes + VX_CODE_OVERREAD);
 
 	broken = store_conforms(&what);
 	relation_close(index, NoLock);

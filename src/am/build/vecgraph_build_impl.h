@@ -4,12 +4,13 @@
 #ifndef VECGRAPH_BUILD_IMPL_H
 #define VECGRAPH_BUILD_IMPL_H
 
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "commands/progress.h"
 #include "utils/tuplestore.h"
 
 #include "am/build/vecgraph_arena.h"
+#include "am/build/vecgraph_build.h"
 #include "graph/vx_build.h"
 #include "graph/vx_order.h"
 

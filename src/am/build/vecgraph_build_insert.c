@@ -75,8 +75,8 @@ begin_inserting(Inserter *inserter, Shared *shared, VecGraphQueue *queue, Relati
 	inserter->shared = shared;
 	inserter->queue = queue;
 	vecgraph_store_open(&inserter->store, index, context);
-	inserter->store.building = true;
-	vx_linker_init(&inserter->linker, &inserter->store.mem);
+	inserter->store.index.building = true;
+	vx_linker_init(&inserter->linker, &inserter->store.index.mem);
 	inserter->context = AllocSetContextCreate(context, "vecgraph build insert", ALLOCSET_DEFAULT_SIZES);
 }
 

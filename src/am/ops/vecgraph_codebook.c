@@ -11,7 +11,7 @@
  * matter who builds the index: dumps are restored by others, and autovacuum is a superuser. Training and dropping run with the
  * rights of their caller.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <math.h>
 
@@ -52,12 +52,6 @@ VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
 #define MOST_NAMED 10
 
 static const char *const metric_names[] = {"?", "l2", "ip", "cosine", "l1"};
-
-const char *
-vecgraph_codebook_option(const VecGraphOptions *options)
-{
-	return options == NULL || options->codebook == 0 ? NULL : (const char *) options + options->codebook;
-}
 
 /* The quoted name of an object of the extension, whose function was called or belongs to an operator class. */
 static char *
@@ -223,12 +217,6 @@ vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int di
 			break;
 	}
 	return codebook;
-}
-
-uint32
-vecgraph_default_subvectors(int dim)
-{
-	return Max(1, dim / 4);
 }
 
 /* ---- copies in indexes ---- */

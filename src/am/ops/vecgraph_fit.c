@@ -20,7 +20,7 @@
  * before it starts its own. The caller keeps others from fitting and from VACUUM (ShareUpdateExclusiveLock on the table), so
  * nobody frees a slot meanwhile.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <float.h>
 #include <math.h>
@@ -81,12 +81,12 @@ begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
 	memset(walk, 0, sizeof(*walk));
 	walk->store = store;
 	walk->page = palloc(BLCKSZ);
-	walk->zero = palloc0(vx_space_room(&store->space));
-	if (store->geometry.storage != VX_STORAGE_HEAP)
+	walk->zero = palloc0(vx_space_room(&store->index.space));
+	if (store->index.geometry.storage != VX_STORAGE_HEAP)
 		return;
 	/* rows that have just died need good codes as long as somebody sees them; who sees them protects their values */
 	InitNonVacuumableSnapshot(walk->snapshot, GlobalVisTestFor(heap));
-	walk->rows = vecgraph_heap_begin(heap, store->index, &walk->snapshot, CurrentMemoryContext);
+	walk->rows = vecgraph_heap_begin(heap, store->index.relation, &walk->snapshot, CurrentMemoryContext);
 }
 
 static void
@@ -105,7 +105,7 @@ node_point(Walk *walk, VxNodeId id, VxSlot *slot)
 	const VxPoint *point;
 
 	if (walk->rows == NULL)
-		return vecgraph_slot_point(walk->store, slot);
+		return vecgraph_slot_point(&walk->store->index, slot);
 	vecgraph_fill_payload(slot, &payload);
 	if (vecgraph_heap_point(walk->rows, walk->store, id, &payload, &point) && point != NULL)
 		return point;
@@ -117,17 +117,17 @@ static void
 visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 {
 	VecGraphStore *store = walk->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
 	bool		is_empty;
 
 	store->base.ops->poll(&store->base);
-	buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	buffer = ReadBufferExtended(store->index.relation, MAIN_FORKNUM, block, RBM_NORMAL, store->index.strategy);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	is_empty = vecgraph_is_unfilled(store->index, buffer);
+	is_empty = vecgraph_is_unfilled(store->index.relation, buffer);
 	if (!is_empty)
 	{
-		vecgraph_check_node_page(store->index, buffer, g);
+		vecgraph_check_node_page(store->index.relation, buffer, g);
 		memcpy(walk->page, BufferGetPage(buffer), BLCKSZ);
 	}
 	UnlockReleaseBuffer(buffer);
@@ -138,7 +138,7 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 		const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
 
 		if (wrong != NULL)
-			vecgraph_corrupted(store->index, block, i, wrong);
+			vecgraph_corrupted(store->index.relation, block, i, wrong);
 		if (slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED)
 			visit(walk, id, node_point(walk, id, slot), context);
 	}
@@ -151,9 +151,9 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 static void
 visit_all(Walk *walk, NodeVisit visit, void *context)
 {
-	const VxGeometry *g = &walk->store->geometry;
+	const VxGeometry *g = &walk->store->index.geometry;
 
-	for (BlockNumber block = g->first_segment; block < RelationGetNumberOfBlocks(walk->store->index); block++)
+	for (BlockNumber block = g->first_segment; block < RelationGetNumberOfBlocks(walk->store->index.relation); block++)
 		if (vx_block_has_nodes(g, block))
 			visit_page(walk, block, visit, context);
 }
@@ -168,7 +168,7 @@ add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		return;
 	to = vx_sample_add(sample);
 	if (to != NULL)
-		vx_space_coded(walk->store->space.metric, point->x, sample->dim, point->norm2, to);
+		vx_space_coded(walk->store->index.space.metric, point->x, sample->dim, point->norm2, to);
 }
 
 /* The mean [dim] of most vectors, or NULL if there are none. */
@@ -176,32 +176,32 @@ static void *
 new_mean(Walk *walk)
 {
 	VecGraphStore *store = walk->store;
-	uint32		dim = store->geometry.dim;
+	uint32		dim = store->index.geometry.dim;
 	float	   *mean = NULL;
 	VxSample	sample;
 
-	vx_sample_init(&sample, &store->mem, dim, Min(vx_robust_sample(dim), Max(store->id_bound, 1)), TRAINING_SEED);
+	vx_sample_init(&sample, &store->index.mem, dim, Min(vx_robust_sample(dim), Max(store->index.id_bound, 1)), TRAINING_SEED);
 	visit_all(walk, add_to_sample, &sample);
 	if (sample.count > 0)
 	{
 		mean = palloc(dim * sizeof(float));
-		vx_robust_mean(&store->mem, &sample, mean);
+		vx_robust_mean(&store->index.mem, &sample, mean);
 	}
-	vx_sample_free(&sample, &store->mem);
+	vx_sample_free(&sample, &store->index.mem);
 	return mean;
 }
 
 /* Whether a codebook has the size of the codes of the index; says so, at the level, if not. */
 static bool
-check_size(VecGraphStore *store, const char *name, const VxPqCodebook *codebook, int level)
+check_size(VecGraphIndex *index, const char *name, const VxPqCodebook *codebook, int level)
 {
-	uint32		subvectors = vx_code_subvectors(store->meta.code_bytes);
+	uint32		subvectors = vx_code_subvectors(index->meta.code_bytes);
 
 	if (codebook->m == subvectors)
 		return true;
 	ereport(level,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(store->index)),
+			 errmsg("codes of index \"%s\" cannot change their size", RelationGetRelationName(index->relation)),
 			 errdetail("It has codes of %u subvectors, and codebook \"%s\" is for %u.", subvectors, name, codebook->m),
 			 errhint("Use REINDEX.")));
 	return false;
@@ -209,43 +209,43 @@ check_size(VecGraphStore *store, const char *name, const VxPqCodebook *codebook,
 
 /* Whether the index has this very codebook already. */
 static bool
-has_codebook(VecGraphStore *store, const VxPqCodebook *codebook)
+has_codebook(VecGraphIndex *index, const VxPqCodebook *codebook)
 {
-	const VxPqCodebook *ours = store->codes == NULL ? NULL : store->codes->codebooks[store->meta.code_epoch & 1];
+	const VxPqCodebook *ours = index->codes == NULL ? NULL : index->codes->codebooks[index->meta.code_epoch & 1];
 
 	return ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0;
 }
 
 /* Whether the index names a codebook but could not have it so far: it looks for it whenever it might be fitted. */
 static bool
-awaits_codebook(VecGraphStore *store)
+awaits_codebook(VecGraphIndex *index)
 {
-	return vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK && !vx_codes_usable(&store->meta)
-		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
+	return vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK && !vx_codes_usable(&index->meta)
+		&& vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options) != NULL;
 }
 
 /* Whether the codes of an index are made with a named codebook, which is its owner's business. */
 static bool
-has_named_codebook(VecGraphStore *store)
+has_named_codebook(VecGraphIndex *index)
 {
-	return vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK && vx_codes_usable(&store->meta)
-		&& vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) != NULL;
+	return vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK && vx_codes_usable(&index->meta)
+		&& vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options) != NULL;
 }
 
 /* The codebook that the index names, if it is there and of use; problems are reported at the level. */
 static VxPqCodebook *
-named_codebook(VecGraphStore *store, int level)
+named_codebook(VecGraphIndex *index, int level)
 {
-	const char *name = vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options);
-	VxMetric	metric = store->space.metric;
-	int			dim = store->geometry.dim;
+	const char *name = vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options);
+	VxMetric	metric = (VxMetric) index->meta.metric;
+	int			dim = index->geometry.dim;
 	VxPqCodebook *codebook;
 
 	if (level >= ERROR)
-		codebook = vecgraph_codebook_load(store->index, name, metric, dim, CurrentMemoryContext);
+		codebook = vecgraph_codebook_load(index->relation, name, metric, dim, CurrentMemoryContext);
 	else
-		vecgraph_codebook_find(store->index, name, metric, dim, level, CurrentMemoryContext, &codebook);
-	return codebook != NULL && check_size(store, name, codebook, level) ? codebook : NULL;
+		vecgraph_codebook_find(index->relation, name, metric, dim, level, CurrentMemoryContext, &codebook);
+	return codebook != NULL && check_size(index, name, codebook, level) ? codebook : NULL;
 }
 
 /* A codebook trained from the vectors of the index, or NULL, but by request, if there are too few or too little memory. */
@@ -253,7 +253,7 @@ static void *
 new_codebook(Walk *walk, bool by_request)
 {
 	VecGraphStore *store = walk->store;
-	uint32		dim = store->geometry.dim;
+	uint32		dim = store->index.geometry.dim;
 	uint32		capacity = vecgraph_training_capacity(dim, VX_PQ_MAX_SAMPLE);
 	VxSample	sample;
 	VxPqSample	training = {.row = vx_sample_row,.context = &sample,.poll = vecgraph_poll};
@@ -262,15 +262,15 @@ new_codebook(Walk *walk, bool by_request)
 	if (capacity < VECGRAPH_TRAINING_ROWS && !by_request)
 		return NULL;
 	vecgraph_check_training_capacity(dim, capacity);
-	vx_sample_init(&sample, &store->mem, dim, Min(capacity, Max(store->id_bound, 1)), TRAINING_SEED);
+	vx_sample_init(&sample, &store->index.mem, dim, Min(capacity, Max(store->index.id_bound, 1)), TRAINING_SEED);
 	visit_all(walk, add_to_sample, &sample);
 	if (sample.count < VECGRAPH_TRAINING_ROWS && !by_request)
 		return NULL;
 	vecgraph_check_training_rows(sample.count);
 	training.n = sample.count;
-	codebook = vx_alloc(&store->mem, store->geometry.model_bytes);
-	vx_pq_train(&store->mem, dim, vx_code_subvectors(store->meta.code_bytes), &training, TRAINING_SEED, codebook);
-	vx_sample_free(&sample, &store->mem);
+	codebook = vx_alloc(&store->index.mem, store->index.geometry.model_bytes);
+	vx_pq_train(&store->index.mem, dim, vx_code_subvectors(store->index.meta.code_bytes), &training, TRAINING_SEED, codebook);
+	vx_sample_free(&sample, &store->index.mem);
 	return codebook;
 }
 
@@ -284,19 +284,19 @@ codebook_model(Walk *walk, bool by_request)
 	VecGraphStore *store = walk->store;
 	VxPqCodebook *codebook;
 
-	if (vecgraph_codebook_option((VecGraphOptions *) store->index->rd_options) == NULL)
+	if (vecgraph_codebook_option((VecGraphOptions *) store->index.relation->rd_options) == NULL)
 		return new_codebook(walk, by_request);
-	codebook = named_codebook(store, by_request ? ERROR : WARNING);
+	codebook = named_codebook(&store->index, by_request ? ERROR : WARNING);
 	if (codebook == NULL)
 		return new_codebook(walk, by_request);
-	return has_codebook(store, codebook) ? NULL : codebook;
+	return has_codebook(&store->index, codebook) ? NULL : codebook;
 }
 
 /* What new codes can be made with; NULL if there is nothing to make it from, or the index has it. */
 static void *
 new_model(Walk *walk, bool by_request)
 {
-	switch (vx_code_kind(walk->store->meta.code_kind)->model)
+	switch (vx_code_kind(walk->store->index.meta.code_kind)->model)
 	{
 		case VX_MODEL_NONE:
 			break;
@@ -335,31 +335,9 @@ typedef struct NewCodes
 static void
 write_codes(VecGraphStore *store, NewCodes *new)
 {
-	const VxGeometry *g = &store->geometry;
-	BlockNumber block;
-	Buffer		buffer;
-	Buffer		log;
-	VecGraphChange change;
-	char	   *body;
-
-	if (new->waiting == 0)
-		return;
-	block = vx_code_block(g, new->ids[0]);
-	buffer = ReadBuffer(store->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(store->index, buffer, g);
-	log = vecgraph_lock_code_log(store);
-	change = vecgraph_change_start(store);
-	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-	for (uint32 i = 0; i < new->waiting; i++)
-		memcpy(body + vx_code_offset(g, new->ids[i]), new->codes + (Size) i * g->code_bytes, g->code_bytes);
-	vecgraph_change_log_codes(store, change, log, block);
-	vecgraph_change_finish(change);
-	UnlockReleaseBuffer(log);
-	UnlockReleaseBuffer(buffer);
+	if (new->waiting > 0)
+		vecgraph_write_codes(&store->index, new->ids, new->codes, new->waiting);
 	new->waiting = 0;
-	/* now, so that the log is not overwritten before this server's cache has seen all of it */
-	vecgraph_codes_catch_up(store);
 }
 
 static void
@@ -386,10 +364,10 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	NewCodes   *new = context;
 	VecGraphStore *store = walk->store;
-	const VxGeometry *g = &store->geometry;
-	VxCodec    *codec = &store->codes->codec;
+	const VxGeometry *g = &store->index.geometry;
+	VxCodec    *codec = &store->index.codes->codec;
 
-	vecgraph_read_codes(store, id, 1, new->code);
+	vecgraph_read_codes(&store->index, id, 1, new->code);
 	if (!vx_codec_is_current(codec, new->code))
 	{
 		float		before = new->first ? 0 : vx_codec_error(codec, point, new->code, NULL);
@@ -403,71 +381,18 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		new->ids[new->waiting++] = id;
 	}
 	new->nodes++;
-	if (store->space.metric == VX_METRIC_IP)
+	if (store->index.space.metric == VX_METRIC_IP)
 		add_norm(walk, id, point, &new->norms);
 	if (id % ERROR_EVERY == 0 && point != walk->zero)
 		vx_robust_add(&new->error, vx_codec_error(codec, point, new->code, NULL));
 }
 
+/* Writes what is known of the codes by now, and what follows from norms, unless NULL. */
 static void
-write_model(VecGraphStore *store, int parity, const void *model)
+write_fitted(VecGraphStore *store, const Norms *norms)
 {
-	const VxGeometry *g = &store->geometry;
-
-	for (uint32 i = 0; i < g->model_pages; i++)
-	{
-		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(store->index, block);
-		GenericXLogState *xlog;
-
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		vecgraph_check_model_page(store->index, buffer, g);
-		xlog = GenericXLogStart(store->index);
-		memcpy(vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)),
-			   (const char *) model + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
-		GenericXLogFinish(xlog);
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
-/*
- * Any value is sound: it only says how norms count in linking, and longer vectors count as having it (VxSpace). So it may be lower
- * than before, when long vectors are gone, though edges were chosen by the old one.
- */
-void
-vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms)
-{
-	meta->usual_norm2 = (float) Min(vx_robust_quantile(norms, 0.9), FLT_MAX);
-	meta->max_norm2 = Min(norms->largest, vx_space_norm_bound(meta->usual_norm2));
-}
-
-/* Writes what store->meta says of the codes to the meta page, and what follows from norms, unless NULL. */
-static void
-write_meta(VecGraphStore *store, const Norms *norms)
-{
-	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-	GenericXLogState *xlog;
-	VxMeta	   *meta;
-
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	xlog = GenericXLogStart(store->index);
-	meta = vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0));
-	meta->code_epoch = store->meta.code_epoch;
-	meta->code_flags = store->meta.code_flags;
-	meta->fitted_nodes = store->meta.fitted_nodes;
-	meta->fitted_slots = store->meta.fitted_slots;
-	meta->fitted_error = store->meta.fitted_error;
-	if (norms != NULL && meta->metric == VX_METRIC_IP)
-		vecgraph_choose_max_norm(meta, &norms->sum);
-	GenericXLogFinish(xlog);
-	UnlockReleaseBuffer(buffer);
+	vecgraph_write_fitted(&store->index, norms == NULL ? NULL : &norms->sum);
 	vecgraph_store_refresh(store);
-}
-
-float
-vecgraph_finite_error(double error)
-{
-	return error >= 0 && error < FLT_MAX ? (float) error : 0;
 }
 
 /* Links the nodes again whose codes were poor. */
@@ -476,8 +401,8 @@ relink(VecGraphStore *store, const VxVisited *lost)
 {
 	VxLinker	linker;
 
-	vx_linker_init(&linker, &store->mem);
-	for (VxNodeId id = 0; id < store->id_bound; id++)
+	vx_linker_init(&linker, &store->index.mem);
+	for (VxNodeId id = 0; id < store->index.id_bound; id++)
 		if (vx_visited_has(lost, id))
 		{
 			store->base.ops->poll(&store->base);
@@ -492,7 +417,7 @@ some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
 {
 	VxRng		rng = {TRAINING_SEED};
 	VxEdges		edges;
-	uint32		bound = vx_id_bound(&store->geometry, vecgraph_filled_blocks(store->index));
+	uint32		bound = vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation));
 	uint32		n = 0;
 
 	for (uint32 i = 0; i < count; i++)
@@ -534,16 +459,16 @@ choose_entries(VecGraphStore *store, VxNodeId longest)
 		}
 	if (usable > 0)
 	{
-		uint32		count = vx_entries_choose(&store->base, &store->mem, ids, &sample, usable, &rng, entries);
+		uint32		count = vx_entries_choose(&store->base, &store->index.mem, ids, &sample, usable, &rng, entries);
 
 		for (uint32 i = 0; i < count && longest != VX_NO_NODE; i++)
 			if (entries[i] == longest)
 				longest = VX_NO_NODE;
 		if (longest != VX_NO_NODE)
 			entries[count < VX_MAX_ENTRIES ? count++ : VX_MAX_ENTRIES - 1] = longest;
-		vecgraph_set_entries(store, entries, count);
+		vecgraph_set_entries(&store->index, entries, count);
 	}
-	vx_pointset_free(&sample, &store->mem);
+	vx_pointset_free(&sample, &store->index.mem);
 }
 
 /* Steps 3 to 6; returns how many nodes there are. */
@@ -551,26 +476,26 @@ static uint32
 finish_fit(Walk *walk)
 {
 	VecGraphStore *store = walk->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
+	VxMeta	   *meta = &store->index.meta;
 	NewCodes	new = {
-		.code = palloc(g->code_bytes + VX_CODE_OVERREAD),.first = (store->meta.code_flags & VX_CODES_PARTIAL) != 0
+		.code = palloc(g->code_bytes + VX_CODE_OVERREAD),.first = (meta->code_flags & VX_CODES_PARTIAL) != 0
 	};
 
 	vx_robust_begin(&new.error);
 	begin_norms(&new.norms);
-	vx_visited_init(&new.lost, &store->mem);
+	vx_visited_init(&new.lost, &store->index.mem);
 	new.ids = palloc(g->codes_per_page * sizeof(VxNodeId));
 	new.codes = palloc((Size) g->codes_per_page * g->code_bytes + VX_CODE_OVERREAD);
-	LockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
-	UnlockPage(store->index, VECGRAPH_META_BLOCK, ExclusiveLock);
+	vecgraph_wait_for_inserts(store->index.relation);
 	visit_all(walk, encode_again, &new);
 	write_codes(store, &new);
 	VECIDX_FAULT_POINT("fit-codes-written");
-	store->meta.code_flags &= VX_CODES_MODEL(store->meta.code_epoch & 1);
-	store->meta.fitted_nodes = new.nodes;
-	store->meta.fitted_slots = store->id_bound;
-	store->meta.fitted_error = vecgraph_finite_error(vx_robust_result(&new.error));
-	write_meta(store, &new.norms);
+	meta->code_flags &= VX_CODES_MODEL(meta->code_epoch & 1);
+	meta->fitted_nodes = new.nodes;
+	meta->fitted_slots = store->index.id_bound;
+	meta->fitted_error = vecgraph_finite_error(vx_robust_result(&new.error));
+	write_fitted(store, &new.norms);
 	relink(store, &new.lost);
 	choose_entries(store, new.norms.longest);
 	vecgraph_attach(store);
@@ -589,10 +514,10 @@ finish_without_codes(Walk *walk)
 	Norms		norms;
 
 	begin_norms(&norms);
-	if (store->space.metric == VX_METRIC_IP)
+	if (store->index.space.metric == VX_METRIC_IP)
 		visit_all(walk, add_norm, &norms);
-	store->meta.fitted_slots = store->id_bound;
-	write_meta(store, &norms);
+	store->index.meta.fitted_slots = store->index.id_bound;
+	write_fitted(store, &norms);
 	choose_entries(store, norms.longest);
 	vecgraph_attach(store);
 }
@@ -600,31 +525,32 @@ finish_without_codes(Walk *walk)
 uint32
 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 {
-	uint32		fitted = store->meta.fitted_nodes;
-	bool		untrained = vx_codes_untrained(&store->meta);
+	VxMeta	   *meta = &store->index.meta;
+	uint32		fitted = meta->fitted_nodes;
+	bool		untrained = vx_codes_untrained(meta);
 	void	   *model = NULL;
 	Walk		walk;
 
 	begin_walk(&walk, store, heap);
-	if (store->meta.code_kind == VX_CODES_NONE)
+	if (meta->code_kind == VX_CODES_NONE)
 	{
 		finish_without_codes(&walk);
 		end_walk(&walk);
 		return 0;
 	}
-	if (store->meta.code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
+	if (meta->code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
 		finish_fit(&walk);
 	model = new_model(&walk, by_request);
 	if (model == NULL && !by_request)
 		finish_without_codes(&walk);
 	if (model != NULL)
 	{
-		int			parity = 1 - (store->meta.code_epoch & 1);
+		int			parity = 1 - (meta->code_epoch & 1);
 
-		write_model(store, parity, model);
-		store->meta.code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
-		store->meta.code_epoch++;
-		write_meta(store, NULL);
+		vecgraph_write_model(&store->index, parity, model);
+		meta->code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
+		meta->code_epoch++;
+		write_fitted(store, NULL);
 		VECIDX_FAULT_POINT("fit-model-written");
 		fitted = finish_fit(&walk);
 		pfree(model);
@@ -642,21 +568,21 @@ add_error(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 
 	if (point == walk->zero)
 		return;
-	vecgraph_read_codes(walk->store, id, 1, codes->code);
-	vx_robust_add(&codes->error, vx_codec_error(&walk->store->codes->codec, point, codes->code, NULL));
+	vecgraph_read_codes(&walk->store->index, id, 1, codes->code);
+	vx_robust_add(&codes->error, vx_codec_error(&walk->store->index.codes->codec, point, codes->code, NULL));
 }
 
 /* Whether codes lose much more than when they were fitted, by some pages from all over the index. */
 static bool
 has_drifted(VecGraphStore *store, Relation heap)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	BlockNumber first = g->first_segment;
-	BlockNumber blocks = RelationGetNumberOfBlocks(store->index);
+	BlockNumber blocks = RelationGetNumberOfBlocks(store->index.relation);
 	NewCodes	codes = {.code = palloc(g->code_bytes + VX_CODE_OVERREAD)};
 	Walk		walk;
 
-	if (!(store->meta.fitted_error > 0) || blocks <= first)
+	if (!(store->index.meta.fitted_error > 0) || blocks <= first)
 		return false;
 	vx_robust_begin(&codes.error);
 	begin_walk(&walk, store, heap);
@@ -670,29 +596,30 @@ has_drifted(VecGraphStore *store, Relation heap)
 	}
 	end_walk(&walk);
 	pfree(codes.code);
-	return vx_robust_result(&codes.error) >= DRIFT_TO_FIT * (double) store->meta.fitted_error;
+	return vx_robust_result(&codes.error) >= DRIFT_TO_FIT * (double) store->index.meta.fitted_error;
 }
 
 void
 vecgraph_fit_early(VecGraphStore *store, Relation heap)
 {
-	const VxCodecOps *kind = vx_code_kind(store->meta.code_kind);
+	VecGraphIndex *index = &store->index;
+	const VxCodecOps *kind = vx_code_kind(index->meta.code_kind);
 	MemoryContext context;
 	MemoryContext old_context;
 	VecGraphStore ours;
 
-	if (has_named_codebook(store))
+	if (has_named_codebook(index))
 		return;
-	if (store->id_bound < (kind->needs_training && !awaits_codebook(store) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
-		|| store->id_bound > EARLY_MOST_SLOTS
-		|| store->id_bound < (uint64) store->meta.fitted_slots * EARLY_GROWTH
+	if (index->id_bound < (kind->needs_training && !awaits_codebook(index) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
+		|| index->id_bound > EARLY_MOST_SLOTS
+		|| index->id_bound < (uint64) index->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
-	vecgraph_store_open(&ours, store->index, context);
+	vecgraph_store_open(&ours, index->relation, context);
 	/* another insert may have done it */
-	if (ours.id_bound >= (uint64) ours.meta.fitted_slots * EARLY_GROWTH)
+	if (ours.index.id_bound >= (uint64) ours.index.meta.fitted_slots * EARLY_GROWTH)
 		vecgraph_fit(&ours, heap, false);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
@@ -702,17 +629,19 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 bool
 vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 {
-	if (awaits_codebook(store) && named_codebook(store, WARNING) != NULL)
+	VecGraphIndex *index = &store->index;
+
+	if (awaits_codebook(index) && named_codebook(index, WARNING) != NULL)
 		return true;
 	if (tuples < LEAST_TO_FIT)
 		return false;
-	if (store->meta.code_kind == VX_CODES_NONE)
-		return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT;
+	if (index->meta.code_kind == VX_CODES_NONE)
+		return index->id_bound >= (uint64) index->meta.fitted_slots * GROWTH_TO_FIT;
 	/* one that cannot be trained in the memory there is stays */
-	if (has_named_codebook(store))
+	if (has_named_codebook(index))
 		return false;
-	if (vx_code_kind(store->meta.code_kind)->needs_training
-		&& vecgraph_training_capacity(store->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
+	if (vx_code_kind(index->meta.code_kind)->needs_training
+		&& vecgraph_training_capacity(index->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
 		return false;
-	return store->id_bound >= (uint64) store->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
+	return index->id_bound >= (uint64) index->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
 }

@@ -9,7 +9,7 @@
  * gone before they are fetched. Nobody can see such a row any more, so any code is good enough for it, and it counts as not seen.
  * Therefore values are fetched here, by a function that does not mind, before anything else looks at them.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "access/detoast.h"
 #include "access/genam.h"
@@ -90,8 +90,7 @@ vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_
 		return;
 	*known_blocks = RelationGetNumberOfBlocks(heap);
 	if (block >= *known_blocks)
-		vecgraph_corrupted(store->index, vx_id_block(&store->geometry, node), (int) vx_id_slot(&store->geometry, node),
-						   "a heap TID beyond the end of the table");
+		vecgraph_slot_corrupted(&store->index, node, "a heap TID beyond the end of the table");
 }
 
 /*
@@ -196,7 +195,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = isnull[0] ? NULL : vecgraph_point(store->opclass->type, &store->space, values[0], rows->row_context);
+	*point = isnull[0] ? NULL : vecgraph_point(store->opclass->type, &store->index.space, values[0], rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)
@@ -213,7 +212,7 @@ static int
 copy_chain_slot(VecGraphStore *store, VxNodeId node, VxNodeId *chain, VxHeapTid *tids)
 {
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, *chain, BUFFER_LOCK_SHARE, &buffer);
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&store->index, *chain, BUFFER_LOCK_SHARE, &buffer);
 	int			count = -1;
 
 	if (slot->state == VX_SLOT_TIDS && slot->owner == node)
@@ -231,7 +230,7 @@ static VxNodeId
 chain_of(VecGraphStore *store, VxNodeId node)
 {
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(store, node, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&store->index, node, BUFFER_LOCK_SHARE, &buffer);
 	VxNodeId	chain = slot->state == VX_SLOT_LIVE ? slot->chain : VX_NO_NODE;
 
 	UnlockReleaseBuffer(buffer);
@@ -252,8 +251,8 @@ vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, con
 			return true;
 	if (chain == VX_NO_NODE)
 		return false;
-	tids = palloc(store->geometry.tids_per_slot * sizeof(VxHeapTid));
-	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= store->id_bound && !found; steps++)
+	tids = palloc(store->index.geometry.tids_per_slot * sizeof(VxHeapTid));
+	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= store->index.id_bound && !found; steps++)
 	{
 		int			count = copy_chain_slot(store, node, &chain, tids);
 

@@ -4,7 +4,7 @@
  * The order of steps makes a crash between any two harmless: the node is written with its heap TID and its own edges first,
  * then others are led to it. A node that nobody leads to is found again by VACUUM. See README.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "access/generic_xlog.h"
 #include "miscadmin.h"
@@ -36,7 +36,7 @@ typedef struct NewNode
 } NewNode;
 
 static void
-fill_node(VecGraphStore *store, VxSlot *slot, void *context)
+fill_node(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
 	const NewNode *node = context;
 
@@ -46,9 +46,9 @@ fill_node(VecGraphStore *store, VxSlot *slot, void *context)
 	memset(slot->tids, 0, sizeof(slot->tids));
 	vecgraph_tid_set(&slot->tids[0], node->heap_tid);
 	slot->degree = node->edges->count;
-	memset(slot->edges, 0, store->geometry.edge_capacity * sizeof(VxNodeId));
+	memset(slot->edges, 0, index->geometry.edge_capacity * sizeof(VxNodeId));
 	memcpy(slot->edges, node->edges->ids, node->edges->count * sizeof(VxNodeId));
-	vecgraph_slot_set_point(&store->space, &store->geometry, slot, node->point);
+	vecgraph_slot_set_point(&index->space, &index->geometry, slot, node->point);
 }
 
 typedef struct NewTidSlot
@@ -59,13 +59,13 @@ typedef struct NewTidSlot
 } NewTidSlot;
 
 static void
-fill_tid_slot(VecGraphStore *store, VxSlot *slot, void *context)
+fill_tid_slot(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
 	const NewTidSlot *new = context;
 	VxTidSlot  *tids = (VxTidSlot *) slot;
 	uint32		version = slot->version;
 
-	memset(slot, 0, store->geometry.record_bytes);
+	memset(slot, 0, index->geometry.record_bytes);
 	tids->state = VX_SLOT_TIDS;
 	tids->version = version;
 	tids->chain = new->chain;
@@ -86,19 +86,19 @@ typedef enum TwinStatus
 static TwinStatus
 add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer heap_tid, VxNodeId *chain)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	TwinStatus	status = TWIN_DONE;
 
 	*chain = slot->chain;
-	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(&store->space, &store->geometry, slot, point))
+	if (slot->state != VX_SLOT_LIVE || !vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot, point))
 		status = TWIN_GONE;
 	else if (slot->tid_count == VX_INLINE_TIDS)
 		status = TWIN_CHAIN_FULL;
 	else
 	{
-		VecGraphChange change = vecgraph_change_start(store);
+		VecGraphChange change = vecgraph_change_start(&store->index);
 
 		slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
@@ -113,9 +113,9 @@ add_tid_inline(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPoin
 static TwinStatus
 add_tid_to_chain(VecGraphStore *store, VxNodeId id, VxNodeId chain, ItemPointer heap_tid)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, chain, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&store->index, chain, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	TwinStatus	status = TWIN_DONE;
 
 	if (slot->state != VX_SLOT_TIDS || slot->owner != id)
@@ -124,7 +124,7 @@ add_tid_to_chain(VecGraphStore *store, VxNodeId id, VxNodeId chain, ItemPointer 
 		status = TWIN_CHAIN_FULL;
 	else
 	{
-		VecGraphChange change = vecgraph_change_start(store);
+		VecGraphChange change = vecgraph_change_start(&store->index);
 
 		slot = (VxTidSlot *) vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
 									 vx_id_slot(g, chain));
@@ -143,15 +143,15 @@ add_tid_to_chain(VecGraphStore *store, VxNodeId id, VxNodeId chain, ItemPointer 
 static bool
 prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId seen_chain, VxNodeId new_slot)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	bool		done = slot->state == VX_SLOT_LIVE && slot->chain == seen_chain
-		&& vecgraph_slot_has_point(&store->space, &store->geometry, slot, point);
+		&& vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot, point);
 
 	if (done)
 	{
-		VecGraphChange change = vecgraph_change_start(store);
+		VecGraphChange change = vecgraph_change_start(&store->index);
 
 		slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 		slot->chain = new_slot;
@@ -166,13 +166,13 @@ prepend_chain(VecGraphStore *store, VxNodeId id, const VxPoint *point, VxNodeId 
 static void
 discard_tid_slot(VecGraphStore *store, VxNodeId id)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
 	VecGraphChange change;
 	VxSlot	   *slot;
 
-	vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-	change = vecgraph_change_start(store);
+	vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	change = vecgraph_change_start(&store->index);
 	slot = vx_slot(g, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(g, id));
 	vx_slot_clear(g, slot);
 	slot->state = VX_SLOT_DELETED;
@@ -207,22 +207,21 @@ add_tid(VecGraphStore *store, VxNodeId id, const VxPoint *point, ItemPointer hea
 		{
 			.owner = id,.chain = chain,.heap_tid = heap_tid
 		};
-		new_slot = vecgraph_take_slot(store, fill_tid_slot, &new, NULL);
+		new_slot = vecgraph_take_slot(&store->index, fill_tid_slot, &new, NULL);
 		VECIDX_FAULT_POINT("insert-before-chain");
 		if (prepend_chain(store, id, point, chain, new_slot))
 			return true;
 		discard_tid_slot(store, new_slot);
 	}
-	vecgraph_corrupted(store->index, vx_id_block(&store->geometry, id), (int) vx_id_slot(&store->geometry, id),
-					   "a chain of heap TIDs is broken");
+	vecgraph_slot_corrupted(&store->index, id, "a chain of heap TIDs is broken");
 }
 
 static bool
 is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
 {
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(store, id, BUFFER_LOCK_SHARE, &buffer);
-	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->space, &store->geometry, slot, point);
+	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_SHARE, &buffer);
+	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot, point);
 
 	UnlockReleaseBuffer(buffer);
 	return same;
@@ -241,169 +240,6 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPo
 	return false;
 }
 
-bool
-vecgraph_set_entries(VecGraphStore *store, const VxNodeId *entries, uint32 count)
-{
-	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-	VxMeta	   *meta;
-	bool		unchanged;
-
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	meta = vecgraph_page_body(BufferGetPage(buffer));
-	unchanged = meta->entry_count == store->meta.entry_count
-		&& memcmp(meta->entries, store->meta.entries, sizeof(meta->entries)) == 0;
-	if (unchanged)
-	{
-		VecGraphChange change = vecgraph_change_start(store);
-
-		meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-		meta->entry_count = count;
-		memset(meta->entries, 0, sizeof(meta->entries));
-		memcpy(meta->entries, entries, count * sizeof(VxNodeId));
-		vecgraph_change_finish(change);
-	}
-	UnlockReleaseBuffer(buffer);
-	return unchanged;
-}
-
-/*
- * Makes a node an entry when the search met nothing alive to link it to: the first node of an index, or the first after
- * everything else has died. Returns false if the entries have changed since the store was refreshed: look again then.
- */
-static bool
-claim_entry(VecGraphStore *store, VxNodeId id)
-{
-	VxNodeId	entries[VX_MAX_ENTRIES];
-	uint32		count = store->meta.entry_count;
-
-	memcpy(entries, store->meta.entries, sizeof(entries));
-	/* with all entries taken, all are dead: any may go */
-	entries[count < VX_MAX_ENTRIES ? count++ : id % VX_MAX_ENTRIES] = id;
-	return vecgraph_set_entries(store, entries, count);
-}
-
-/*
- * Inner product: remembers the largest norm, on which the added dimension of linking depends, up to its bound. Returns whether it
- * has just come to the bound.
- */
-static bool
-raise_max_norm(VecGraphStore *store, float norm2)
-{
-	float		bound = vx_space_norm_bound(store->meta.usual_norm2);
-	bool		is_first = store->meta.max_norm2 < bound && norm2 >= bound;
-	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-	VecGraphChange change;
-	VxMeta	   *meta;
-
-	norm2 = Min(norm2, bound);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	change = vecgraph_change_start(store);
-	meta = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-	meta->max_norm2 = Max(meta->max_norm2, norm2);
-	vecgraph_change_finish(change);
-	UnlockReleaseBuffer(buffer);
-	store->space.max_norm2 = Max(store->space.max_norm2, norm2);
-	if (store->codes != NULL)
-		vx_codec_set_max_norm2(&store->codes->codec, store->space.max_norm2);
-	return is_first;
-}
-
-/* The vector of a node, allocated, NULL if it is gone; what its code stands for where only the heap has the vector. */
-static VxPoint *
-node_point(VecGraphStore *store, VxNodeId id)
-{
-	VxPoint    *point;
-
-	if (store->geometry.storage == VX_STORAGE_HEAP)
-	{
-		point = vx_alloc(&store->mem, VX_POINT_BYTES(vx_codec_decoded_values(&store->codes->codec)));
-		vx_codec_decode(&store->codes->codec, vecgraph_code(store, id, 0), point);
-		return point;
-	}
-	point = vx_alloc(&store->mem, vx_space_room(&store->space));
-	if (vecgraph_copy_point(store, id, point))
-		return point;
-	vx_free(&store->mem, point);
-	return NULL;
-}
-
-void
-vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
-{
-	for (;;)
-	{
-		VxQuery		query = {.linking = true};
-		VxEdges		before;
-		VxPoint    *point;
-
-		CHECK_FOR_INTERRUPTS();
-		vecgraph_store_refresh(store);
-		if (store->base.ops->read_edges(&store->base, id, NULL, &before) != VX_OK || !before.live)
-			return;
-		point = node_point(store, id);
-		if (point == NULL)
-			return;
-		query.point = point;
-		store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
-		vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, id);
-		store->query_decoded = false;
-		vx_free(&store->mem, point);
-		if (linker->edges.count == 0)
-		{
-			if (claim_entry(store, id))
-				return;
-			continue;
-		}
-		if (store->base.ops->replace_edges(&store->base, id, before.version, linker->edges.ids,
-										   linker->edges.count) == VX_CONFLICT)
-			continue;
-		vx_link_back(linker, &store->base, id);
-		return;
-	}
-}
-
-/* What vecgraph_attach searches with. */
-typedef struct Seeker
-{
-	VecGraphStore *store;
-	VxPoint    *point;			/* of the last node, NULL at first */
-} Seeker;
-
-static bool
-seek(void *context, VxNodeId id, VxQuery *query)
-{
-	Seeker	   *seeker = context;
-	VecGraphStore *store = seeker->store;
-	VxEdges		edges;
-
-	vx_free(&store->mem, seeker->point);
-	seeker->point = NULL;
-	if (store->base.ops->read_edges(&store->base, id, NULL, &edges) == VX_OK && edges.live)
-		seeker->point = node_point(store, id);
-	query->point = seeker->point;
-	return seeker->point != NULL;
-}
-
-void
-vecgraph_attach(VecGraphStore *store)
-{
-	Seeker		seeker = {.store = store};
-	BufferAccessStrategy strategy = store->strategy;
-	VxLinker	linker;
-
-	/* this walk comes by the same pages again and again: VACUUM's ring of few buffers is not for it */
-	store->strategy = NULL;
-	vecgraph_store_refresh(store);
-	vx_linker_init(&linker, &store->mem);
-	store->query_decoded = store->geometry.storage == VX_STORAGE_HEAP;
-	vx_link_attach(&linker, &store->base, vx_id_bound(&store->geometry, vecgraph_filled_blocks(store->index)),
-				   store->meta.build_list_size, seek, &seeker);
-	store->query_decoded = false;
-	vx_free(&store->mem, seeker.point);
-	vx_linker_free(&linker);
-	store->strategy = strategy;
-}
-
 void
 vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid)
 {
@@ -414,30 +250,30 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 	bool		is_far_longest = false;
 
 	vecgraph_store_refresh(store);
-	if (store->space.metric == VX_METRIC_IP && point->norm2 > store->space.max_norm2
-		&& store->space.max_norm2 < vx_space_norm_bound(store->meta.usual_norm2))
-		is_far_longest = raise_max_norm(store, point->norm2);
+	if (store->index.space.metric == VX_METRIC_IP && point->norm2 > store->index.space.max_norm2
+		&& store->index.space.max_norm2 < vx_space_norm_bound(store->index.meta.usual_norm2))
+		is_far_longest = vecgraph_raise_max_norm(&store->index, point->norm2);
 
-	vx_link_choose(linker, &store->base, &query, store->meta.build_list_size, VX_NO_NODE);
+	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
 	if (add_to_twin(store, linker, point, heap_tid))
 		return;
 
-	if (store->codes != NULL)
+	if (store->index.codes != NULL)
 	{
-		code = vx_alloc(&store->mem, store->geometry.code_bytes);
-		vx_codec_encode(&store->codes->codec, point, code);
+		code = vx_alloc(&store->index.mem, store->index.geometry.code_bytes);
+		vx_codec_encode(&store->index.codes->codec, point, code);
 	}
-	id = vecgraph_take_slot(store, fill_node, &node, code);
-	vx_free(&store->mem, code);
+	id = vecgraph_take_slot(&store->index, fill_node, &node, code);
+	vx_free(&store->index.mem, code);
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);
-	else if (!claim_entry(store, id))
+	else if (!vecgraph_add_entry(&store->index, id))
 		vecgraph_relink(store, linker, id);
 	/* what most queries ask for now would be hard to find from where the index was so far */
 	if (is_far_longest)
-		(void) claim_entry(store, id);
+		(void) vecgraph_add_entry(&store->index, id);
 }
 
 bool
@@ -455,23 +291,23 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	{
 		state = MemoryContextAllocZero(index_info->ii_Context, sizeof(VecGraphInsertState));
 		vecgraph_store_open(&state->store, index, index_info->ii_Context);
-		vx_linker_init(&state->linker, &state->store.mem);
+		vx_linker_init(&state->linker, &state->store.index.mem);
 		state->row_context = AllocSetContextCreate(index_info->ii_Context, "vecgraph insert", ALLOCSET_DEFAULT_SIZES);
 		index_info->ii_AmCache = state;
 	}
-	state->store.index = index;
+	state->store.index.relation = index;
 
 	old_context = MemoryContextSwitchTo(state->row_context);
-	point = vecgraph_point(state->store.opclass->type, &state->store.space, values[0], state->row_context);
+	point = vecgraph_point(state->store.opclass->type, &state->store.index.space, values[0], state->row_context);
 	if (point != NULL)
 	{
 		/*
 		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it was
 		 * marked deleted.
 		 */
-		LockPage(index, VECGRAPH_META_BLOCK, ShareLock);
+		vecgraph_begin_insert(index);
 		vecgraph_insert_point(&state->store, &state->linker, point, heap_tid);
-		UnlockPage(index, VECGRAPH_META_BLOCK, ShareLock);
+		vecgraph_end_insert(index);
 		vecgraph_fit_early(&state->store, heap);
 	}
 	MemoryContextSwitchTo(old_context);

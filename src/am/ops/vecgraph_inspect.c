@@ -10,7 +10,7 @@
  * read was changed after it began, by their LSNs; otherwise it says that it does not know. Replay that is paused, or has nothing to
  * do, makes it as thorough as on a primary.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <math.h>
 
@@ -87,8 +87,8 @@ typedef struct VecGraphCheck
 static void
 broken(VecGraphCheck *check, VxNodeId id, const char *what)
 {
-	vecgraph_corrupted(check->index, vx_id_block(&check->store.geometry, id),
-					   (int) vx_id_slot(&check->store.geometry, id), what);
+	vecgraph_corrupted(check->index, vx_id_block(&check->store.index.geometry, id),
+					   (int) vx_id_slot(&check->store.index.geometry, id), what);
 }
 
 static void
@@ -120,13 +120,13 @@ misfit(VecGraphCheck *check, BlockNumber block, int slot, const char *what)
 static void
 node_misfit(VecGraphCheck *check, VxNodeId id, const char *what)
 {
-	misfit(check, vx_id_block(&check->store.geometry, id), (int) vx_id_slot(&check->store.geometry, id), what);
+	misfit(check, vx_id_block(&check->store.index.geometry, id), (int) vx_id_slot(&check->store.index.geometry, id), what);
 }
 
 static void
 begin_check(VecGraphCheck *check, Relation index)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 
 	memset(check, 0, sizeof(*check));
 	if (RecoveryInProgress())
@@ -136,15 +136,15 @@ begin_check(VecGraphCheck *check, Relation index)
 	vecgraph_store_open(&check->store, index, CurrentMemoryContext);
 	check->blocks = RelationGetNumberOfBlocks(index);
 	check->bound = vx_id_bound(g, check->blocks);
-	check->states = vx_alloc(&check->store.mem, Max(check->bound, 1));
+	check->states = vx_alloc(&check->store.index.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
 	check->code_error = palloc(sizeof(VxRobustSum));
 	vx_robust_begin(check->code_error);
-	vx_sample_init(&check->sample, &check->store.mem, g->dim, vx_robust_sample(g->dim), 1);
+	vx_sample_init(&check->sample, &check->store.index.mem, g->dim, vx_robust_sample(g->dim), 1);
 	check->page = palloc(BLCKSZ);
 	check->codes = palloc((Size) g->nodes_per_page * g->code_bytes + VX_CODE_OVERREAD);
 	check->made_code = palloc(g->code_bytes + VX_CODE_OVERREAD);
-	vx_visited_init(&check->in_chain, &check->store.mem);
+	vx_visited_init(&check->in_chain, &check->store.index.mem);
 }
 
 /* ---- pages and slots ---- */
@@ -170,14 +170,14 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 static void
 check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 
 	if (slot->state == VX_SLOT_LIVE && slot->tid_count == 0 && slot->chain == VX_NO_NODE)
 		broken(check, id, "a live node without heap TIDs");
 	if (slot->state == VX_SLOT_DELETED && (slot->tid_count != 0 || slot->chain != VX_NO_NODE))
 		broken(check, id, "a deleted node with heap TIDs");
 	if (slot->state == VX_SLOT_LIVE && vx_storage_is_exact(g->storage)
-		&& !vx_space_is_sound(&check->store.space, vecgraph_slot_point(&check->store, slot)))
+		&& !vx_space_is_sound(&check->store.index.space, vecgraph_slot_point(&check->store.index, slot)))
 		broken(check, id, "the stored norm is not that of the vector");
 	for (int i = 0; i < slot->degree; i++)
 	{
@@ -199,10 +199,10 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 static double
 half_error(VecGraphCheck *check, const VxPoint *point)
 {
-	const VxSpace *space = &check->store.space;
+	const VxSpace *space = &check->store.index.space;
 	double		sum2 = 0;
 
-	if (check->store.geometry.storage != VX_STORAGE_HALF)
+	if (check->store.index.geometry.storage != VX_STORAGE_HALF)
 		return 0;
 	for (uint32 i = 0; i < space->dim; i++)
 	{
@@ -223,8 +223,8 @@ half_error(VecGraphCheck *check, const VxPoint *point)
 static void
 check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 {
-	VxCodec    *codec = &check->store.codes->codec;
-	const VxPoint *point = vecgraph_slot_point(&check->store, slot);
+	VxCodec    *codec = &check->store.index.codes->codec;
+	const VxPoint *point = vecgraph_slot_point(&check->store.index, slot);
 	double		unsure = half_error(check, point);
 	bool		known = vx_codec_knows(codec, code);
 	bool		near = false;
@@ -233,7 +233,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	float		made;
 
 	/* vectors too long for floats have no sensible codes, not even a sign that tells the model */
-	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store.geometry.dim)))
+	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store.index.geometry.dim)))
 		return;
 	if (known)
 	{
@@ -249,7 +249,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 
 		vx_robust_add(check->code_error, stored);
 		if (row != NULL)
-			vx_space_coded(check->store.space.metric, point->x, check->store.space.dim, point->norm2, row);
+			vx_space_coded(check->store.index.space.metric, point->x, check->store.index.space.dim, point->norm2, row);
 	}
 	else if (isfinite(norm2) && check->tids != NULL)
 		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");
@@ -259,23 +259,23 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 static double
 spread_of(VecGraphCheck *check)
 {
-	float	   *mean = palloc(check->store.geometry.dim * sizeof(float));
-	double		spread = vx_robust_mean(&check->store.mem, &check->sample, mean);
+	float	   *mean = palloc(check->store.index.geometry.dim * sizeof(float));
+	double		spread = vx_robust_mean(&check->store.index.mem, &check->sample, mean);
 
 	pfree(mean);
-	return check->store.codes == NULL ? 0 : spread * check->store.codes->codec.unit2;
+	return check->store.index.codes == NULL ? 0 : spread * check->store.index.codes->codec.unit2;
 }
 
 /* A code or model page is of its kind; what is in it is checked against the nodes. */
 static void
 check_data_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 	Buffer		buffer;
 
 	if (block < g->first_segment && block == vx_code_log_block(g->first_segment))
 	{
-		vecgraph_check_code_log(&check->store);
+		vecgraph_check_code_log(&check->store.index);
 		return;
 	}
 	buffer = ReadBuffer(check->index, block);
@@ -294,7 +294,7 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 static bool
 copy_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 	Buffer		buffer = ReadBuffer(check->index, block);
 	bool		is_filled;
 
@@ -306,7 +306,7 @@ copy_page(VecGraphCheck *check, BlockNumber block)
 		memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
 		note_page(check, check->page);
 		if (check->store.by_codes)
-			vecgraph_read_codes(&check->store, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
+			vecgraph_read_codes(&check->store.index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
 	}
 	UnlockReleaseBuffer(buffer);
 	return is_filled;
@@ -316,13 +316,13 @@ copy_page(VecGraphCheck *check, BlockNumber block)
 static bool
 models_known(VecGraphCheck *check)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 
 	if (!check->store.by_codes)
 		return true;
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE
-			&& !vx_codec_knows(&check->store.codes->codec, check->codes + (Size) i * g->code_bytes))
+			&& !vx_codec_knows(&check->store.index.codes->codec, check->codes + (Size) i * g->code_bytes))
 			return false;
 	return true;
 }
@@ -330,7 +330,7 @@ models_known(VecGraphCheck *check)
 static void
 check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 	bool		is_live = slot->state == VX_SLOT_LIVE;
 	const char *wrong = vx_slot_check(g, slot, check->bound, is_live);
 
@@ -353,7 +353,7 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 static void
 check_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.geometry;
+	const VxGeometry *g = &check->store.index.geometry;
 	VxPageSpecial *special = vecgraph_page_special(check->page);
 	VxNodeId	first;
 	uint32		free_slots = 0;
@@ -395,12 +395,12 @@ check_free_list(VecGraphCheck *check)
 	BlockNumber blocks = RelationGetNumberOfBlocks(check->index);
 	BlockNumber steps = 0;
 
-	for (BlockNumber block = check->store.meta.free_page; block != VX_NO_BLOCK;)
+	for (BlockNumber block = check->store.index.meta.free_page; block != VX_NO_BLOCK;)
 	{
 		Buffer		buffer;
 
 		CHECK_FOR_INTERRUPTS();
-		if (block >= blocks || !vx_block_has_nodes(&check->store.geometry, block) || steps++ > blocks)
+		if (block >= blocks || !vx_block_has_nodes(&check->store.index.geometry, block) || steps++ > blocks)
 			block = VX_NOT_LISTED;
 		else
 		{
@@ -425,7 +425,7 @@ static void
 check_links(VecGraphCheck *check, VxNodeId id)
 {
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&check->store, id, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&check->store.index, id, BUFFER_LOCK_SHARE, &buffer);
 	VxNodeId	next = slot->chain;
 	bool		dangling = false;
 
@@ -439,7 +439,7 @@ check_links(VecGraphCheck *check, VxNodeId id)
 
 	while (next != VX_NO_NODE)
 	{
-		VxTidSlot  *more = (VxTidSlot *) vecgraph_lock_slot(&check->store, next, BUFFER_LOCK_SHARE, &buffer);
+		VxTidSlot  *more = (VxTidSlot *) vecgraph_lock_slot(&check->store.index, next, BUFFER_LOCK_SHARE, &buffer);
 		VxNodeId	here = next;
 		bool		mine = more->state == VX_SLOT_TIDS && more->owner == id;
 
@@ -462,8 +462,8 @@ count_unreachable(VecGraphCheck *check)
 	VxVisited	reached;
 	uint64		unreachable = 0;
 
-	vx_visited_init(&reached, &check->store.mem);
-	vx_check_reach(&check->store.base, &check->store.mem, check->bound, &reached);
+	vx_visited_init(&reached, &check->store.index.mem);
+	vx_check_reach(&check->store.base, &check->store.index.mem, check->bound, &reached);
 	for (VxNodeId id = 0; id < check->bound; id++)
 		unreachable += check->states[id] == VX_SLOT_LIVE && !vx_visited_has(&reached, id);
 	vx_visited_free(&reached);
@@ -480,7 +480,7 @@ heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 
 	if (isnull[0])
 		return;
-	point = vecgraph_point(check->store.opclass->type, &check->store.space, values[0], CurrentMemoryContext);
+	point = vecgraph_point(check->store.opclass->type, &check->store.index.space, values[0], CurrentMemoryContext);
 	if (point == NULL)
 		return;
 	pfree(point);
@@ -586,18 +586,18 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	begin_check(&check, index);
-	for (BlockNumber block = check.store.geometry.first_segment; block < check.blocks; block++)
+	for (BlockNumber block = check.store.index.geometry.first_segment; block < check.blocks; block++)
 	{
 		check_page(&check, block);
-		code_pages += vx_block_has_codes(&check.store.geometry, block);
+		code_pages += vx_block_has_codes(&check.store.index.geometry, block);
 	}
 
-	values[n++] = Int32GetDatum(check.store.meta.format_version);
-	values[n++] = CStringGetTextDatum(metrics[check.store.meta.metric]);
-	values[n++] = Int32GetDatum(check.store.meta.dim);
-	values[n++] = Int32GetDatum(check.store.meta.max_degree);
-	values[n++] = Int32GetDatum(check.store.meta.build_list_size);
-	values[n++] = Float4GetDatum(check.store.meta.alpha);
+	values[n++] = Int32GetDatum(check.store.index.meta.format_version);
+	values[n++] = CStringGetTextDatum(metrics[check.store.index.meta.metric]);
+	values[n++] = Int32GetDatum(check.store.index.meta.dim);
+	values[n++] = Int32GetDatum(check.store.index.meta.max_degree);
+	values[n++] = Int32GetDatum(check.store.index.meta.build_list_size);
+	values[n++] = Float4GetDatum(check.store.index.meta.alpha);
 	values[n++] = Int64GetDatum(check.counts[VX_SLOT_LIVE] + check.counts[VX_SLOT_DELETED]);
 	values[n++] = Int64GetDatum(check.counts[VX_SLOT_LIVE]);
 	values[n++] = Int64GetDatum(check.counts[VX_SLOT_DELETED]);
@@ -607,19 +607,19 @@ vecgraph_info(PG_FUNCTION_ARGS)
 								 : (double) check.edges / check.counts[VX_SLOT_LIVE]);
 	values[n++] = Int64GetDatum(count_unreachable(&check));
 	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
-	values[n++] = CStringGetTextDatum(storages[check.store.meta.storage]);
-	values[n++] = CStringGetTextDatum(vx_code_kind(check.store.meta.code_kind)->name);
-	values[n++] = Int32GetDatum(check.store.meta.code_bytes);
+	values[n++] = CStringGetTextDatum(storages[check.store.index.meta.storage]);
+	values[n++] = CStringGetTextDatum(vx_code_kind(check.store.index.meta.code_kind)->name);
+	values[n++] = Int32GetDatum(check.store.index.meta.code_bytes);
 	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
-	values[n++] = Int64GetDatum(check.store.codes == NULL ? 0 : vecgraph_cache_count(&check.store.codes->view, check.bound));
-	values[n++] = CStringGetTextDatum(check.store.codes == NULL ? "none" : vecgraph_cache_kind());
+	values[n++] = Int64GetDatum(check.store.index.codes == NULL ? 0 : vecgraph_cache_count(&check.store.index.codes->view, check.bound));
+	values[n++] = CStringGetTextDatum(check.store.index.codes == NULL ? "none" : vecgraph_cache_kind());
 	error = vx_robust_result(check.code_error);
 	spread = spread_of(&check);
 	nulls[n] = !(spread > 0);
 	values[n++] = Float8GetDatum(spread > 0 ? sqrt(error / spread) : 0);
-	values[n++] = Int64GetDatum(check.store.meta.fitted_nodes);
-	nulls[n] = check.code_error->total == 0 || !(check.store.meta.fitted_error > 0);
-	values[n] = Float8GetDatum(nulls[n] ? 0 : error / (double) check.store.meta.fitted_error);
+	values[n++] = Int64GetDatum(check.store.index.meta.fitted_nodes);
+	nulls[n] = check.code_error->total == 0 || !(check.store.index.meta.fitted_error > 0);
+	values[n] = Float8GetDatum(nulls[n] ? 0 : error / (double) check.store.index.meta.fitted_error);
 	n++;
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
@@ -629,9 +629,9 @@ vecgraph_info(PG_FUNCTION_ARGS)
 static bool
 prewarm_run(VecGraphStore *store, VxNodeId id)
 {
-	VecGraphCacheView *view = &store->codes->view;
+	VecGraphCacheView *view = &store->index.codes->view;
 
-	while (vecgraph_cache_code(view, id) == NULL && vecgraph_cache_fetch(view, id, vecgraph_read_codes, store) == NULL)
+	while (vecgraph_cache_code(view, id) == NULL && vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store->index) == NULL)
 	{
 		if (vecgraph_cache_is_full(view))
 			return false;
@@ -648,17 +648,17 @@ vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void))
 	VecGraphCacheView *view;
 
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (!store.by_codes || store.id_bound == 0 || vecgraph_cache_capacity() == 0)
+	if (!store.by_codes || store.index.id_bound == 0 || vecgraph_cache_capacity() == 0)
 		return 0;
-	view = &store.codes->view;
+	view = &store.index.codes->view;
 	view->no_room_until = 0;	/* what a search of this session met a moment ago says nothing of now */
-	for (uint32 id = 0; id < store.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
+	for (uint32 id = 0; id < store.index.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if ((is_wanted != NULL && !is_wanted()) || !prewarm_run(&store, id))
 			break;
 	}
-	return vecgraph_cache_count(view, store.id_bound);
+	return vecgraph_cache_count(view, store.index.id_bound);
 }
 
 /*
@@ -695,8 +695,8 @@ vecgraph_train(PG_FUNCTION_ARGS)
 	index = vecgraph_open_index_and_table(PG_GETARG_OID(0), RowExclusiveLock, ShareUpdateExclusiveLock, &heap);
 	vecgraph_begin_owner_rights(heap, &rights);
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	vecgraph_report_options(index, &store.meta);
-	if (store.meta.code_kind == VX_CODES_NONE)
+	vecgraph_report_options(index, &store.index.meta);
+	if (store.index.meta.code_kind == VX_CODES_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));

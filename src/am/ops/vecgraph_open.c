@@ -5,7 +5,7 @@
  * server's own commands do, rights and kinds are checked before anything is locked, and again under the lock: owner or index may
  * have changed while it was waited for. Tables are locked before their indexes.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"

@@ -9,7 +9,7 @@
  * While indexes are loaded the file has another name. Where it is found under that name, the server went down before they were: they
  * are not loaded again, lest one that makes it crash keeps it from ever starting.
  */
-#include "cache/vecgraph_region.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <unistd.h>
 
@@ -34,7 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
-#include "am/vecgraph.h"
+#include "cache/vecgraph_region.h"
 
 #define HOT_FILE "vecidx_hot_indexes"
 #define LOADING_FILE HOT_FILE ".loading"

@@ -9,7 +9,7 @@
  * No pin or lock is held between calls. That is safe because only MVCC snapshots are accepted: a heap TID that is reused
  * after it was read here belongs to a row that the scan's snapshot cannot see.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <math.h>
 
@@ -181,7 +181,7 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 	state->context = context;
 	state->query_context = AllocSetContextCreate(context, "vecgraph scan query", ALLOCSET_DEFAULT_SIZES);
 	/* the store is opened by the first search: a scan that is never asked for rows reads nothing */
-	state->store.mem = vecgraph_mem(context);
+	state->store.index.mem = vecgraph_mem(context);
 	state->space = take_space(context);
 	scan->opaque = state;
 	return scan;
@@ -221,8 +221,8 @@ vecgraph_endscan(IndexScanDesc scan)
 
 	if (state->rows != NULL)
 		vecgraph_heap_end(state->rows);
-	if (state->store.codes != NULL)
-		vecgraph_cache_flush(&state->store.codes->view);
+	if (state->store.index.codes != NULL)
+		vecgraph_cache_flush(&state->store.index.codes->view);
 	leave_space(state->space);
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
@@ -258,26 +258,26 @@ start_search(IndexScanDesc scan)
 	pgstat_count_index_scan(scan->indexRelation);
 	vecidx_count_search(scan);
 	state->heap = scan->heapRelation;
-	if (state->store.index == NULL)
+	if (state->store.index.relation == NULL)
 		vecgraph_store_open(&state->store, scan->indexRelation, state->context);
 	else
 		vecgraph_store_refresh(&state->store);
-	state->store.snapshot = scan->xs_snapshot;
-	state->sweep_block = state->store.geometry.first_segment;
+	state->store.index.snapshot = scan->xs_snapshot;
+	state->sweep_block = state->store.index.geometry.first_segment;
 	if (scan->orderByData->sk_flags & SK_ISNULL)
 	{
 		state->query.point = NULL;
 		state->phase = PHASE_SWEEP;
 		return;
 	}
-	if (state->store.opclass->type->dim(scan->orderByData->sk_argument) != state->store.space.dim && !has_live_node(state))
+	if (state->store.opclass->type->dim(scan->orderByData->sk_argument) != state->store.index.space.dim && !has_live_node(state))
 	{
 		state->phase = PHASE_END;
 		return;
 	}
-	state->query.point = state->store.opclass->type->point(&state->store.space, scan->orderByData->sk_argument, true,
+	state->query.point = state->store.opclass->type->point(&state->store.index.space, scan->orderByData->sk_argument, true,
 														   state->query_context);
-	if (!vx_storage_is_exact(state->store.geometry.storage) && state->rows == NULL)
+	if (!vx_storage_is_exact(state->store.index.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
 	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(), memory);
 	state->phase = PHASE_SEARCH;
@@ -323,7 +323,7 @@ distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *pa
 	if (!vecgraph_heap_point(state->rows, &state->store, node, payload, &point))
 		return false;
 	/* a row whose indexed value is NULL cannot be one that is indexed here; the executor sees to it */
-	*distance = point == NULL ? 0 : vx_space_operator(&state->store.space, state->query.point, point);
+	*distance = point == NULL ? 0 : vx_space_operator(&state->store.index.space, state->query.point, point);
 	return true;
 }
 
@@ -404,7 +404,7 @@ static bool
 ready_from_sweep(VecGraphScan *state)
 {
 	VecGraphStore *store = &state->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	BlockNumber block = state->sweep_block;
 	bool		ordered = state->query.point != NULL;
 	ReadyNode  *nodes;
@@ -413,20 +413,20 @@ ready_from_sweep(VecGraphScan *state)
 	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
-	if (block >= RelationGetNumberOfBlocks(store->index))
+	if (block >= RelationGetNumberOfBlocks(store->index.relation))
 		return false;
 	state->sweep_block++;
 	if (!vx_block_has_nodes(g, block))
 		return true;
 
 	nodes = palloc(g->nodes_per_page * sizeof(ReadyNode));
-	buffer = ReadBuffer(store->index, block);
+	buffer = ReadBuffer(store->index.relation, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	vecidx_test_for_old_snapshot(store->snapshot, store->index, page);
-	if (!vecgraph_is_unfilled(store->index, buffer))
+	vecidx_test_for_old_snapshot(store->index.snapshot, store->index.relation, page);
+	if (!vecgraph_is_unfilled(store->index.relation, buffer))
 	{
-		vecgraph_check_node_page(store->index, buffer, g);
+		vecgraph_check_node_page(store->index.relation, buffer, g);
 		for (uint32 i = 0; i < g->nodes_per_page; i++)
 		{
 			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
@@ -434,15 +434,15 @@ ready_from_sweep(VecGraphScan *state)
 			ReadyNode  *node = &nodes[count];
 
 			if (wrong != NULL)
-				vecgraph_corrupted(store->index, block, i, wrong);
+				vecgraph_corrupted(store->index.relation, block, i, wrong);
 			node->id = vx_block_first_id(g, block) + i;
 			if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
 				continue;
 			vecgraph_fill_payload(slot, &node->payload);
 			node->distance = 0;
 			if (ordered && state->rows == NULL)
-				node->distance = vx_space_operator(&store->space, state->query.point,
-												   vecgraph_slot_point(store, slot));
+				node->distance = vx_space_operator(&store->index.space, state->query.point,
+												   vecgraph_slot_point(&store->index, slot));
 			count++;
 		}
 	}
@@ -506,7 +506,7 @@ reread_node_tids(IndexScanDesc scan, VxNodeId id)
 {
 	VecGraphScan *state = scan->opaque;
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&state->store, id, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&state->store.index, id, BUFFER_LOCK_SHARE, &buffer);
 	VecGraphPayload payload;
 	bool		live = slot->state == VX_SLOT_LIVE;
 
@@ -524,7 +524,7 @@ read_chain_tids(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store, state->chain, BUFFER_LOCK_SHARE, &buffer);
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store.index, state->chain, BUFFER_LOCK_SHARE, &buffer);
 	bool		lost = slot->state != VX_SLOT_TIDS || slot->owner != state->node;
 
 	if (!lost)
@@ -532,15 +532,14 @@ read_chain_tids(IndexScanDesc scan)
 		for (int i = 0; i < slot->tid_count; i++)
 			add_tid(scan, &slot->tids[i]);
 		state->chain = slot->chain;
-		if (state->chain_steps++ > state->store.id_bound)
-			vecgraph_corrupted(state->store.index, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
+		if (state->chain_steps++ > state->store.index.id_bound)
+			vecgraph_corrupted(state->store.index.relation, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
 	}
 	UnlockReleaseBuffer(buffer);
 	if (!lost)
 		return;
 	if (state->chain_restarts++ == MAX_CHAIN_RESTARTS)
-		vecgraph_corrupted(state->store.index, vx_id_block(&state->store.geometry, state->node),
-						   (int) vx_id_slot(&state->store.geometry, state->node), "a chain of heap TIDs is broken");
+		vecgraph_slot_corrupted(&state->store.index, state->node, "a chain of heap TIDs is broken");
 	state->chain_steps = 0;
 	reread_node_tids(scan, state->node);
 }

@@ -29,7 +29,7 @@
  *
  * A vacuum that is interrupted leaves deleted nodes behind, too; the next one finds them in pass 1 and goes on with them.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include "access/table.h"
 #include "commands/vacuum.h"
@@ -118,7 +118,7 @@ sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, int n, bool write)
 static bool
 page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
 {
-	const VxGeometry *g = &vacuum->store.geometry;
+	const VxGeometry *g = &vacuum->store.index.geometry;
 
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
@@ -138,7 +138,7 @@ page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
 static void
 remove_dead_tids(VecGraphVacuum *vacuum, Page page)
 {
-	const VxGeometry *g = &vacuum->store.geometry;
+	const VxGeometry *g = &vacuum->store.index.geometry;
 
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
@@ -177,7 +177,7 @@ remember_tid_slot(VecGraphVacuum *vacuum, VxNodeId owner, VxNodeId slot)
 	if (vacuum->tid_slot_count == vacuum->tid_slot_capacity)
 	{
 		vacuum->tid_slot_capacity = vx_grown(vacuum->tid_slot_capacity, 256);
-		vacuum->tid_slots = vx_resize_array(&vacuum->store.mem, vacuum->tid_slots, vacuum->tid_slot_capacity, sizeof(TidSlotSeen));
+		vacuum->tid_slots = vx_resize_array(&vacuum->store.index.mem, vacuum->tid_slots, vacuum->tid_slot_capacity, sizeof(TidSlotSeen));
 	}
 	vacuum->tid_slots[vacuum->tid_slot_count++] = (TidSlotSeen)
 	{
@@ -189,7 +189,7 @@ remember_tid_slot(VecGraphVacuum *vacuum, VxNodeId owner, VxNodeId slot)
 static void
 take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 {
-	const VxGeometry *g = &vacuum->store.geometry;
+	const VxGeometry *g = &vacuum->store.index.geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
 
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
@@ -213,25 +213,25 @@ static bool
 lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
 {
 	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 
 	vecidx_vacuum_delay_point();
 	if (!vx_block_has_nodes(g, block))
 		return false;
-	*buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	*buffer = ReadBufferExtended(store->index.relation, MAIN_FORKNUM, block, RBM_NORMAL, store->index.strategy);
 	LockBuffer(*buffer, mode);
-	if (vecgraph_is_unfilled(store->index, *buffer))
+	if (vecgraph_is_unfilled(store->index.relation, *buffer))
 	{
 		UnlockReleaseBuffer(*buffer);
 		return false;
 	}
-	vecgraph_check_node_page(store->index, *buffer, g);
+	vecgraph_check_node_page(store->index.relation, *buffer, g);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
 		const char *wrong = vx_slot_check(g, vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), i), VX_NO_NODE, false);
 
 		if (wrong != NULL)
-			vecgraph_corrupted(store->index, block, i, wrong);
+			vecgraph_corrupted(store->index.relation, block, i, wrong);
 	}
 	return true;
 }
@@ -252,7 +252,7 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 		/* between the locks TIDs may be added, but only this vacuum removes any */
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		xlog = GenericXLogStart(vacuum->store.index);
+		xlog = GenericXLogStart(vacuum->store.index.relation);
 		remove_dead_tids(vacuum, GenericXLogRegisterBuffer(xlog, buffer, 0));
 		GenericXLogFinish(xlog);
 	}
@@ -263,25 +263,17 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 static void
 pass1(VecGraphVacuum *vacuum)
 {
-	BlockNumber block = vacuum->store.geometry.first_segment;
+	BlockNumber block = vacuum->store.index.geometry.first_segment;
 
 	/* pages that are added meanwhile count, too: validation of a concurrent build wants every TID */
 	for (;;)
 	{
-		vacuum->blocks = RelationGetNumberOfBlocks(vacuum->store.index);
+		vacuum->blocks = RelationGetNumberOfBlocks(vacuum->store.index.relation);
 		if (block >= vacuum->blocks)
 			break;
 		for (; block < vacuum->blocks; block++)
 			pass1_page(vacuum, block);
 	}
-}
-
-/* Waits for the inserts that are under way; those that begin later see as deleted what is deleted by now. */
-static void
-wait_for_inserts(VecGraphVacuum *vacuum)
-{
-	LockPage(vacuum->store.index, VECGRAPH_META_BLOCK, ExclusiveLock);
-	UnlockPage(vacuum->store.index, VECGRAPH_META_BLOCK, ExclusiveLock);
 }
 
 /* ---- chains ---- */
@@ -291,7 +283,7 @@ static VxNodeId
 read_chain(VecGraphVacuum *vacuum, VxNodeId id, VxSlotState *state, bool *empty)
 {
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&vacuum->store, id, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&vacuum->store.index, id, BUFFER_LOCK_SHARE, &buffer);
 	VxNodeId	next = slot->state == VX_SLOT_FREE || slot->state == VX_SLOT_DELETED ? VX_NO_NODE : slot->chain;
 
 	*state = slot->state;
@@ -308,12 +300,12 @@ static bool
 unlink_tid_slot(VecGraphVacuum *vacuum, VxNodeId previous, VxNodeId victim)
 {
 	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	BlockNumber block_a = vx_id_block(g, Min(previous, victim));
 	BlockNumber block_b = vx_id_block(g, Max(previous, victim));
-	Buffer		a = ReadBuffer(store->index, block_a);
-	Buffer		b = block_a == block_b ? InvalidBuffer : ReadBuffer(store->index, block_b);
-	GenericXLogState *xlog = GenericXLogStart(store->index);
+	Buffer		a = ReadBuffer(store->index.relation, block_a);
+	Buffer		b = block_a == block_b ? InvalidBuffer : ReadBuffer(store->index.relation, block_b);
+	GenericXLogState *xlog = GenericXLogStart(store->index.relation);
 	Page		page_a;
 	Page		page_b;
 	VxSlot	   *from;
@@ -355,13 +347,13 @@ static void
 drop_orphan(VecGraphVacuum *vacuum, VxNodeId id, VxNodeId owner)
 {
 	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(store, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 
 	if (slot->state == VX_SLOT_TIDS && slot->owner == owner)
 	{
-		GenericXLogState *xlog = GenericXLogStart(store->index);
+		GenericXLogState *xlog = GenericXLogStart(store->index.relation);
 		VxSlot	   *orphan = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
 
 		vx_slot_clear(g, orphan);
@@ -401,8 +393,7 @@ trim_chain(VecGraphVacuum *vacuum, VxNodeId owner, VxVisited *in_chain)
 		vecidx_vacuum_delay_point();
 		next = read_chain(vacuum, here, &state, &empty);
 		if (state != VX_SLOT_TIDS || !vx_visited_add(in_chain, here))
-			vecgraph_corrupted(vacuum->store.index, vx_id_block(&vacuum->store.geometry, here),
-							   vx_id_slot(&vacuum->store.geometry, here), "a chain of heap TIDs is broken");
+			vecgraph_slot_corrupted(&vacuum->store.index, here, "a chain of heap TIDs is broken");
 		if (!empty)
 			previous = here;
 		else if (!unlink_tid_slot(vacuum, previous, here))
@@ -421,7 +412,7 @@ trim_chains(VecGraphVacuum *vacuum)
 	VxVisited	in_chain;
 
 	qsort(vacuum->tid_slots, vacuum->tid_slot_count, sizeof(TidSlotSeen), compare_tid_slots);
-	vx_visited_init(&in_chain, &vacuum->store.mem);
+	vx_visited_init(&in_chain, &vacuum->store.index.mem);
 	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
 		if (i == 0 || vacuum->tid_slots[i].owner != vacuum->tid_slots[i - 1].owner)
 			trim_chain(vacuum, vacuum->tid_slots[i].owner, &in_chain);
@@ -438,7 +429,7 @@ trim_chains(VecGraphVacuum *vacuum)
 static uint32
 survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
 {
-	const VxGeometry *g = &vacuum->store.geometry;
+	const VxGeometry *g = &vacuum->store.index.geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
 	uint32		n = 0;
 
@@ -512,10 +503,10 @@ static void
 pass2(VecGraphVacuum *vacuum)
 {
 	VecGraphStore *store = &vacuum->store;
-	BlockNumber blocks = RelationGetNumberOfBlocks(store->index);
-	VxNodeId   *ids = palloc(store->geometry.nodes_per_page * sizeof(VxNodeId));
+	BlockNumber blocks = RelationGetNumberOfBlocks(store->index.relation);
+	VxNodeId   *ids = palloc(store->index.geometry.nodes_per_page * sizeof(VxNodeId));
 
-	for (BlockNumber block = store->geometry.first_segment; block < blocks; block++)
+	for (BlockNumber block = store->index.geometry.first_segment; block < blocks; block++)
 	{
 		Buffer		buffer;
 		uint32		n;
@@ -535,10 +526,10 @@ static void
 relink_lost(VecGraphVacuum *vacuum)
 {
 	VecGraphStore *store = &vacuum->store;
-	uint32		bound = vx_id_bound(&store->geometry, RelationGetNumberOfBlocks(store->index));
+	uint32		bound = vx_id_bound(&store->index.geometry, RelationGetNumberOfBlocks(store->index.relation));
 
-	for (uint32 i = 0; i < store->meta.entry_count; i++)
-		vx_visited_add(&vacuum->linked, store->meta.entries[i]);
+	for (uint32 i = 0; i < store->index.meta.entry_count; i++)
+		vx_visited_add(&vacuum->linked, store->index.meta.entries[i]);
 	for (VxNodeId id = 0; id < bound; id++)
 		if (vx_visited_has(&vacuum->live, id) && !vx_visited_has(&vacuum->linked, id))
 		{
@@ -575,7 +566,7 @@ heir_of(VecGraphVacuum *vacuum, VxNodeId id)
 static VxNodeId
 any_live_node(VecGraphVacuum *vacuum)
 {
-	uint32		bound = vx_id_bound(&vacuum->store.geometry, vacuum->blocks);
+	uint32		bound = vx_id_bound(&vacuum->store.index.geometry, vacuum->blocks);
 
 	for (VxNodeId id = 0; id < bound; id++)
 		if (vx_visited_has(&vacuum->live, id) && is_live(vacuum, id))
@@ -595,9 +586,9 @@ replace_entries(VecGraphVacuum *vacuum)
 		bool		changed = false;
 
 		vecgraph_store_refresh(store);
-		for (uint32 i = 0; i < store->meta.entry_count; i++)
+		for (uint32 i = 0; i < store->index.meta.entry_count; i++)
 		{
-			VxNodeId	id = store->meta.entries[i];
+			VxNodeId	id = store->index.meta.entries[i];
 			bool		known = false;
 
 			if (!is_live(vacuum, id))
@@ -618,7 +609,7 @@ replace_entries(VecGraphVacuum *vacuum)
 		if (!changed)
 			return;
 
-		if (vecgraph_set_entries(store, entries, n))
+		if (vecgraph_set_entries(&store->index, entries, n))
 			return;
 	}
 }
@@ -629,7 +620,7 @@ static void
 pass3(VecGraphVacuum *vacuum)
 {
 	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &store->index.geometry;
 
 	/* from back to front, so that the list of free pages begins with the first ones */
 	for (BlockNumber block = vacuum->blocks; block-- > g->first_segment;)
@@ -643,7 +634,7 @@ pass3(VecGraphVacuum *vacuum)
 		if (!any)
 			continue;
 		vecidx_vacuum_delay_point();
-		vecgraph_free_slots(store, block, is_to_be_freed, vacuum);
+		vecgraph_free_slots(&store->index, block, is_to_be_freed, vacuum);
 	}
 }
 
@@ -666,22 +657,22 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	vacuum.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph vacuum", ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(vacuum.context);
 	vecgraph_store_open(&vacuum.store, info->index, vacuum.context);
-	vacuum.store.strategy = info->strategy;
+	vacuum.store.index.strategy = info->strategy;
 	vacuum.store.vacuuming = true;
-	vx_linker_init(&vacuum.linker, &vacuum.store.mem);
-	vx_visited_init(&vacuum.dead, &vacuum.store.mem);
-	vx_visited_init(&vacuum.spared, &vacuum.store.mem);
-	vx_visited_init(&vacuum.live, &vacuum.store.mem);
-	vx_visited_init(&vacuum.linked, &vacuum.store.mem);
+	vx_linker_init(&vacuum.linker, &vacuum.store.index.mem);
+	vx_visited_init(&vacuum.dead, &vacuum.store.index.mem);
+	vx_visited_init(&vacuum.spared, &vacuum.store.index.mem);
+	vx_visited_init(&vacuum.live, &vacuum.store.index.mem);
+	vx_visited_init(&vacuum.linked, &vacuum.store.index.mem);
 
 	pass1(&vacuum);
 	if (vacuum.dead_count > 0 || vacuum.tid_slot_count > 0)
 	{
 		VECIDX_FAULT_POINT("vacuum-before-barrier");
-		wait_for_inserts(&vacuum);
+		vecgraph_wait_for_inserts(info->index);
 		VECIDX_FAULT_POINT("vacuum-after-barrier");
 		if (vacuum.tid_slot_count > 0 && trim_chains(&vacuum))
-			wait_for_inserts(&vacuum);
+			vecgraph_wait_for_inserts(info->index);
 	}
 	if (vacuum.dead_count > 0)
 	{
@@ -708,7 +699,7 @@ fit_if_wanted(IndexVacuumInfo *info, double tuples)
 	VecGraphStore store;
 
 	vecgraph_store_open(&store, info->index, context);
-	store.strategy = info->strategy;
+	store.index.strategy = info->strategy;
 	store.vacuuming = true;
 	if (vecgraph_wants_fit(&store, heap, tuples))
 		vecgraph_fit(&store, heap, false);

@@ -7,7 +7,7 @@
  *
  * Locks: relation extension lock, then meta page, then node page, then code page, then the log of codes; see README.
  */
-#include "am/vecgraph.h"
+#include "am/page/vecgraph_page.h"
 
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -19,15 +19,15 @@ typedef struct PageOfSlots
 } PageOfSlots;
 
 static bool
-lock_free_page(VecGraphStore *store, BlockNumber block, PageOfSlots *out)
+lock_free_page(VecGraphIndex *index, BlockNumber block, PageOfSlots *out)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 
-	if (!vx_block_has_nodes(g, block) || block >= RelationGetNumberOfBlocks(store->index))
-		vecgraph_corrupted(store->index, VECGRAPH_META_BLOCK, -1, "the list of free pages leads out of the index");
-	out->buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
+	if (!vx_block_has_nodes(g, block) || block >= RelationGetNumberOfBlocks(index->relation))
+		vecgraph_corrupted(index->relation, VECGRAPH_META_BLOCK, -1, "the list of free pages leads out of the index");
+	out->buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
 	LockBuffer(out->buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_node_page(store->index, out->buffer, g);
+	vecgraph_check_node_page(index->relation, out->buffer, g);
 	out->special = vecgraph_page_special(BufferGetPage(out->buffer));
 	return out->special->next_free != VX_NOT_LISTED;
 }
@@ -43,35 +43,20 @@ find_free_slot(const VxGeometry *g, Page page)
 }
 
 static void
-fill_slot(VecGraphStore *store, Page page, int number, VecGraphFill fill, void *context)
+fill_slot(const VecGraphIndex *index, Page page, int number, VecGraphFill fill, void *context)
 {
-	VxSlot	   *slot = vx_slot(&store->geometry, vecgraph_page_body(page), number);
+	VxSlot	   *slot = vx_slot(&index->geometry, vecgraph_page_body(page), number);
 
 	slot->version++;
-	fill(store, slot, context);
+	fill(index, slot, context);
 	vecgraph_page_special(page)->free_slots--;
 }
 
-static Buffer
-lock_meta(VecGraphStore *store, int mode)
-{
-	Buffer		buffer = ReadBuffer(store->index, VECGRAPH_META_BLOCK);
-
-	LockBuffer(buffer, mode);
-	return buffer;
-}
-
-static inline VxMeta *
-meta_of(Page page)
-{
-	return (VxMeta *) vecgraph_page_body(page);
-}
-
 static BlockNumber
-first_free_page(VecGraphStore *store)
+first_free_page(VecGraphIndex *index)
 {
-	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_SHARE);
-	BlockNumber block = meta_of(BufferGetPage(meta_buffer))->free_page;
+	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_SHARE);
+	BlockNumber block = vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page;
 
 	UnlockReleaseBuffer(meta_buffer);
 	return block;
@@ -79,75 +64,74 @@ first_free_page(VecGraphStore *store)
 
 /* The next block of the index, exclusively locked and zero; under the extension lock. */
 static Buffer
-add_block(VecGraphStore *store)
+add_block(VecGraphIndex *index)
 {
-	Relation	index = store->index;
-	BlockNumber filled = vecgraph_filled_blocks(index);
+	BlockNumber filled = vecgraph_filled_blocks(index->relation);
 	Buffer		buffer;
 
-	if (filled == RelationGetNumberOfBlocks(index))
-		return ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	buffer = ReadBuffer(index, filled);
+	if (filled == RelationGetNumberOfBlocks(index->relation))
+		return ReadBufferExtended(index->relation, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	buffer = ReadBuffer(index->relation, filled);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	return buffer;
 }
 
 static void
-add_code_page(VecGraphStore *store, Buffer buffer)
+add_code_page(VecGraphIndex *index, Buffer buffer)
 {
-	VecGraphChange change = vecgraph_change_start(store);
+	VecGraphChange change = vecgraph_change_start(index);
 
 	vecgraph_init_data_page(vecgraph_change_page(change, buffer, GENERIC_XLOG_FULL_IMAGE), VX_PAGE_CODES,
-							vx_code_page_used(&store->geometry));
+							vx_code_page_used(&index->geometry));
 	vecgraph_change_finish(change);
 }
 
 /* Makes a new page one of nodes, all free, and puts it at the head of the list. */
 static void
-add_node_page(VecGraphStore *store, Buffer buffer)
+add_node_page(VecGraphIndex *index, Buffer buffer)
 {
 	/*
 	 * Nobody else can want both this page and the meta page: no reader knows the page yet, and the extension lock keeps other
 	 * writers out. So taking the meta page second cannot deadlock.
 	 */
-	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
-	VecGraphChange change = vecgraph_change_start(store);
+	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VecGraphChange change = vecgraph_change_start(index);
 	Page		meta_page = vecgraph_change_page(change, meta_buffer, 0);
 	Page		page = vecgraph_change_page(change, buffer, GENERIC_XLOG_FULL_IMAGE);
 
-	vecgraph_init_node_page(page, &store->geometry);
-	vecgraph_page_special(page)->next_free = meta_of(meta_page)->free_page;
-	meta_of(meta_page)->free_page = BufferGetBlockNumber(buffer);
+	vecgraph_init_node_page(page, &index->geometry);
+	vecgraph_page_special(page)->next_free = vecgraph_meta_of(meta_page)->free_page;
+	vecgraph_meta_of(meta_page)->free_page = BufferGetBlockNumber(buffer);
 	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(meta_buffer);
 }
 
 /* Adds a node page, and the code pages before it if a segment begins. */
 static void
-extend(VecGraphStore *store)
+extend(VecGraphIndex *index)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 	bool		nodes = false;
 
-	LockRelationForExtension(store->index, ExclusiveLock);
+	LockRelationForExtension(index->relation, ExclusiveLock);
 	/* somebody else may have been faster */
-	while (!nodes && first_free_page(store) == VX_NO_BLOCK)
+	while (!nodes && first_free_page(index) == VX_NO_BLOCK)
 	{
 		Buffer		buffer;
 
-		if (vx_id_bound(g, RelationGetNumberOfBlocks(store->index) + 1) >= VX_NO_NODE)
+		if (vx_id_bound(g, RelationGetNumberOfBlocks(index->relation) + 1) >= VX_NO_NODE)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("index \"%s\" has as many nodes as it can", RelationGetRelationName(store->index))));
-		buffer = add_block(store);
+					 errmsg("index \"%s\" has as many nodes as it can", RelationGetRelationName(index->relation))));
+		buffer = add_block(index);
 		nodes = vx_block_has_nodes(g, BufferGetBlockNumber(buffer));
 		if (nodes)
-			add_node_page(store, buffer);
+			add_node_page(index, buffer);
 		else
-			add_code_page(store, buffer);
+			add_code_page(index, buffer);
 		UnlockReleaseBuffer(buffer);
 	}
-	UnlockRelationForExtension(store->index, ExclusiveLock);
+	UnlockRelationForExtension(index->relation, ExclusiveLock);
 }
 
 /* What is locked to write the code of a node: nothing if it has none. */
@@ -162,27 +146,27 @@ typedef struct PlaceOfCode
  * pages, by everybody.
  */
 static PlaceOfCode
-lock_code(VecGraphStore *store, VxNodeId id, const uint8 *code)
+lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
 {
 	PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
 
 	if (code == NULL)
 		return place;
-	place.codes = ReadBuffer(store->index, vx_code_block(&store->geometry, id));
+	place.codes = ReadBuffer(index->relation, vx_code_block(&index->geometry, id));
 	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(store->index, place.codes, &store->geometry);
-	place.log = vecgraph_lock_code_log(store);
+	vecgraph_check_code_page(index->relation, place.codes, &index->geometry);
+	place.log = vecgraph_lock_code_log(index);
 	return place;
 }
 
 static void
-write_code(VecGraphStore *store, VecGraphChange change, PlaceOfCode place, VxNodeId id, const uint8 *code)
+write_code(VecGraphIndex *index, VecGraphChange change, PlaceOfCode place, VxNodeId id, const uint8 *code)
 {
 	if (code == NULL)
 		return;
 	memcpy((char *) vecgraph_page_body(vecgraph_change_page(change, place.codes, 0))
-		   + vx_code_offset(&store->geometry, id), code, store->geometry.code_bytes);
-	vecgraph_change_log_codes(store, change, place.log, BufferGetBlockNumber(place.codes));
+		   + vx_code_offset(&index->geometry, id), code, index->geometry.code_bytes);
+	vecgraph_change_log_codes(index, change, place.log, BufferGetBlockNumber(place.codes));
 }
 
 static void
@@ -196,24 +180,24 @@ release_code(PlaceOfCode place)
 
 /* Takes a slot from a listed page that keeps at least one more. Returns its id, or VX_NO_NODE. */
 static VxNodeId
-take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
+take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
 	PageOfSlots from;
 	VxNodeId	id = VX_NO_NODE;
 
-	if (lock_free_page(store, block, &from) && from.special->free_slots > 1)
+	if (lock_free_page(index, block, &from) && from.special->free_slots > 1)
 	{
-		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
+		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
 		PlaceOfCode place;
 		VecGraphChange change;
 
 		if (slot < 0)
-			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
-		id = vx_block_first_id(&store->geometry, block) + slot;
-		place = lock_code(store, id, code);
-		change = vecgraph_change_start(store);
-		fill_slot(store, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
-		write_code(store, change, place, id, code);
+			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
+		id = vx_block_first_id(&index->geometry, block) + slot;
+		place = lock_code(index, id, code);
+		change = vecgraph_change_start(index);
+		fill_slot(index, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
+		write_code(index, change, place, id, code);
 		vecgraph_change_finish(change);
 		release_code(place);
 	}
@@ -223,43 +207,43 @@ take_from_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void 
 
 /* Takes the last slot of the first listed page, and the page from the list. Returns its id, or VX_NO_NODE. */
 static VxNodeId
-take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
+take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
-	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
+	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
 	PageOfSlots from;
 	VxNodeId	id = VX_NO_NODE;
 
-	if (meta_of(BufferGetPage(meta_buffer))->free_page != block)
+	if (vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page != block)
 	{
 		UnlockReleaseBuffer(meta_buffer);
 		return VX_NO_NODE;
 	}
-	if (!lock_free_page(store, block, &from))
-		vecgraph_corrupted(store->index, block, -1, "the first free page is not in the list of free pages");
+	if (!lock_free_page(index, block, &from))
+		vecgraph_corrupted(index->relation, block, -1, "the first free page is not in the list of free pages");
 	if (from.special->free_slots <= 1)
 	{
-		int			slot = find_free_slot(&store->geometry, BufferGetPage(from.buffer));
+		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
 		PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
 		VecGraphChange change;
 		Page		meta_page;
 		Page		page;
 
 		if ((slot >= 0) != (from.special->free_slots == 1))
-			vecgraph_corrupted(store->index, block, -1, "no free slot where one should be");
+			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
 		if (slot >= 0)
 		{
-			id = vx_block_first_id(&store->geometry, block) + slot;
-			place = lock_code(store, id, code);
+			id = vx_block_first_id(&index->geometry, block) + slot;
+			place = lock_code(index, id, code);
 		}
-		change = vecgraph_change_start(store);
+		change = vecgraph_change_start(index);
 		meta_page = vecgraph_change_page(change, meta_buffer, 0);
 		page = vecgraph_change_page(change, from.buffer, 0);
-		meta_of(meta_page)->free_page = vecgraph_page_special(page)->next_free;
+		vecgraph_meta_of(meta_page)->free_page = vecgraph_page_special(page)->next_free;
 		vecgraph_page_special(page)->next_free = VX_NOT_LISTED;
 		if (slot >= 0)
 		{
-			fill_slot(store, page, slot, fill, context);
-			write_code(store, change, place, id, code);
+			fill_slot(index, page, slot, fill, context);
+			write_code(index, change, place, id, code);
 		}
 		vecgraph_change_finish(change);
 		release_code(place);
@@ -270,45 +254,45 @@ take_last_of_page(VecGraphStore *store, BlockNumber block, VecGraphFill fill, vo
 }
 
 VxNodeId
-vecgraph_take_slot(VecGraphStore *store, VecGraphFill fill, void *context, const uint8 *code)
+vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code)
 {
 	for (;;)
 	{
-		BlockNumber block = first_free_page(store);
+		BlockNumber block = first_free_page(index);
 		VxNodeId	id;
 
 		CHECK_FOR_INTERRUPTS();
 		if (block == VX_NO_BLOCK)
 		{
-			extend(store);
+			extend(index);
 			continue;
 		}
-		id = take_from_page(store, block, fill, context, code);
+		id = take_from_page(index, block, fill, context, code);
 		if (id == VX_NO_NODE)
-			id = take_last_of_page(store, block, fill, context, code);
+			id = take_last_of_page(index, block, fill, context, code);
 		if (id == VX_NO_NODE)
 			continue;
 		/* nobody is led to the node yet; who will be, this backend first, finds its code in the cache */
 		if (code != NULL)
-			vecgraph_codes_catch_up(store);
+			vecgraph_codes_catch_up(index);
 		return id;
 	}
 }
 
 int
-vecgraph_free_slots(VecGraphStore *store, BlockNumber block, bool (*selected) (void *context, VxNodeId id), void *context)
+vecgraph_free_slots(VecGraphIndex *index, BlockNumber block, bool (*selected) (void *context, VxNodeId id), void *context)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
-	Buffer		meta_buffer = lock_meta(store, BUFFER_LOCK_EXCLUSIVE);
-	Buffer		buffer = ReadBufferExtended(store->index, MAIN_FORKNUM, block, RBM_NORMAL, store->strategy);
-	GenericXLogState *xlog = GenericXLogStart(store->index);
+	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	Buffer		buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
+	GenericXLogState *xlog = GenericXLogStart(index->relation);
 	Page		meta_page;
 	Page		page;
 	int			freed = 0;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_node_page(store->index, buffer, g);
+	vecgraph_check_node_page(index->relation, buffer, g);
 	page = GenericXLogRegisterBuffer(xlog, buffer, 0);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
@@ -328,8 +312,8 @@ vecgraph_free_slots(VecGraphStore *store, BlockNumber block, bool (*selected) (v
 		if (special->next_free == VX_NOT_LISTED)
 		{
 			meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-			special->next_free = meta_of(meta_page)->free_page;
-			meta_of(meta_page)->free_page = block;
+			special->next_free = vecgraph_meta_of(meta_page)->free_page;
+			vecgraph_meta_of(meta_page)->free_page = block;
 		}
 		GenericXLogFinish(xlog);
 	}

@@ -9,20 +9,44 @@
  * Why nobody misses a change: it is on its page before its count can be read by who holds the log's content lock, and that count is
  * read before the page. Chunks that are being loaded meanwhile are loaded again (C4 in vecgraph_cache.h).
  */
-#include "am/vecgraph.h"
+#include "am/page/vecgraph_page.h"
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 
 #include "pg/vecidx_fault.h"
 
-Buffer
-vecgraph_lock_code_log(VecGraphStore *store)
+/* The page of the log, checked and pinned, not locked. */
+static Buffer
+pin_log(VecGraphIndex *index)
 {
-	Buffer		buffer = vecgraph_pin_code_log(store);
+	BlockNumber block = vx_code_log_block(index->geometry.first_segment);
+	Buffer		buffer = vecgraph_pin_recent(index->relation, block);
+
+	if (BufferIsValid(buffer))
+		return buffer;
+	buffer = ReadBuffer(index->relation, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecgraph_check_code_log_page(index->relation, buffer, &index->geometry);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	vecgraph_note_recent(index->relation, block, buffer);
+	return buffer;
+}
+
+Buffer
+vecgraph_lock_code_log(VecGraphIndex *index)
+{
+	Buffer		buffer = pin_log(index);
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	return buffer;
+}
+
+void
+vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block)
+{
+	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, log, 0)),
+					vx_code_log_room(index->geometry.body_bytes), code_block);
 }
 
 /*
@@ -30,9 +54,9 @@ vecgraph_lock_code_log(VecGraphStore *store)
  * the count is being written, what is read may be neither the old nor the new one; then it is not what the cache has, either.
  */
 static uint64
-count_changes(VecGraphStore *store)
+count_changes(VecGraphIndex *index)
 {
-	Buffer		buffer = vecgraph_pin_code_log(store);
+	Buffer		buffer = pin_log(index);
 	const VxCodeLog *log = vecgraph_page_body(BufferGetPage(buffer));
 	uint64		changes = *(const volatile uint64 *) &log->changes;
 
@@ -42,85 +66,85 @@ count_changes(VecGraphStore *store)
 
 /* Copies the log. */
 static void
-read_log(VecGraphStore *store, VxCodeLog *log)
+read_log(VecGraphIndex *index, VxCodeLog *log)
 {
-	Buffer		buffer = vecgraph_pin_code_log(store);
+	Buffer		buffer = pin_log(index);
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	memcpy(log, vecgraph_page_body(BufferGetPage(buffer)), vx_code_log_used(store->geometry.body_bytes));
+	memcpy(log, vecgraph_page_body(BufferGetPage(buffer)), vx_code_log_used(index->geometry.body_bytes));
 	UnlockReleaseBuffer(buffer);
 }
 
 /* Entry number i, checked. */
 static BlockNumber
-log_entry(VecGraphStore *store, const VxCodeLog *log, uint64 i)
+log_entry(VecGraphIndex *index, const VxCodeLog *log, uint64 i)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 	BlockNumber block = log->blocks[i % vx_code_log_room(g->body_bytes)];
 
-	if (!vx_block_has_codes(g, block) || block >= RelationGetNumberOfBlocks(store->index))
-		vecgraph_corrupted(store->index, vx_code_log_block(g->first_segment), -1, "the log of codes names a page without codes");
+	if (!vx_block_has_codes(g, block) || block >= RelationGetNumberOfBlocks(index->relation))
+		vecgraph_corrupted(index->relation, vx_code_log_block(g->first_segment), -1, "the log of codes names a page without codes");
 	return block;
 }
 
 /* Puts the codes of a page into the cache. */
 static void
-refresh_codes(VecGraphStore *store, BlockNumber block)
+refresh_codes(VecGraphIndex *index, BlockNumber block)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
 	uint32		n = Min(vx_code_run(g, first), VX_NO_NODE - first);
 	PGAlignedBlock codes;
 
-	vecgraph_read_codes(store, first, n, (uint8 *) codes.data);
-	vecgraph_cache_put(&store->codes->view, first, n, (uint8 *) codes.data);
+	vecgraph_read_codes(index, first, n, (uint8 *) codes.data);
+	vecgraph_cache_put(&index->codes->view, first, n, (uint8 *) codes.data);
 }
 
 /* The slow path: something may have changed. */
 static void
-follow_log(VecGraphStore *store)
+follow_log(VecGraphIndex *index)
 {
-	uint32		room = vx_code_log_room(store->geometry.body_bytes);
-	VecGraphCacheView *view = &store->codes->view;
+	uint32		room = vx_code_log_room(index->geometry.body_bytes);
+	VecGraphCacheView *view = &index->codes->view;
 	VecGraphCachePosition position;
 	PGAlignedBlock copy;
 	const VxCodeLog *log = (VxCodeLog *) copy.data;
 	uint64		first;
 	bool		known = vecgraph_cache_lock_index(view, &position);
 
-	read_log(store, (VxCodeLog *) copy.data);
+	read_log(index, (VxCodeLog *) copy.data);
 	if (!known || VECIDX_FAULT_REFUSES("code-log") || !vx_code_log_news(log, room, position.changes, position.entries, &first))
 		vecgraph_cache_forget(view);
 	else if (log->changes != position.changes)
 		for (; first < log->entries; first++)
-			refresh_codes(store, log_entry(store, log, first));
+			refresh_codes(index, log_entry(index, log, first));
 	position.changes = log->changes;
 	position.entries = log->entries;
 	vecgraph_cache_unlock_index(view, &position);
 }
 
 void
-vecgraph_codes_catch_up(VecGraphStore *store)
+vecgraph_codes_catch_up(VecGraphIndex *index)
 {
-	VecGraphCacheView *view = &store->codes->view;
+	VecGraphCacheView *view = &index->codes->view;
 
-	if (!vecgraph_cache_is_there() || vecgraph_cache_is_current(view, count_changes(store)))
+	if (!vecgraph_cache_is_there() || vecgraph_cache_is_current(view, count_changes(index)))
 		return;
-	follow_log(store);
+	follow_log(index);
 	VECIDX_FAULT_POINT("code-log-followed");
 }
 
 void
-vecgraph_check_code_log(VecGraphStore *store)
+vecgraph_check_code_log(VecGraphIndex *index)
 {
 	PGAlignedBlock copy;
 	const VxCodeLog *log = (VxCodeLog *) copy.data;
-	uint64		room = vx_code_log_room(store->geometry.body_bytes);
+	uint64		room = vx_code_log_room(index->geometry.body_bytes);
 
-	read_log(store, (VxCodeLog *) copy.data);
+	read_log(index, (VxCodeLog *) copy.data);
 	if (log->entries > log->changes)
-		vecgraph_corrupted(store->index, vx_code_log_block(store->geometry.first_segment), -1,
+		vecgraph_corrupted(index->relation, vx_code_log_block(index->geometry.first_segment), -1,
 						   "the log of codes has more entries than changes");
 	for (uint64 i = log->entries - Min(log->entries, room); i < log->entries; i++)
-		(void) log_entry(store, log, i);
+		(void) log_entry(index, log, i);
 }

@@ -6,13 +6,13 @@
  * dropped or rebuilt, which the relation cache's invalidations tell, and when entries that nobody uses take more than
  * KEPT_BYTES, those first that were used longest ago.
  *
- * Stores count as users until their memory goes. What is forgotten while it has users stays whole for them, and is freed after the
- * last of them; so an invalidation may come at any time.
+ * Open indexes (VecGraphIndex) count as users until their memory goes. What is forgotten while it has users stays whole for them, and
+ * is freed after the last of them; so an invalidation may come at any time.
  *
  * The two models (vx_codec.h) have pages of their own behind the meta page. A new one is written to the pages of the other
  * parity before the meta page says so (code_epoch), and those of a model are not written again while codes of it may be left.
  */
-#include "am/vecgraph.h"
+#include "am/page/vecgraph_page.h"
 
 #include <math.h>
 
@@ -22,10 +22,12 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
+#include "am/vecgraph.h"
+
 /* Entries that nobody uses may take so much memory together. */
 #define KEPT_BYTES ((Size) 64 * 1024 * 1024)
 
-/* The codes that a backend keeps for later stores, by index. */
+/* The codes that a backend keeps for who opens an index later. */
 typedef struct KeptCodes
 {
 	Oid			index_oid;
@@ -36,7 +38,7 @@ static HTAB *kept_codes = NULL;
 static dlist_head kept_order = DLIST_STATIC_INIT(kept_order);	/* of the same, used last first */
 static Size kept_bytes = 0;
 
-/* A store's claim to codes; in the store's memory, with which it goes. */
+/* An open index's claim to codes; in its memory, with which it goes. */
 typedef struct VecGraphCodesUse
 {
 	MemoryContextCallback callback;
@@ -54,7 +56,7 @@ measure(VecGraphCodes *codes)
 	kept_bytes += codes->bytes;
 }
 
-/* No later store finds these codes. */
+/* Nobody finds these codes any more. */
 static void
 forget(VecGraphCodes *codes)
 {
@@ -109,7 +111,7 @@ init_kept_codes(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* Later stores are to find these codes, whose context is still the caller's. */
+/* Who opens the index later is to find these codes, whose context is still the caller's. */
 static void
 keep(VecGraphCodes *codes)
 {
@@ -139,7 +141,7 @@ release(VecGraphCodes *codes)
 	forget_least_used();
 }
 
-/* The store's memory goes. */
+/* The memory of an open index goes. */
 static void
 end_use(void *arg)
 {
@@ -150,11 +152,11 @@ end_use(void *arg)
 	use->codes = NULL;
 }
 
-/* The store uses these codes from now on. */
+/* The open index uses these codes from now on. */
 static void
-use_codes(VecGraphStore *store, VecGraphCodes *codes)
+use_codes(VecGraphIndex *index, VecGraphCodes *codes)
 {
-	VecGraphCodesUse *use = store->codes_use;
+	VecGraphCodesUse *use = index->codes_use;
 	VecGraphCodes *before = use->codes;
 
 	codes->uses++;
@@ -164,15 +166,15 @@ use_codes(VecGraphStore *store, VecGraphCodes *codes)
 }
 
 static void
-init_use(VecGraphStore *store)
+init_use(VecGraphIndex *index)
 {
-	MemoryContext context = store->mem.context;
+	MemoryContext context = index->mem.context;
 	VecGraphCodesUse *use = MemoryContextAllocZero(context, sizeof(VecGraphCodesUse));
 
 	use->callback.func = end_use;
 	use->callback.arg = use;
 	MemoryContextRegisterResetCallback(context, &use->callback);
-	store->codes_use = use;
+	index->codes_use = use;
 }
 
 /* ---- models ---- */
@@ -193,40 +195,61 @@ files_key(Relation index, uint64 build_id)
 
 /* Reads the model of a parity into out [model_bytes]. */
 static void
-read_model(VecGraphStore *store, int parity, void *out)
+read_model(VecGraphIndex *index, int parity, void *out)
 {
-	const VxGeometry *g = &store->geometry;
+	const VxGeometry *g = &index->geometry;
 
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
 		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(store->index, block);
+		Buffer		buffer = ReadBuffer(index->relation, block);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		vecgraph_check_model_page(store->index, buffer, g);
+		vecgraph_check_model_page(index->relation, buffer, g);
 		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
 			   vecgraph_model_page_used(g, block));
 		UnlockReleaseBuffer(buffer);
 	}
 }
 
+void
+vecgraph_write_model(VecGraphIndex *index, int parity, const void *model)
+{
+	const VxGeometry *g = &index->geometry;
+
+	for (uint32 i = 0; i < g->model_pages; i++)
+	{
+		BlockNumber block = vx_model_block(g->model_pages, parity, i);
+		Buffer		buffer = ReadBuffer(index->relation, block);
+		VecGraphChange change;
+
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		vecgraph_check_model_page(index->relation, buffer, g);
+		change = vecgraph_change_start(index);
+		memcpy(vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
+			   (const char *) model + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
+		vecgraph_change_finish(change);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 /* What is wrong with a model that was read, or NULL. */
 static const char *
-check_model(VecGraphStore *store, const void *model)
+check_model(VecGraphIndex *index, const void *model)
 {
 	const VxPqCodebook *codebook = model;
 	const float *mean = model;
 	const char *wrong;
 
-	if (vx_code_kind(store->meta.code_kind)->model == VX_MODEL_MEAN)
+	if (vx_code_kind(index->meta.code_kind)->model == VX_MODEL_MEAN)
 	{
-		for (uint32 i = 0; i < store->geometry.dim; i++)
+		for (uint32 i = 0; i < index->geometry.dim; i++)
 			if (!isfinite(mean[i]))
 				return "the mean of the vectors is not finite";
 		return NULL;
 	}
-	wrong = vx_pq_check(model, store->geometry.model_bytes);
-	if (wrong == NULL && (codebook->dim != store->meta.dim || codebook->m != vx_code_subvectors(store->meta.code_bytes)))
+	wrong = vx_pq_check(model, index->geometry.model_bytes);
+	if (wrong == NULL && (codebook->dim != index->meta.dim || codebook->m != vx_code_subvectors(index->meta.code_bytes)))
 		wrong = "the codebook is not that of the index";
 	return wrong;
 }
@@ -236,43 +259,43 @@ check_model(VecGraphStore *store, const void *model)
  * and *wrong, else -1.
  */
 static int
-read_models(VecGraphStore *store, MemoryContext context, void **models, const char **wrong)
+read_models(VecGraphIndex *index, MemoryContext context, void **models, const char **wrong)
 {
 	models[0] = models[1] = NULL;
 	for (int parity = 0; parity < 2; parity++)
 	{
-		if ((store->meta.code_flags & VX_CODES_MODEL(parity)) == 0)
+		if ((index->meta.code_flags & VX_CODES_MODEL(parity)) == 0)
 			continue;
-		models[parity] = MemoryContextAllocHuge(context, store->geometry.model_bytes);
-		read_model(store, parity, models[parity]);
-		*wrong = check_model(store, models[parity]);
+		models[parity] = MemoryContextAllocHuge(context, index->geometry.model_bytes);
+		read_model(index, parity, models[parity]);
+		*wrong = check_model(index, models[parity]);
 		if (*wrong != NULL)
 			return parity;
 	}
 	return -1;
 }
 
-/* Looks at the meta page for newer models, and at nothing else there; false if the store knows of them. */
+/* Looks at the meta page for newer models, and at nothing else there; false if they are known. */
 static bool
-find_models(VecGraphStore *store)
+find_models(VecGraphIndex *index)
 {
 	VxMeta		meta;
 	VxGeometry	geometry;
 	bool		changed;
 
-	vecgraph_read_meta(store->index, &meta, &geometry);
-	changed = meta.code_epoch != store->meta.code_epoch || meta.code_flags != store->meta.code_flags;
-	store->meta.code_epoch = meta.code_epoch;
-	store->meta.code_flags = meta.code_flags;
+	vecgraph_read_meta(index->relation, &meta, &geometry);
+	changed = meta.code_epoch != index->meta.code_epoch || meta.code_flags != index->meta.code_flags;
+	index->meta.code_epoch = meta.code_epoch;
+	index->meta.code_flags = meta.code_flags;
 	return changed;
 }
 
 /*
- * Gives the codec the models that the store knows of, or newer ones. An error leaves it those that it has: they are replaced when
+ * Gives the codec the models that index->meta speaks of, or newer ones. An error leaves it those that it has: they are replaced when
  * the new ones are complete, which until then are the caller's memory.
  */
 static void
-load_models(VecGraphStore *store, VecGraphCodes *codes)
+load_models(VecGraphIndex *index, VecGraphCodes *codes)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph models", ALLOCSET_START_SMALL_SIZES);
 	VxMem		mem = vecgraph_mem(codes->context);
@@ -280,14 +303,14 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 	const char *wrong;
 	int			damaged;
 
-	while ((damaged = read_models(store, context, models, &wrong)) >= 0)
+	while ((damaged = read_models(index, context, models, &wrong)) >= 0)
 	{
 		/* the next model but one may be being written where this one was */
 		MemoryContextReset(context);
-		if (!find_models(store))
-			vecgraph_corrupted(store->index, vx_model_block(store->geometry.model_pages, damaged, 0), -1, wrong);
+		if (!find_models(index))
+			vecgraph_corrupted(index->relation, vx_model_block(index->geometry.model_pages, damaged, 0), -1, wrong);
 	}
-	if (vx_code_kind(store->meta.code_kind)->model == VX_MODEL_CODEBOOK)
+	if (vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK)
 	{
 		memcpy(codes->codebooks, models, sizeof(models));
 		vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
@@ -298,42 +321,42 @@ load_models(VecGraphStore *store, VecGraphCodes *codes)
 	}
 	else
 	{
-		codes->codec.epoch = store->meta.code_epoch;
+		codes->codec.epoch = index->meta.code_epoch;
 		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
 		MemoryContextDelete(context);
 	}
-	codes->epoch = store->meta.code_epoch;
-	codes->flags = store->meta.code_flags;
+	codes->epoch = index->meta.code_epoch;
+	codes->flags = index->meta.code_flags;
 	codes->codec.epoch = codes->epoch;
 	codes->codec.mixed = (codes->flags & VX_CODES_MIXED) != 0;
 }
 
-/* The codes of the store's index, made anew and kept. */
+/* The codes of an index, made anew and kept. */
 static VecGraphCodes *
-make_codes(VecGraphStore *store, uint64 key)
+make_codes(VecGraphIndex *index, uint64 key)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph codes", ALLOCSET_SMALL_SIZES);
 	VecGraphCodes *codes = MemoryContextAllocZero(context, sizeof(VecGraphCodes));
 	VxMem		mem = vecgraph_mem(context);
 	/* a temporary index is gone before anybody could want it back after a restart */
-	Oid			lasting = RelationUsesLocalBuffers(store->index) ? InvalidOid : RelationGetRelid(store->index);
+	Oid			lasting = RelationUsesLocalBuffers(index->relation) ? InvalidOid : RelationGetRelid(index->relation);
 
-	codes->index_oid = RelationGetRelid(store->index);
+	codes->index_oid = RelationGetRelid(index->relation);
 	codes->key = key;
 	codes->context = context;
-	vx_codec_init(&codes->codec, &mem, (VxCodeKind) store->meta.code_kind, (VxMetric) store->meta.metric,
-				  store->meta.dim, vx_code_subvectors(store->meta.code_bytes));
-	vecgraph_cache_open(&codes->view, context, lasting, key, store->meta.code_bytes);
-	load_models(store, codes);
+	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, (VxMetric) index->meta.metric,
+				  index->meta.dim, vx_code_subvectors(index->meta.code_bytes));
+	vecgraph_cache_open(&codes->view, context, lasting, key, index->meta.code_bytes);
+	load_models(index, codes);
 	keep(codes);
 	return codes;
 }
 
-/* The codes of the store's index, as other stores have left them or made anew. */
+/* The codes of an index, as others have left them or made anew. */
 static VecGraphCodes *
-find_codes(VecGraphStore *store, uint64 key)
+find_codes(VecGraphIndex *index, uint64 key)
 {
-	Oid			oid = RelationGetRelid(store->index);
+	Oid			oid = RelationGetRelid(index->relation);
 	KeptCodes  *entry;
 
 	if (kept_codes == NULL)
@@ -347,49 +370,49 @@ find_codes(VecGraphStore *store, uint64 key)
 	/* rebuilt */
 	if (entry != NULL)
 		forget(entry->codes);
-	return make_codes(store, key);
+	return make_codes(index, key);
 }
 
 VecGraphCodes *
-vecgraph_codes_open(VecGraphStore *store)
+vecgraph_codes_open(VecGraphIndex *index)
 {
 	uint64		key;
 	VecGraphCodes *codes;
 
-	if (store->meta.code_kind == VX_CODES_NONE || vx_codes_untrained(&store->meta))
+	if (index->meta.code_kind == VX_CODES_NONE || vx_codes_untrained(&index->meta))
 		return NULL;
-	key = files_key(store->index, store->meta.build_id);
-	if (store->codes_use == NULL)
-		init_use(store);
-	codes = store->codes_use->codes;
+	key = files_key(index->relation, index->meta.build_id);
+	if (index->codes_use == NULL)
+		init_use(index);
+	codes = index->codes_use->codes;
 	if (codes == NULL || !codes->kept || codes->key != key)
 	{
-		codes = find_codes(store, key);
-		use_codes(store, codes);
+		codes = find_codes(index, key);
+		use_codes(index, codes);
 	}
-	if (codes->epoch != store->meta.code_epoch || codes->flags != store->meta.code_flags)
-		load_models(store, codes);
-	vx_codec_set_max_norm2(&codes->codec, store->meta.max_norm2);
+	if (codes->epoch != index->meta.code_epoch || codes->flags != index->meta.code_flags)
+		load_models(index, codes);
+	vx_codec_set_max_norm2(&codes->codec, index->meta.max_norm2);
 	return codes;
 }
 
 bool
-vecgraph_codes_follow(VecGraphStore *store, const VxCodeQuery *query)
+vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query)
 {
-	find_models(store);
-	store->codes = vecgraph_codes_open(store);
+	find_models(index);
+	index->codes = vecgraph_codes_open(index);
 	/* what is known of the models must not be newer than the codes in the cache */
-	vecgraph_cache_begin(&store->codes->view);
-	vecgraph_codes_catch_up(store);
-	return store->codes->codec.epoch != query->epoch || store->codes->codec.mixed != query->mixed;
+	vecgraph_cache_begin(&index->codes->view);
+	vecgraph_codes_catch_up(index);
+	return index->codes->codec.epoch != query->epoch || index->codes->codec.mixed != query->mixed;
 }
 
 void
 vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 {
-	VecGraphStore *store = context;
-	const VxGeometry *g = &store->geometry;
-	BlockNumber blocks = RelationGetNumberOfBlocks(store->index);
+	VecGraphIndex *index = context;
+	const VxGeometry *g = &index->geometry;
+	BlockNumber blocks = RelationGetNumberOfBlocks(index->relation);
 
 	for (uint32 done = 0; done < n;)
 	{
@@ -404,14 +427,14 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 		}
 		done += run;
 		{
-			Buffer		buffer = ReadBuffer(store->index, block);
+			Buffer		buffer = ReadBuffer(index->relation, block);
 
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-			if (vecgraph_is_unfilled(store->index, buffer))
+			if (vecgraph_is_unfilled(index->relation, buffer))
 				memset(to, 0, (Size) run * g->code_bytes);
 			else
 			{
-				vecgraph_check_code_page(store->index, buffer, g);
+				vecgraph_check_code_page(index->relation, buffer, g);
 				memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done - run),
 					   (Size) run * g->code_bytes);
 			}
@@ -420,29 +443,54 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 	}
 }
 
-const uint8 *
-vecgraph_code(VecGraphStore *store, VxNodeId id, uint32 place)
+void
+vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n)
 {
-	Size		copy_bytes = store->geometry.code_bytes + VX_CODE_OVERREAD;
+	const VxGeometry *g = &index->geometry;
+	BlockNumber block = vx_code_block(g, ids[0]);
+	Buffer		buffer = ReadBuffer(index->relation, block);
+	Buffer		log;
+	VecGraphChange change;
+	char	   *body;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(index->relation, buffer, g);
+	log = vecgraph_lock_code_log(index);
+	change = vecgraph_change_start(index);
+	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
+	for (uint32 i = 0; i < n; i++)
+		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
+	vecgraph_change_log_codes(index, change, log, block);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(log);
+	UnlockReleaseBuffer(buffer);
+	/* now, so that the log is not overwritten before this server's cache has seen all of it */
+	vecgraph_codes_catch_up(index);
+}
+
+const uint8 *
+vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place)
+{
+	Size		copy_bytes = index->geometry.code_bytes + VX_CODE_OVERREAD;
 	uint8	   *copy;
 
-	VecGraphCacheView *view = &store->codes->view;
+	VecGraphCacheView *view = &index->codes->view;
 	const uint8 *code = vecgraph_cache_code(view, id);
 
 	if (code == NULL)
-		code = vecgraph_cache_fetch(view, id, vecgraph_read_codes, store);
+		code = vecgraph_cache_fetch(view, id, vecgraph_read_codes, index);
 	if (code != NULL)
 	{
 		view->hits++;
 		return code;
 	}
 	view->misses++;
-	if (store->code_copies == NULL)
+	if (index->code_copies == NULL)
 	{
-		store->code_copies = vx_alloc_array(&store->mem, VX_MAX_EDGES, copy_bytes);
-		memset(store->code_copies, 0, VX_MAX_EDGES * copy_bytes);
+		index->code_copies = vx_alloc_array(&index->mem, VX_MAX_EDGES, copy_bytes);
+		memset(index->code_copies, 0, VX_MAX_EDGES * copy_bytes);
 	}
-	copy = store->code_copies + place * copy_bytes;
-	vecgraph_read_codes(store, id, 1, copy);
+	copy = index->code_copies + place * copy_bytes;
+	vecgraph_read_codes(index, id, 1, copy);
 	return copy;
 }

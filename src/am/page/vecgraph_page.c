@@ -1,7 +1,7 @@
 /*
  * vecgraph_page.c: index pages in buffers: initialising, checking before trusting, reporting corruption.
  */
-#include "am/vecgraph.h"
+#include "am/page/vecgraph_page.h"
 
 #include "storage/itemptr.h"
 
@@ -12,16 +12,22 @@ vecgraph_body_bytes(void)
 }
 
 void
-vecgraph_corrupted(Relation index, BlockNumber block, int slot, const char *what)
+vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
 			 slot < 0
-			 ? errmsg("index \"%s\" is corrupted at block %u: %s", RelationGetRelationName(index), block, what)
-			 : errmsg("index \"%s\" is corrupted at block %u, slot %d: %s", RelationGetRelationName(index), block, slot,
+			 ? errmsg("index \"%s\" is corrupted at block %u: %s", RelationGetRelationName(relation), block, what)
+			 : errmsg("index \"%s\" is corrupted at block %u, slot %d: %s", RelationGetRelationName(relation), block, slot,
 					  what),
 			 errhint("Please REINDEX it.")));
 	pg_unreachable();
+}
+
+void
+vecgraph_slot_corrupted(const VecGraphIndex *index, VxNodeId id, const char *what)
+{
+	vecgraph_corrupted(index->relation, vx_id_block(&index->geometry, id), (int) vx_id_slot(&index->geometry, id), what);
 }
 
 static void
@@ -41,7 +47,7 @@ void
 vecgraph_init_meta_page(Page page, const VxMeta *meta)
 {
 	init_page(page, VX_PAGE_META, sizeof(VxMeta));
-	memcpy(vecgraph_page_body(page), meta, sizeof(VxMeta));
+	*vecgraph_meta_of(page) = *meta;
 }
 
 void
@@ -61,33 +67,33 @@ vecgraph_init_data_page(Page page, uint16 kind, uint32 used)
 
 /* Header checks common to all kinds; used is what pd_lower must say. */
 static void
-check_page(Relation index, Buffer buffer, uint16 kind, uint32 used)
+check_page(Relation relation, Buffer buffer, uint16 kind, uint32 used)
 {
 	Page		page = BufferGetPage(buffer);
 	PageHeader	header = (PageHeader) page;
 
 	if (PageIsNew(page))
-		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "unexpected zero page");
+		vecgraph_corrupted(relation, BufferGetBlockNumber(buffer), -1, "unexpected zero page");
 	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(VxPageSpecial))
 		|| header->pd_lower != MAXALIGN(SizeOfPageHeaderData) + used
 		|| header->pd_upper != header->pd_special
 		|| PageGetPageSize(page) != BLCKSZ
 		|| vecgraph_page_special(page)->kind != kind)
-		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "the page is not of the expected kind");
+		vecgraph_corrupted(relation, BufferGetBlockNumber(buffer), -1, "the page is not of the expected kind");
 }
 
 void
-vecgraph_check_node_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(index, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
+	check_page(relation, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
 	if (vecgraph_page_special(BufferGetPage(buffer))->free_slots > geometry->nodes_per_page)
-		vecgraph_corrupted(index, BufferGetBlockNumber(buffer), -1, "more free slots than slots");
+		vecgraph_corrupted(relation, BufferGetBlockNumber(buffer), -1, "more free slots than slots");
 }
 
 void
-vecgraph_check_code_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+vecgraph_check_code_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(index, buffer, VX_PAGE_CODES, vx_code_page_used(geometry));
+	check_page(relation, buffer, VX_PAGE_CODES, vx_code_page_used(geometry));
 }
 
 uint32
@@ -97,48 +103,36 @@ vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block)
 }
 
 void
-vecgraph_check_model_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+vecgraph_check_model_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(index, buffer, VX_PAGE_MODEL, vecgraph_model_page_used(geometry, BufferGetBlockNumber(buffer)));
+	check_page(relation, buffer, VX_PAGE_MODEL, vecgraph_model_page_used(geometry, BufferGetBlockNumber(buffer)));
 }
 
 void
-vecgraph_check_code_log_page(Relation index, Buffer buffer, const VxGeometry *geometry)
+vecgraph_check_code_log_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(index, buffer, VX_PAGE_CODE_LOG, vx_code_log_used(geometry->body_bytes));
+	check_page(relation, buffer, VX_PAGE_CODE_LOG, vx_code_log_used(geometry->body_bytes));
 }
 
 void
-vecgraph_read_meta(Relation index, VxMeta *meta, VxGeometry *geometry)
+vecgraph_check_meta_page(Relation relation, Buffer buffer)
 {
-	Buffer		buffer = ReadBuffer(index, VECGRAPH_META_BLOCK);
-	const VxMeta *on_page;
-	const char *wrong;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	on_page = vecgraph_page_body(BufferGetPage(buffer));
+	const VxMeta *meta = vecgraph_meta_of(BufferGetPage(buffer));
 
 	/* A newer vecidx may lay out even the meta page differently, so ask for the version first. */
-	if (!PageIsNew(BufferGetPage(buffer)) && on_page->magic == VX_META_MAGIC
-		&& on_page->format_version != VX_FORMAT_VERSION)
+	if (!PageIsNew(BufferGetPage(buffer)) && meta->magic == VX_META_MAGIC && meta->format_version != VX_FORMAT_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has format version %u, but this vecidx reads version %d",
-						RelationGetRelationName(index), on_page->format_version, VX_FORMAT_VERSION),
+						RelationGetRelationName(relation), meta->format_version, VX_FORMAT_VERSION),
 				 errhint("Please REINDEX it.")));
-	check_page(index, buffer, VX_PAGE_META, sizeof(VxMeta));
-	*meta = *on_page;
-	UnlockReleaseBuffer(buffer);
-
-	wrong = vx_meta_check(meta, vecgraph_body_bytes(), geometry);
-	if (wrong != NULL)
-		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, wrong);
+	check_page(relation, buffer, VX_PAGE_META, sizeof(VxMeta));
 }
 
 static bool
-is_new(Relation index, BlockNumber block)
+is_new(Relation relation, BlockNumber block)
 {
-	Buffer		buffer = ReadBuffer(index, block);
+	Buffer		buffer = ReadBuffer(relation, block);
 	bool		result;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
@@ -148,25 +142,25 @@ is_new(Relation index, BlockNumber block)
 }
 
 bool
-vecgraph_is_unfilled(Relation index, Buffer buffer)
+vecgraph_is_unfilled(Relation relation, Buffer buffer)
 {
 	BlockNumber blocks;
 
 	if (!PageIsNew(BufferGetPage(buffer)))
 		return false;
-	blocks = RelationGetNumberOfBlocks(index);
+	blocks = RelationGetNumberOfBlocks(relation);
 	for (BlockNumber block = BufferGetBlockNumber(buffer) + 1; block < blocks; block++)
-		if (!is_new(index, block))
+		if (!is_new(relation, block))
 			return false;
 	return true;
 }
 
 BlockNumber
-vecgraph_filled_blocks(Relation index)
+vecgraph_filled_blocks(Relation relation)
 {
-	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	BlockNumber blocks = RelationGetNumberOfBlocks(relation);
 
-	while (blocks > VECGRAPH_META_BLOCK + 1 && is_new(index, blocks - 1))
+	while (blocks > VECGRAPH_META_BLOCK + 1 && is_new(relation, blocks - 1))
 		blocks--;
 	return blocks;
 }

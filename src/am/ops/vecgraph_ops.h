@@ -1,0 +1,217 @@
+/*
+ * vecgraph_ops.h: what is done with an index, and what those operations share; grouped by the file that defines it.
+ *
+ * No function holds a lock or a pin on a page on entry or on return, unless it says so. All raise ERRCODE_INDEX_CORRUPTED for pages that
+ * are not as ../README.md says.
+ */
+#ifndef VECGRAPH_OPS_H
+#define VECGRAPH_OPS_H
+
+#include "am/vecgraph.h"
+#include "am/page/vecgraph_page.h"
+#include "graph/vx_link.h"
+
+/* ---- vecgraph_store.c: the graph's store over index pages ---- */
+
+typedef struct VecGraphStore
+{
+	VxStore		base;
+	VecGraphIndex index;
+	const VecGraphOpclass *opclass;
+	bool		by_codes;		/* searches score codes; else scores come from the vectors in the nodes */
+	bool		query_decoded;	/* the next query's point is a decoded code */
+	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
+
+	/* of vecgraph_store.c alone */
+	struct
+	{
+		bool		decoded;	/* gather() and pairs() speak of decoded codes, not of vectors */
+		bool		query_ready;	/* query has its memory */
+		uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
+		VxCodeQuery query;
+	}			scoring;
+} VecGraphStore;
+
+/*
+ * Opens an index and what the graph wants of it; all memory is of the context. Refreshing is to be done before each search: as
+ * vecgraph_index_refresh. Errors: those of vecgraph_index_open.
+ */
+extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
+extern void vecgraph_store_refresh(VecGraphStore *store);
+
+/* ---- vecgraph_insert.c ---- */
+
+extern bool vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
+							IndexUniqueCheck unique, bool index_unchanged, struct IndexInfo *index_info);
+
+/*
+ * Inserts one point with its heap TID. The store is refreshed first. The caller is between vecgraph_begin_insert and _end_insert, or
+ * nobody else can see the index.
+ */
+extern void vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid);
+
+/* ---- vecgraph_relink.c: leading the graph to nodes that it has lost ---- */
+
+/* Links a node that is in the index but that nothing, or nothing alive, leads to. The store is refreshed first. */
+extern void vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id);
+
+/*
+ * Gives edges to nodes that cannot be reached from the entries, as vx_link_attach does. VACUUM does not run, or is the caller: no
+ * id may become another node's meanwhile.
+ */
+extern void vecgraph_attach(VecGraphStore *store);
+
+/* ---- vecgraph_scan.c ---- */
+
+extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys);
+extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
+extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_prewarmer.c ---- */
+
+/* Asks for the worker that brings hot indexes back; while the library is preloaded. */
+extern void vecgraph_prewarmer_register(void);
+
+/* ---- vecgraph_vacuum.c ---- */
+
+extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+												  IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+/* ---- vecgraph_fit.c: fitting codes again ---- */
+
+/*
+ * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
+ * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without
+ * codes. The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
+ * too little memory to train a codebook, and those of vecgraph_codebook_load.
+ */
+extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);
+
+/* Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. */
+extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);
+
+/*
+ * For inserts, without any lock of theirs: fits the untrained codes of an index that began empty when it has its first rows,
+ * unless someone else is at it.
+ */
+extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
+
+/* ---- vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions ---- */
+
+/*
+ * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
+ * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach.
+ */
+extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
+extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
+
+/* What is to be restored when functions of a table's indexes have been called. */
+typedef struct VecGraphOwnerRights
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} VecGraphOwnerRights;
+
+/* Between these functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
+extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
+extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
+
+/* A column that is read with SQL. */
+typedef struct VecGraphSource
+{
+	Oid			table;
+	const char *column;
+	int32		typmod;
+	const VecidxType *type;		/* of what the expression gives */
+	char	   *expression;		/* the column, cast to vector unless there are operator classes for its type */
+} VecGraphSource;
+
+/*
+ * Fills in source, without a lock. function: one of the extension, from which the names of its objects are taken. Errors: no such
+ * column, a relation that has no rows, no right to read it.
+ */
+extern void vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source);
+
+/* ---- vecgraph_codebook.c: named codebooks ---- */
+
+/* Fewer vectors than this do not make a codebook. */
+#define VECGRAPH_TRAINING_ROWS 1000
+
+/* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */
+extern uint32 vecgraph_training_capacity(int dim, uint32 wanted);
+
+/* Raises the error for a capacity, or a number of vectors, below VECGRAPH_TRAINING_ROWS. */
+extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
+extern void vecgraph_check_training_rows(uint32 count);
+
+/* The metric of a name; l1 only where asked for. Errors: unknown. */
+extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
+
+/* SQL that reads a column: all rows, or of a large table a sample of about four times as many as wanted. */
+extern char *vecgraph_sample_query(const VecGraphSource *source, int wanted);
+
+/* What looking for a codebook came to. */
+typedef enum VecGraphCodebookStatus
+{
+	VECGRAPH_CODEBOOK_FOUND,
+	VECGRAPH_CODEBOOK_MISSING,
+	VECGRAPH_CODEBOOK_FORBIDDEN,	/* to the index's owner */
+	VECGRAPH_CODEBOOK_UNFIT		/* damaged, for other dimensions or another metric */
+} VecGraphCodebookStatus;
+
+/* Reads the codebook of a name into context, checked, or says why not; one that does not fit is reported at the level given. */
+extern VecGraphCodebookStatus vecgraph_codebook_find(Relation index, const char *name, VxMetric metric, int dim, int unfit_level,
+													 MemoryContext context, VxPqCodebook **codebook);
+
+/* The same, where all but a codebook is an error. */
+extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, VxMetric metric, int dim,
+											MemoryContext context);
+
+/*
+ * The codebook for an index that is being built and names one: the codebook of that name, else the index's own copy from before, or
+ * NULL with a warning: then the index trains its own. Locks the name. Errors: the codebook is no good for the index.
+ */
+extern VxPqCodebook *vecgraph_codebook_for_build(Relation heap, Relation index, VxMetric metric, int dim, MemoryContext context);
+
+/* The newest codebook in an index's own pages, into context; NULL if it has none, or a damaged one. */
+extern VxPqCodebook *vecgraph_codebook_copy(Relation index, VxMetric metric, int dim, MemoryContext context);
+
+/* ---- vecgraph_heap.c: vectors of heap rows ---- */
+
+typedef struct VecGraphHeap VecGraphHeap;
+
+/*
+ * Reads the rows that a snapshot sees; if it is not an MVCC snapshot, only those that still have their out-of-line values. Everything is
+ * in context but pins, which vecgraph_heap_release gives back.
+ */
+extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
+
+/*
+ * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if
+ * no row is seen. No lock on entry.
+ */
+extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
+								const VxPoint **point);
+extern void vecgraph_heap_release(VecGraphHeap *rows);
+extern void vecgraph_heap_end(VecGraphHeap *rows);
+
+/*
+ * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
+ * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at
+ * first, saves asking each time.
+ */
+extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
+									ItemPointer tid);
+
+/* ---- vecgraph_inspect.c ---- */
+
+/*
+ * Loads the codes of an index into the cache as far as there is room, and for as long as is_wanted (NULL: always); returns of how many
+ * nodes they are there.
+ */
+extern uint32 vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void));
+
+#endif							/* VECGRAPH_OPS_H */

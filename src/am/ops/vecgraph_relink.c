@@ -1,0 +1,105 @@
+/*
+ * vecgraph_relink.c: leading the graph to nodes that it has lost, or never knew.
+ *
+ * Inserts come here with a node that met nothing alive to be linked to, VACUUM with nodes that lost all their neighbours or that a
+ * crash left without any, a fit of codes with those that poor codes linked badly.
+ */
+#include "am/ops/vecgraph_ops.h"
+
+#include "miscadmin.h"
+
+/* The vector of a node, allocated, NULL if it is gone; what its code stands for where only the heap has the vector. */
+static VxPoint *
+node_point(VecGraphStore *store, VxNodeId id)
+{
+	VxPoint    *point;
+
+	if (store->index.geometry.storage == VX_STORAGE_HEAP)
+	{
+		point = vx_alloc(&store->index.mem, VX_POINT_BYTES(vx_codec_decoded_values(&store->index.codes->codec)));
+		vx_codec_decode(&store->index.codes->codec, vecgraph_code(&store->index, id, 0), point);
+		return point;
+	}
+	point = vx_alloc(&store->index.mem, vx_space_room(&store->index.space));
+	if (vecgraph_copy_point(&store->index, id, point))
+		return point;
+	vx_free(&store->index.mem, point);
+	return NULL;
+}
+
+void
+vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
+{
+	for (;;)
+	{
+		VxQuery		query = {.linking = true};
+		VxEdges		before;
+		VxPoint    *point;
+
+		CHECK_FOR_INTERRUPTS();
+		vecgraph_store_refresh(store);
+		if (store->base.ops->read_edges(&store->base, id, NULL, &before) != VX_OK || !before.live)
+			return;
+		point = node_point(store, id);
+		if (point == NULL)
+			return;
+		query.point = point;
+		store->query_decoded = store->index.geometry.storage == VX_STORAGE_HEAP;
+		vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, id);
+		store->query_decoded = false;
+		vx_free(&store->index.mem, point);
+		if (linker->edges.count == 0)
+		{
+			if (vecgraph_add_entry(&store->index, id))
+				return;
+			continue;
+		}
+		if (store->base.ops->replace_edges(&store->base, id, before.version, linker->edges.ids,
+										   linker->edges.count) == VX_CONFLICT)
+			continue;
+		vx_link_back(linker, &store->base, id);
+		return;
+	}
+}
+
+/* What vecgraph_attach searches with. */
+typedef struct Seeker
+{
+	VecGraphStore *store;
+	VxPoint    *point;			/* of the last node, NULL at first */
+} Seeker;
+
+static bool
+seek(void *context, VxNodeId id, VxQuery *query)
+{
+	Seeker	   *seeker = context;
+	VecGraphStore *store = seeker->store;
+	VxEdges		edges;
+
+	vx_free(&store->index.mem, seeker->point);
+	seeker->point = NULL;
+	if (store->base.ops->read_edges(&store->base, id, NULL, &edges) == VX_OK && edges.live)
+		seeker->point = node_point(store, id);
+	query->point = seeker->point;
+	return seeker->point != NULL;
+}
+
+void
+vecgraph_attach(VecGraphStore *store)
+{
+	Seeker		seeker = {.store = store};
+	BufferAccessStrategy strategy = store->index.strategy;
+	VxLinker	linker;
+
+	/* this walk comes by the same pages again and again: VACUUM's ring of few buffers is not for it */
+	store->index.strategy = NULL;
+	vecgraph_store_refresh(store);
+	vx_linker_init(&linker, &store->index.mem);
+	store->query_decoded = store->index.geometry.storage == VX_STORAGE_HEAP;
+	vx_link_attach(&linker, &store->base, vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation)),
+				   store->index.meta.build_list_size, seek, &seeker);
+	store->query_decoded = false;
+	vx_free(&store->index.mem, seeker.point);
+	vx_linker_free(&linker);
+	store->index.strategy = strategy;
+}

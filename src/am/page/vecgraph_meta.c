@@ -1,0 +1,176 @@
+/*
+ * vecgraph_meta.c: the meta page: what an open index knows of it, what changes on it, and the barrier that inserts pass.
+ *
+ * Its list of free pages is vecgraph_alloc.c's.
+ */
+#include "am/page/vecgraph_page.h"
+
+#include <float.h>
+
+#include "storage/lmgr.h"
+
+#include "am/vecgraph.h"
+
+void
+vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
+{
+	Buffer		buffer = ReadBuffer(relation, VECGRAPH_META_BLOCK);
+	const char *wrong;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecgraph_check_meta_page(relation, buffer);
+	*meta = *vecgraph_meta_of(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+
+	wrong = vx_meta_check(meta, vecgraph_body_bytes(), geometry);
+	if (wrong != NULL)
+		vecgraph_corrupted(relation, VECGRAPH_META_BLOCK, -1, wrong);
+}
+
+void
+vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context)
+{
+	memset(index, 0, sizeof(*index));
+	index->relation = relation;
+	index->mem = vecgraph_mem(context);
+	vecgraph_index_refresh(index);
+}
+
+void
+vecgraph_index_refresh(VecGraphIndex *index)
+{
+	vecgraph_read_meta(index->relation, &index->meta, &index->geometry);
+	index->id_bound = vx_id_bound(&index->geometry, RelationGetNumberOfBlocks(index->relation));
+	for (uint32 i = 0; i < index->meta.entry_count; i++)
+		if (index->meta.entries[i] >= index->id_bound)
+			vecgraph_corrupted(index->relation, VECGRAPH_META_BLOCK, -1, "an entry node lies beyond the end of the index");
+	index->space = vx_meta_space(&index->meta);
+	index->codes = vecgraph_codes_open(index);
+	if (index->codes == NULL)
+		return;
+	vecgraph_cache_begin(&index->codes->view);
+	vecgraph_codes_catch_up(index);
+}
+
+Buffer
+vecgraph_lock_meta(const VecGraphIndex *index, int mode)
+{
+	Buffer		buffer = ReadBuffer(index->relation, VECGRAPH_META_BLOCK);
+
+	LockBuffer(buffer, mode);
+	return buffer;
+}
+
+/* ---- entries ---- */
+
+bool
+vecgraph_set_entries(VecGraphIndex *index, const VxNodeId *entries, uint32 count)
+{
+	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VxMeta	   *meta = vecgraph_meta_of(BufferGetPage(buffer));
+	bool		unchanged;
+
+	unchanged = meta->entry_count == index->meta.entry_count
+		&& memcmp(meta->entries, index->meta.entries, sizeof(meta->entries)) == 0;
+	if (unchanged)
+	{
+		VecGraphChange change = vecgraph_change_start(index);
+
+		meta = vecgraph_meta_of(vecgraph_change_page(change, buffer, 0));
+		meta->entry_count = count;
+		memset(meta->entries, 0, sizeof(meta->entries));
+		memcpy(meta->entries, entries, count * sizeof(VxNodeId));
+		vecgraph_change_finish(change);
+	}
+	UnlockReleaseBuffer(buffer);
+	return unchanged;
+}
+
+bool
+vecgraph_add_entry(VecGraphIndex *index, VxNodeId id)
+{
+	VxNodeId	entries[VX_MAX_ENTRIES];
+	uint32		count = index->meta.entry_count;
+
+	memcpy(entries, index->meta.entries, sizeof(entries));
+	/* who adds one where all are taken has found them dead, or of less use: any may go */
+	entries[count < VX_MAX_ENTRIES ? count++ : id % VX_MAX_ENTRIES] = id;
+	return vecgraph_set_entries(index, entries, count);
+}
+
+/* ---- norms, and what codes are fitted to ---- */
+
+bool
+vecgraph_raise_max_norm(VecGraphIndex *index, float norm2)
+{
+	float		bound = vx_space_norm_bound(index->meta.usual_norm2);
+	bool		is_first = index->meta.max_norm2 < bound && norm2 >= bound;
+	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VecGraphChange change = vecgraph_change_start(index);
+	VxMeta	   *meta = vecgraph_meta_of(vecgraph_change_page(change, buffer, 0));
+
+	norm2 = Min(norm2, bound);
+	meta->max_norm2 = Max(meta->max_norm2, norm2);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(buffer);
+	index->space.max_norm2 = Max(index->space.max_norm2, norm2);
+	if (index->codes != NULL)
+		vx_codec_set_max_norm2(&index->codes->codec, index->space.max_norm2);
+	return is_first;
+}
+
+/*
+ * Any value is sound: it only says how norms count in linking, and longer vectors count as having it (VxSpace). So it may be lower
+ * than before, when long vectors are gone, though edges were chosen by the old one.
+ */
+void
+vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms)
+{
+	meta->usual_norm2 = (float) Min(vx_robust_quantile(norms, 0.9), FLT_MAX);
+	meta->max_norm2 = Min(norms->largest, vx_space_norm_bound(meta->usual_norm2));
+}
+
+void
+vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms)
+{
+	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VecGraphChange change = vecgraph_change_start(index);
+	VxMeta	   *meta = vecgraph_meta_of(vecgraph_change_page(change, buffer, 0));
+
+	meta->code_epoch = index->meta.code_epoch;
+	meta->code_flags = index->meta.code_flags;
+	meta->fitted_nodes = index->meta.fitted_nodes;
+	meta->fitted_slots = index->meta.fitted_slots;
+	meta->fitted_error = index->meta.fitted_error;
+	if (norms != NULL && meta->metric == VX_METRIC_IP)
+		vecgraph_choose_max_norm(meta, norms);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(buffer);
+}
+
+float
+vecgraph_finite_error(double error)
+{
+	return error >= 0 && error < FLT_MAX ? (float) error : 0;
+}
+
+/* ---- the barrier ---- */
+
+void
+vecgraph_begin_insert(Relation relation)
+{
+	LockPage(relation, VECGRAPH_META_BLOCK, ShareLock);
+}
+
+void
+vecgraph_end_insert(Relation relation)
+{
+	UnlockPage(relation, VECGRAPH_META_BLOCK, ShareLock);
+}
+
+void
+vecgraph_wait_for_inserts(Relation relation)
+{
+	LockPage(relation, VECGRAPH_META_BLOCK, ExclusiveLock);
+	UnlockPage(relation, VECGRAPH_META_BLOCK, ExclusiveLock);
+}

@@ -1,0 +1,305 @@
+/*
+ * vecgraph_page.h: what is on the pages of an index, and how that changes; grouped by the file that defines it.
+ *
+ * Functions raise ERRCODE_INDEX_CORRUPTED for what is not as ../README.md says, and the server's errors of reading and writing. Where
+ * nothing is said of locks, none is held on entry or on return; "locked" is the content lock of a page whose buffer is pinned.
+ */
+#ifndef VECGRAPH_PAGE_H
+#define VECGRAPH_PAGE_H
+
+#include "pg/vecidx_compat.h"
+
+#include "access/generic_xlog.h"
+#include "lib/ilist.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "cache/vecgraph_cache.h"
+#include "core/vx_mem.h"
+#include "format/vx_format.h"
+#include "quant/vx_robust.h"
+
+#define VECGRAPH_META_BLOCK 0
+
+/* An index that is open: what everybody needs who reads or writes its pages. */
+typedef struct VecGraphIndex
+{
+	Relation	relation;
+	VxMeta		meta;			/* as it was when opened or refreshed */
+	VxGeometry	geometry;
+	VxSpace		space;			/* likewise, but that max_norm2 may have been raised */
+	uint32		id_bound;		/* ids below this exist; grows with the relation */
+	bool		building;		/* changes are not logged one by one: see VecGraphChange */
+	BufferAccessStrategy strategy;	/* NULL but in vacuum */
+	Snapshot	snapshot;		/* of the scan that reads nodes, else NULL */
+	VxMem		mem;			/* in a context that outlives this */
+	struct VecGraphCodes *codes;	/* NULL: there are none, or not yet */
+	struct VecGraphCodesUse *codes_use; /* what keeps them; NULL: not yet asked for */
+	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache; NULL until there is one */
+	VxPoint    *half_buffer;	/* what vecgraph_slot_point converted last */
+} VecGraphIndex;
+
+/* ---- vecgraph_page.c: pages in buffers ---- */
+
+/* Bytes of a page between header and special space. */
+extern uint32 vecgraph_body_bytes(void);
+
+static inline void *
+vecgraph_page_body(Page page)
+{
+	return (char *) page + MAXALIGN(SizeOfPageHeaderData);
+}
+
+static inline VxPageSpecial *
+vecgraph_page_special(Page page)
+{
+	return (VxPageSpecial *) ((char *) page + BLCKSZ - MAXALIGN(sizeof(VxPageSpecial)));
+}
+
+/* Raises ERRCODE_INDEX_CORRUPTED. slot may be -1. */
+pg_noreturn extern void vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what);
+
+/* The same for the slot of an id. */
+pg_noreturn extern void vecgraph_slot_corrupted(const VecGraphIndex *index, VxNodeId id, const char *what);
+
+/* These fill the image of a page that nobody reads yet: the meta page, a node page of free slots. */
+extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
+extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
+
+/* A page of codes, of the model or of the log of codes: zeros to be filled, used bytes long. */
+extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
+
+/* These fail unless the locked buffer holds a good page of a kind. What is in slots, codes, models and logs is checked by who reads it. */
+extern void vecgraph_check_meta_page(Relation relation, Buffer buffer);
+extern void vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+extern void vecgraph_check_code_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+extern void vecgraph_check_model_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+extern void vecgraph_check_code_log_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+
+/* Bytes in use on a page of a model. */
+extern uint32 vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block);
+
+/*
+ * Whether a locked buffer holds one of the zero pages at the end of an index that were added and never filled, or never logged
+ * before a crash. Anywhere else they are corruption. Takes share locks on those behind it, one at a time.
+ */
+extern bool vecgraph_is_unfilled(Relation relation, Buffer buffer);
+
+/* How many blocks the index has without those. No lock on any page. */
+extern BlockNumber vecgraph_filled_blocks(Relation relation);
+
+extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
+extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
+
+/*
+ * A change of pages that are exclusively locked: one WAL record, or, in an index that is being built and that nobody can see,
+ * nothing but the change: the build logs its pages when it is done.
+ */
+typedef struct VecGraphChange
+{
+	GenericXLogState *xlog;		/* NULL in a build */
+} VecGraphChange;
+
+static inline VecGraphChange
+vecgraph_change_start(const VecGraphIndex *index)
+{
+	VecGraphChange change = {index->building ? NULL : GenericXLogStart(index->relation)};
+
+	return change;
+}
+
+/* The image of a page to be changed; flags as for GenericXLogRegisterBuffer. */
+static inline Page
+vecgraph_change_page(VecGraphChange change, Buffer buffer, int flags)
+{
+	if (change.xlog != NULL)
+		return GenericXLogRegisterBuffer(change.xlog, buffer, flags);
+	MarkBufferDirty(buffer);
+	return BufferGetPage(buffer);
+}
+
+static inline void
+vecgraph_change_finish(VecGraphChange change)
+{
+	if (change.xlog != NULL)
+		GenericXLogFinish(change.xlog);
+}
+
+/* ---- vecgraph_meta.c: the meta page, and the barrier that inserts pass ---- */
+
+/*
+ * Opens an index: memory is taken from the context, which outlives it. Refreshing reads the meta page again: entries, codes, free
+ * page and largest norm may have moved. Both bring the cache of codes up to date. Errors: another format version.
+ */
+extern void vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context);
+extern void vecgraph_index_refresh(VecGraphIndex *index);
+
+/* Reads the meta page, checked, and computes the geometry. Errors: another format version. */
+extern void vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry);
+
+/* The meta page, pinned and locked: the first in the order of page locks but for the extension lock. */
+extern Buffer vecgraph_lock_meta(const VecGraphIndex *index, int mode);
+
+static inline VxMeta *
+vecgraph_meta_of(Page page)
+{
+	return (VxMeta *) vecgraph_page_body(page);
+}
+
+/* Writes new entries unless those on the meta page are no longer what the index knows; returns whether it did. */
+extern bool vecgraph_set_entries(VecGraphIndex *index, const VxNodeId *entries, uint32 count);
+
+/* Makes a node one more entry, or one instead of another. False if the entries have changed since the index was refreshed. */
+extern bool vecgraph_add_entry(VecGraphIndex *index, VxNodeId id);
+
+/*
+ * Inner product: notes a norm, on the meta page, too, if it is the largest, on which the added dimension of linking depends, but at
+ * most the bound of norms. Returns whether it has just come to the bound.
+ */
+extern bool vecgraph_raise_max_norm(VecGraphIndex *index, float norm2);
+
+/* Inner product: chooses max_norm2 for these squared norms, and notes what is usual among them. */
+extern void vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms);
+
+/* Writes what the index's meta says of its codes to the meta page, and what follows from norms, unless NULL. */
+extern void vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms);
+
+/* A mean squared distance as the meta page has it. */
+extern float vecgraph_finite_error(double error);
+
+/*
+ * The barrier. An insert is between begin and end while it reads and writes the graph; waiting takes until those that have begun
+ * have ended. It is a heavyweight lock: an error gives it back.
+ */
+extern void vecgraph_begin_insert(Relation relation);
+extern void vecgraph_end_insert(Relation relation);
+extern void vecgraph_wait_for_inserts(Relation relation);
+
+/* ---- vecgraph_slots.c: finding, locking and reading slots ---- */
+
+/* The buffer that a page was last seen in, pinned, or InvalidBuffer: then read it, and note where it was found. */
+extern Buffer vecgraph_pin_recent(Relation relation, BlockNumber block);
+extern void vecgraph_note_recent(Relation relation, BlockNumber block, Buffer buffer);
+
+/*
+ * Only asks the CPU for memory of the buffer pool: so many bytes of a slot. Whatever page is there by now, nothing is read from it, so
+ * neither pin nor lock is needed.
+ */
+extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint32 bytes);
+
+/*
+ * Reads and locks (BUFFER_LOCK_SHARE or _EXCLUSIVE) the page of a node id and returns its slot, checked. The caller
+ * unlocks and releases the buffer. Errors: a page that has changed since a snapshot that is too old.
+ */
+extern VxSlot *vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer);
+
+/* Whether a slot, locked or copied, holds this very vector; its hash must do where only the heap has the vector. */
+extern bool vecgraph_slot_has_point(const VxSpace *space, const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
+
+/* Writes a point to the image of a slot, as the storage of the index wants it. */
+extern void vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
+
+/*
+ * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it. Where it is stored as halves it is valid until
+ * the next call, else as long as the slot is locked. Not for VX_STORAGE_HEAP.
+ */
+extern const VxPoint *vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot);
+
+/* Copies the vector of a node, as vecgraph_slot_point has it; false if it is gone. */
+extern bool vecgraph_copy_point(VecGraphIndex *index, VxNodeId id, VxPoint *copy);
+
+/* What a scan is handed with each node that it finds: VxEdges.payload. */
+typedef struct VecGraphPayload
+{
+	VxNodeId	chain;
+	VxHeapTid	tids[VX_INLINE_TIDS];
+	uint8		tid_count;
+} VecGraphPayload;
+
+StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "a node's TIDs must fit the payload");
+
+/* Copies what a scan wants of a slot, locked or copied. */
+extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
+
+/* ---- vecgraph_alloc.c: taking and giving back slots ---- */
+
+/*
+ * Takes a free slot, lets fill() write it (state included), and logs that together with its code (NULL: none). Returns its
+ * id. Errors: no room for more ids.
+ */
+typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *context);
+extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code);
+
+/* Frees those slots of one node page that are in state VX_SLOT_DELETED and selected; returns how many. */
+extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
+								bool (*selected) (void *context, VxNodeId id), void *context);
+
+/* ---- vecgraph_codes.c: the codes of an index, as one backend sees them ---- */
+
+typedef struct VecGraphCodes
+{
+	Oid			index_oid;
+	uint64		key;			/* what the files of the index are: VecGraphCacheView.key */
+	uint32		epoch;			/* of the models in the codec */
+	uint32		flags;
+	MemoryContext context;		/* of all this */
+	VxCodec		codec;
+	void	   *codebooks[2];	/* VxPqCodebook, by parity, NULL where there is none */
+	MemoryContext codebook_context; /* of these; NULL: none yet */
+	VecGraphCacheView view;
+
+	/* of vecgraph_codes.c alone */
+	int			uses;			/* open indexes that have them */
+	bool		kept;			/* who opens the index next finds them */
+	dlist_node	link;			/* of those kept */
+	Size		bytes;			/* what they took when they were last kept or released */
+} VecGraphCodes;
+
+/*
+ * The codes of an index, with the models that its meta page speaks of; NULL if it has no codes, or they need training. They
+ * are there until the index's memory goes, or the next call, which may return others.
+ */
+extern VecGraphCodes *vecgraph_codes_open(VecGraphIndex *index);
+
+/*
+ * For who has met codes of an epoch that a query is not ready for: learns of newer models, if there are any. Returns whether the
+ * query is to be prepared again.
+ */
+extern bool vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query);
+
+/*
+ * Where the code of a node can be read (VX_CODE_OVERREAD bytes behind it, too): in the cache, or in the index's copy number
+ * place (< VX_MAX_EDGES), which stays until that place is used again.
+ */
+extern const uint8 *vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place);
+
+/*
+ * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a VecGraphIndex.
+ * Node pages may be locked.
+ */
+extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
+
+/* Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and brings the cache up to date. */
+extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
+
+/* Writes a model [model_bytes] to the pages of a parity, which is not in use. */
+extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *model);
+
+/* ---- vecgraph_code_log.c: how changed codes become known to caches ---- */
+
+/*
+ * Brings what the cache has of the index up to date: every change of a code that was written, or replayed, before the call
+ * is in it when this returns. Cheap where nothing has changed.
+ */
+extern void vecgraph_codes_catch_up(VecGraphIndex *index);
+
+/* For who changes codes, holding their page exclusively locked: locks the page of the log exclusively, last of all. */
+extern Buffer vecgraph_lock_code_log(VecGraphIndex *index);
+
+/* Notes in the log of codes, in the same record, that codes on a page change; vecgraph_lock_code_log has locked the log. */
+extern void vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block);
+
+/* Errors: the log names pages that are not code pages of this index. */
+extern void vecgraph_check_code_log(VecGraphIndex *index);
+
+#endif							/* VECGRAPH_PAGE_H */
