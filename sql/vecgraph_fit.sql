@@ -217,6 +217,37 @@ DROP TABLE few;
 DROP TABLE n, n_error;
 SELECT vecidx_drop_codebook('places');
 
+-- half precision has room for vectors of any length, so codes are fitted to them as to others
+CREATE FUNCTION scaled_place(i int, factor float8) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+	SELECT array_agg((factor * (sin(i * 0.7 * d + d * d) + sin(i * d)))::real)::vector FROM generate_series(1, 32) d $$;
+CREATE FUNCTION fit_halves(factor float8, operator text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	exact int[];
+	got int[];
+	hits int := 0;
+	info record;
+BEGIN
+	CREATE TABLE halves (id int, v vector(32));
+	INSERT INTO halves SELECT i, scaled_place(i, factor) FROM generate_series(1, 1000) i;
+	EXECUTE format('CREATE INDEX halves_v ON halves USING vecgraph (v %s) WITH (storage = half)',
+		CASE operator WHEN '<->' THEN 'vector_l2_ops' WHEN '<=>' THEN 'vector_cosine_ops' ELSE 'vector_ip_ops' END);
+	PERFORM vecgraph_train('halves_v');
+	PERFORM vecgraph_check('halves_v');
+	FOR n IN 1 .. 5 LOOP
+		EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM halves ORDER BY (v %s $1) + 0, id LIMIT 10) s', operator)
+			INTO exact USING scaled_place(n * 37, factor);
+		EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM halves ORDER BY v %s $1 LIMIT 10) s', operator)
+			INTO got USING scaled_place(n * 37, factor);
+		hits := hits + (SELECT count(*) FROM unnest(got) g WHERE g = ANY (exact));
+	END LOOP;
+	SELECT * INTO info FROM vecgraph_info('halves_v');
+	DROP TABLE halves;
+	RETURN format('%s, %s', CASE WHEN hits > 45 THEN 'found' ELSE 'lost' END, CASE WHEN info.code_error BETWEEN 0.05 AND 0.2 THEN 'good' ELSE 'poor' END);
+END $$;
+SELECT operator, factor, fit_halves(factor, operator)
+	FROM unnest('{1e-12,1,1e16}'::float8[]) factor, unnest('{<->,<=>}'::text[]) operator ORDER BY 1, 2;
+DROP FUNCTION scaled_place, fit_halves;
+
 -- functions in indexed expressions run with the rights of the table's owner, whoever asks
 CREATE ROLE vecidx_owner;
 CREATE SCHEMA mine AUTHORIZATION vecidx_owner;

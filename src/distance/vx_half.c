@@ -4,6 +4,8 @@
  */
 #include "distance/vx_half.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -135,4 +137,59 @@ vx_half_to_floats(const uint16_t *half, size_t n, float *x)
 #endif
 	for (; i < n; i++)
 		x[i] = to_float(half[i]);
+}
+
+/* Elements up to LARGEST_HALF, and a root mean square whose error as a subnormal half is less than that of a normal one. */
+#define MOST_NORM2 (LARGEST_HALF * LARGEST_HALF)
+#define LEAST_MEAN2 0x1p-26f
+
+/* Where lengths become when they are scaled: 2^14 is about a quarter of the largest half. */
+#define SCALED_EXPONENT 14
+
+/* For squared norms that are no floats: elements from 2^58, which 4,000 of them may be, to 2^85, and below 2^-75. */
+#define SCALE_OF_INFINITE 0x1p-70f
+#define SCALE_OF_ZERO 0x1p88f
+
+float
+vx_half_scale(float norm2, size_t n)
+{
+	if (norm2 <= MOST_NORM2 && norm2 >= LEAST_MEAN2 * (float) n)
+		return 1;
+	if (!(norm2 <= FLT_MAX))
+		return SCALE_OF_INFINITE;
+	if (!(norm2 > 0))
+		return SCALE_OF_ZERO;
+	/* half the exponent, rounded up */
+	return ldexpf(1, SCALED_EXPONENT - (ilogbf(norm2) + 2) / 2);
+}
+
+void
+vx_half_from_scaled(const float *x, size_t n, float scale, uint16_t *half)
+{
+	float		part[64];
+
+	if (scale == 1)
+	{
+		vx_half_from_floats(x, n, half);
+		return;
+	}
+	for (size_t from = 0; from < n; from += 64)
+	{
+		size_t		count = n - from < 64 ? n - from : 64;
+
+		for (size_t i = 0; i < count; i++)
+			part[i] = x[from + i] * scale;
+		vx_half_from_floats(part, count, half + from);
+	}
+}
+
+void
+vx_half_to_scaled(const uint16_t *half, size_t n, float scale, float *x)
+{
+	float		inverse = 1 / scale;
+
+	vx_half_to_floats(half, n, x);
+	if (scale != 1)
+		for (size_t i = 0; i < n; i++)
+			x[i] *= inverse;
 }

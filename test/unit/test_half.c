@@ -77,12 +77,54 @@ test_rounding(void **state)
 	}
 }
 
+/* Scaled halves have the bits that halves have, however long or short a vector is; usual vectors are not scaled. */
+static void
+test_scaled(void **state)
+{
+	static const size_t sizes[] = {1, 64, 100, 4000};
+	VxRng		rng = {18};
+	float		x[4000];
+	float		again[4000];
+	uint16_t	half[4000];
+	uint16_t	plain[4000];
+
+	(void) state;
+	for (int exponent = -100; exponent <= 84; exponent++)
+		for (size_t s = 0; s < 4; s++)
+		{
+			size_t		n = sizes[s];
+			double		length2 = 0;
+			float		norm2 = 0;
+			float		scale;
+			double		error2 = 0;
+
+			for (size_t i = 0; i < n; i++)
+			{
+				x[i] = (float) ldexp(vx_rng_unit(&rng) + 0.5, exponent) * (vx_rng_below(&rng, 2) ? 1 : -1);
+				length2 += (double) x[i] * (double) x[i];
+				norm2 += x[i] * x[i];
+			}
+			scale = vx_half_scale(norm2, n);
+			vx_half_from_scaled(x, n, scale, half);
+			vx_half_to_scaled(half, n, scale, again);
+			for (size_t i = 0; i < n; i++)
+				error2 += ((double) x[i] - (double) again[i]) * ((double) x[i] - (double) again[i]);
+			assert_true(error2 <= length2 * ldexp(1, -22));
+			if (exponent < -7 || exponent > 9)
+				continue;
+			assert_true(scale == 1);
+			vx_half_from_floats(x, n, plain);
+			assert_memory_equal(half, plain, n * sizeof(uint16_t));
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_halves),
 		cmocka_unit_test(test_rounding),
+		cmocka_unit_test(test_scaled),
 	};
 
 	return cmocka_run_group_tests_name("half", tests, NULL, NULL);

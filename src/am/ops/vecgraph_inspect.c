@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "distance/vx_half.h"
 #include "graph/vx_check.h"
 
 VECIDX_SQL_FUNCTION(vecgraph_check);
@@ -194,12 +195,13 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 
 /*
  * How far the halves of a node may be from its vector, as codes measure; 0 where the node has the vector itself. A half is right to
- * 2^-11 of its value, a tiny one to 2^-25; the largest may stand for anything.
+ * 2^-11 of its value, a tiny one to 2^-25, in the units of halves; the largest may stand for anything.
  */
 static double
 half_error(VecGraphCheck *check, const VxPoint *point)
 {
 	const VxSpace *space = &check->store.index.space;
+	double		scale = (double) vx_half_scale(point->norm2, space->dim);
 	double		sum2 = 0;
 
 	if (check->store.index.geometry.storage != VX_STORAGE_HALF)
@@ -207,9 +209,9 @@ half_error(VecGraphCheck *check, const VxPoint *point)
 	for (uint32 i = 0; i < space->dim; i++)
 	{
 		double		x = fabs((double) point->x[i]);
-		double		error = Max(x / 2048, 1.0 / (1 << 25));
+		double		error = Max(x / 2048, 1.0 / (1 << 25) / scale);
 
-		if (!(x < 65504))
+		if (!(x * scale < 65504))
 			return get_float8_infinity();
 		sum2 += error * error;
 	}

@@ -170,24 +170,32 @@ vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot,
 	absent->norm2 = point->norm2;
 	hash_point(space, point, absent->hash);
 	if (g->storage == VX_STORAGE_HALF)
-		vx_half_from_floats(point->x, g->dim, absent->half);
+		vx_half_from_scaled(point->x, g->dim, vx_half_scale(point->norm2, g->dim), absent->half);
 }
 
 const VxPoint *
 vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot)
 {
 	const VxGeometry *g = &index->geometry;
-	bool		exact = g->storage == VX_STORAGE_EXACT_HALF;
+	VxPoint    *point;
 
 	if (g->storage == VX_STORAGE_FULL)
 		return vx_slot_point(g, slot);
 	Assert(g->storage != VX_STORAGE_HEAP);
 	if (index->half_buffer == NULL)
 		index->half_buffer = vx_alloc(&index->mem, vx_space_room(&index->space));
-	index->half_buffer->norm2 = exact ? vx_slot_half_point(g, slot)->norm2 : vx_slot_absent_point(g, slot)->norm2;
-	vx_half_to_floats(exact ? vx_slot_half_point(g, slot)->half : vx_slot_absent_point(g, slot)->half, g->dim,
-					  index->half_buffer->x);
-	return index->half_buffer;
+	point = index->half_buffer;
+	if (g->storage == VX_STORAGE_EXACT_HALF)
+	{
+		point->norm2 = vx_slot_half_point(g, slot)->norm2;
+		vx_half_to_floats(vx_slot_half_point(g, slot)->half, g->dim, point->x);
+	}
+	else
+	{
+		point->norm2 = vx_slot_absent_point(g, slot)->norm2;
+		vx_half_to_scaled(vx_slot_absent_point(g, slot)->half, g->dim, vx_half_scale(point->norm2, g->dim), point->x);
+	}
+	return point;
 }
 
 bool
