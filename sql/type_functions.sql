@@ -6,6 +6,10 @@ SELECT cosine_distance('[1,1]'::vector, '[1.1,1.1]'), cosine_distance('[1,1]'::v
 SELECT l1_distance('[0,0]'::vector, '[3,4]'), '[0,0]'::vector <+> '[3,-4]';
 SELECT vector_spherical_distance('[1,0]', '[0,1]');
 SELECT l2_distance('[3e38]'::vector, '[-3e38]'), l2_distance('[1,2]'::vector, '[3]');
+-- squares that are no floats do not matter
+SELECT '[3e20,4e20]'::vector <-> '[0,0]' BETWEEN 4.999999e20 AND 5.000001e20 AS large,
+	'[3e-30,4e-30]'::vector <-> '[0,0]' BETWEEN 4.999999e-30 AND 5.000001e-30 AS small,
+	'[1e-45]'::vector <-> '[0]' > 0 AS smallest, '[3e38]'::vector <-> '[1e38]' < '[3e38]'::vector <-> '[0]' AS largest;
 SELECT '[1,2]'::vector <=> '[1,2,3]';
 SELECT l2_distance(NULL::vector, '[1]');
 -- sums that leave the range of single precision are taken in double precision, whatever their signs

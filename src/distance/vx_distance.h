@@ -40,12 +40,28 @@ const VxKernels *vx_kernels_select(void);
 /* For tests and benchmarks: the i-th table that this processor can run (0 is scalar), or NULL past the last. */
 const VxKernels *vx_kernels_available(int i);
 
-/* Both in double precision from the first element on, slowly. The similarity is not yet held in [-1, 1]. */
+/* All in double precision from the first element on, slowly. The similarity is not yet held in [-1, 1]. */
+double		vx_wide_l2_squared(const float *a, const float *b, size_t n);
 double		vx_wide_inner_product(const float *a, const float *b, size_t n);
 double		vx_wide_cosine_similarity(const float *a, const float *b, size_t n);
 
 /* Below this, squares are lost to a squared norm because single precision has no room for them. */
 #define VX_LEAST_NORM2 1e-30f
+
+/*
+ * The Euclidean distance of a and b, from what l2_squared() gives. Where its square leaves the range of floats it is computed again:
+ * it is zero only between equal vectors, and infinite only if it is too large for a float itself.
+ */
+static inline double
+vx_l2_distance(const float *a, const float *b, size_t n, float l2_squared)
+{
+	double		distance;
+
+	if (l2_squared >= VX_LEAST_NORM2 && l2_squared <= FLT_MAX)
+		return sqrt((double) l2_squared);
+	distance = sqrt(vx_wide_l2_squared(a, b, n));
+	return distance > (double) FLT_MAX ? (double) INFINITY : distance;
+}
 
 /*
  * The cosine of the angle between a and b, in [-1, 1], from what cosine_parts() gives. NaN if either is a zero vector. Lengths do

@@ -4,6 +4,16 @@
 #include "distance/vx_distance.h"
 
 double
+vx_wide_l2_squared(const float *a, const float *b, size_t n)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += ((double) a[i] - (double) b[i]) * ((double) a[i] - (double) b[i]);
+	return sum;
+}
+
+double
 vx_wide_inner_product(const float *a, const float *b, size_t n)
 {
 	double		sum = 0;

@@ -123,6 +123,10 @@ vx_space_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 	if (space->metric == VX_METRIC_COSINE)
 		return cosine(space, query, p);
 	if (space->metric == VX_METRIC_L2)
-		return sqrt((double) vx_space_query(space, query, p));
+	{
+		double		distance = vx_l2_distance(query->x, p->x, space->dim, vx_kernels->l2_squared(query->x, p->x, space->dim));
+
+		return isnan(distance) ? (double) INFINITY : distance;
+	}
 	return (double) vx_space_query(space, query, p);
 }

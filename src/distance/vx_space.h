@@ -161,8 +161,8 @@ vx_space_asks_otherwise(const VxSpace *space, float norm2)
 float		vx_space_alpha(const VxSpace *space, float alpha);
 
 /*
- * The value of the SQL operator, as the SQL function computes it: <-> is the root of the L2 score, <=> keeps double
- * precision where the score is a float. Never NaN.
+ * The value of the SQL operator, as the SQL function computes it: <-> is the root of the L2 score, or finer where that is out of range,
+ * <=> keeps double precision where the score is a float. Never NaN.
  */
 double		vx_space_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 

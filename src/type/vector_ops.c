@@ -41,19 +41,6 @@ close_two(VecidxOpened *a, VecidxOpened *b)
 }
 
 static pg_attribute_always_inline double
-pair_l2_squared(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	VecidxOpened a;
-	VecidxOpened b;
-	double		result;
-
-	open_pair(fcinfo, type, &a, &b);
-	result = vx_kernels->l2_squared(a.x, b.x, a.dim);
-	close_two(&a, &b);
-	return result;
-}
-
-static pg_attribute_always_inline double
 pair_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	VecidxOpened a;
@@ -70,7 +57,14 @@ pair_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
 static pg_attribute_always_inline Datum
 l2_squared_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_FLOAT8(pair_l2_squared(fcinfo, type));
+	VecidxOpened a;
+	VecidxOpened b;
+	double		result;
+
+	open_pair(fcinfo, type, &a, &b);
+	result = vx_kernels->l2_squared(a.x, b.x, a.dim);
+	close_two(&a, &b);
+	PG_RETURN_FLOAT8(result);
 }
 
 VECIDX_DENSE_FUNCTIONS(l2_squared_distance, vecidx_l2_squared_distance, vecidx_halfvec_l2_squared_distance);
@@ -79,7 +73,14 @@ VECIDX_DENSE_FUNCTIONS(l2_squared_distance, vecidx_l2_squared_distance, vecidx_h
 static pg_attribute_always_inline Datum
 l2_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	PG_RETURN_FLOAT8(sqrt(pair_l2_squared(fcinfo, type)));
+	VecidxOpened a;
+	VecidxOpened b;
+	double		result;
+
+	open_pair(fcinfo, type, &a, &b);
+	result = vx_l2_distance(a.x, b.x, a.dim, vx_kernels->l2_squared(a.x, b.x, a.dim));
+	close_two(&a, &b);
+	PG_RETURN_FLOAT8(result);
 }
 
 VECIDX_DENSE_FUNCTIONS(l2_distance, vecidx_l2_distance, vecidx_halfvec_l2_distance);
