@@ -426,6 +426,16 @@ vx_slot_is_node(const VxSlot *slot)
 	return slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED;
 }
 
+/* The heap TIDs in a slot: those of a live node that are inline, or those of a slot of its chain; none in others. */
+static inline VxHeapTid *
+vx_slot_tids(VxSlot *slot, uint32_t *count)
+{
+	VxTidSlot  *more = (VxTidSlot *) slot;
+
+	*count = slot->state == VX_SLOT_LIVE ? slot->tid_count : slot->state == VX_SLOT_TIDS ? more->tid_count : 0;
+	return slot->state == VX_SLOT_TIDS ? more->tids : slot->tids;
+}
+
 static inline VxAbsentPoint *
 vx_slot_absent_point(const VxGeometry *g, VxSlot *slot)
 {

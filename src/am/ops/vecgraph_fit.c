@@ -119,27 +119,18 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 	VecGraphStore *store = walk->store;
 	const VxGeometry *g = &store->index.geometry;
 	Buffer		buffer;
-	bool		is_empty;
 
 	store->base.ops->poll(&store->base);
-	buffer = ReadBufferExtended(store->index.relation, MAIN_FORKNUM, block, RBM_NORMAL, store->index.strategy);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	is_empty = vecgraph_is_unfilled(store->index.relation, buffer);
-	if (!is_empty)
-	{
-		vecgraph_check_node_page(store->index.relation, buffer, g);
-		memcpy(walk->page, BufferGetPage(buffer), BLCKSZ);
-	}
+	if (!vecgraph_lock_nodes(&store->index, block, BUFFER_LOCK_SHARE, &buffer))
+		return;
+	memcpy(walk->page, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
-	for (uint32 i = 0; i < g->nodes_per_page && !is_empty; i++)
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body((Page) walk->page), i);
 		VxNodeId	id = vx_block_first_id(g, block) + i;
-		const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
 
-		if (wrong != NULL)
-			vecgraph_corrupted(store->index.relation, block, i, wrong);
-		if (slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED)
+		if (vx_slot_is_node(slot))
 			visit(walk, id, node_point(walk, id, slot), context);
 	}
 	if (walk->rows != NULL)
@@ -154,8 +145,7 @@ visit_all(Walk *walk, NodeVisit visit, void *context)
 	const VxGeometry *g = &walk->store->index.geometry;
 
 	for (BlockNumber block = g->first_segment; block < RelationGetNumberOfBlocks(walk->store->index.relation); block++)
-		if (vx_block_has_nodes(g, block))
-			visit_page(walk, block, visit, context);
+		visit_page(walk, block, visit, context);
 }
 
 static void
@@ -591,8 +581,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 		/* the last ones, too: new vectors are there */
 		BlockNumber block = blocks - 1 - (BlockNumber) ((uint64) i * (blocks - first) / Min(DRIFT_PAGES, blocks - first));
 
-		if (vx_block_has_nodes(g, block))
-			visit_page(&walk, block, add_error, &codes);
+		visit_page(&walk, block, add_error, &codes);
 	}
 	end_walk(&walk);
 	pfree(codes.code);

@@ -25,9 +25,6 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
-/* As often as this a chain is looked at from its beginning again; then its rows are given up here, and come out of scans all the same. */
-#define MAX_CHAIN_RESTARTS 64
-
 struct VecGraphHeap
 {
 	Relation	heap;
@@ -204,62 +201,44 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 	return true;
 }
 
-/*
- * Copies the heap TIDs of a slot in the chain of a node to tids [tids_per_slot] and goes on to the next slot; returns how many there
- * are. -1 if VACUUM has taken the slot away, which another node may have by now.
- */
+/* Copies the heap TIDs of the next slot of a chain to tids [tids_per_slot]; returns how many there are, -1 if it is in the chain no more. */
 static int
-copy_chain_slot(VecGraphStore *store, VxNodeId node, VxNodeId *chain, VxHeapTid *tids)
+copy_chain_slot(VecGraphIndex *index, VecGraphChain *chain, VxHeapTid *tids)
 {
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&store->index, *chain, BUFFER_LOCK_SHARE, &buffer);
-	int			count = -1;
+	const VxTidSlot *slot = vecgraph_chain_lock_next(index, chain, &buffer);
+	int			count = slot == NULL ? -1 : slot->tid_count;
 
-	if (slot->state == VX_SLOT_TIDS && slot->owner == node)
-	{
-		count = slot->tid_count;
+	if (count > 0)
 		memcpy(tids, slot->tids, count * sizeof(VxHeapTid));
-		*chain = slot->chain;
-	}
 	UnlockReleaseBuffer(buffer);
 	return count;
-}
-
-/* The first slot of the chain that a node has now, VX_NO_NODE if it has none or is gone. */
-static VxNodeId
-chain_of(VecGraphStore *store, VxNodeId node)
-{
-	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&store->index, node, BUFFER_LOCK_SHARE, &buffer);
-	VxNodeId	chain = slot->state == VX_SLOT_LIVE ? slot->chain : VX_NO_NODE;
-
-	UnlockReleaseBuffer(buffer);
-	return chain;
 }
 
 bool
 vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
 					const VxPoint **point)
 {
-	VxNodeId	chain = payload->chain;
+	VecGraphIndex *index = &store->index;
+	VecGraphChain chain = vecgraph_chain_from(node, payload->chain);
+	VecGraphPayload again;
 	VxHeapTid  *tids;
 	bool		found = false;
-	int			restarts = 0;
 
 	for (int i = 0; i < payload->tid_count; i++)
 		if (row_point(rows, store, node, &payload->tids[i], point))
 			return true;
-	if (chain == VX_NO_NODE)
+	if (chain.next == VX_NO_NODE)
 		return false;
-	tids = palloc(store->index.geometry.tids_per_slot * sizeof(VxHeapTid));
-	for (uint32 steps = 0; chain != VX_NO_NODE && steps <= store->index.id_bound && !found; steps++)
+	tids = palloc(index->geometry.tids_per_slot * sizeof(VxHeapTid));
+	while (chain.next != VX_NO_NODE && !vecgraph_chain_is_circle(index, &chain) && !found)
 	{
-		int			count = copy_chain_slot(store, node, &chain, tids);
+		int			count = copy_chain_slot(index, &chain, tids);
 
 		CHECK_FOR_INTERRUPTS();
-		/* from the first again: rows that the snapshot sees are still there */
-		if (count < 0)
-			chain = restarts++ < MAX_CHAIN_RESTARTS ? chain_of(store, node) : VX_NO_NODE;
+		/* from the first again: rows that the snapshot sees are still there; those that are given up come out of scans, too */
+		if (count < 0 && !vecgraph_chain_restart(index, &chain, &again))
+			break;
 		for (int i = 0; i < count && !found; i++)
 			found = row_point(rows, store, node, &tids[i], point);
 	}

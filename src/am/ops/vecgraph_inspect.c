@@ -189,8 +189,6 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 				broken(check, id, "a node with two edges to the same node");
 	}
 	check->edges += slot->state == VX_SLOT_LIVE ? slot->degree : 0;
-	for (int i = 0; i < slot->tid_count; i++)
-		collect_tid(check, id, &slot->tids[i]);
 }
 
 /*
@@ -297,21 +295,16 @@ static bool
 copy_page(VecGraphCheck *check, BlockNumber block)
 {
 	const VxGeometry *g = &check->store.index.geometry;
-	Buffer		buffer = ReadBuffer(check->index, block);
-	bool		is_filled;
+	Buffer		buffer;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	is_filled = !vecgraph_is_unfilled(check->index, buffer);
-	if (is_filled)
-	{
-		vecgraph_check_node_page(check->index, buffer, g);
-		memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
-		note_page(check, check->page);
-		if (check->store.by_codes)
-			vecgraph_read_codes(&check->store.index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
-	}
+	if (!vecgraph_lock_nodes(&check->store.index, block, BUFFER_LOCK_SHARE, &buffer))
+		return false;
+	memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
+	note_page(check, check->page);
+	if (check->store.by_codes)
+		vecgraph_read_codes(&check->store.index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
 	UnlockReleaseBuffer(buffer);
-	return is_filled;
+	return true;
 }
 
 /* Whether the models of all codes on the copied page are known. */
@@ -335,6 +328,8 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	const VxGeometry *g = &check->store.index.geometry;
 	bool		is_live = slot->state == VX_SLOT_LIVE;
 	const char *wrong = vx_slot_check(g, slot, check->bound, is_live);
+	const VxHeapTid *tids;
+	uint32		tid_count;
 
 	/* it may lead to a page that was added after the bound was asked for */
 	if (wrong != NULL)
@@ -345,11 +340,11 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	check->counts[slot->state]++;
 	if (is_live && check->store.by_codes && g->storage != VX_STORAGE_HEAP)
 		check_code(check, id, slot, code);
-	if (slot->state == VX_SLOT_TIDS)
-		for (int i = 0; i < ((VxTidSlot *) slot)->tid_count; i++)
-			collect_tid(check, id, &((VxTidSlot *) slot)->tids[i]);
-	else if (slot->state != VX_SLOT_FREE)
+	if (vx_slot_is_node(slot))
 		check_node(check, id, slot);
+	tids = vx_slot_tids(slot, &tid_count);
+	for (uint32 i = 0; i < tid_count; i++)
+		collect_tid(check, id, &tids[i]);
 }
 
 static void
@@ -428,7 +423,7 @@ check_links(VecGraphCheck *check, VxNodeId id)
 {
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&check->store.index, id, BUFFER_LOCK_SHARE, &buffer);
-	VxNodeId	next = slot->chain;
+	VecGraphChain chain = vecgraph_chain_from(id, slot->chain);
 	bool		dangling = false;
 
 	for (int i = 0; i < slot->degree; i++)
@@ -439,13 +434,11 @@ check_links(VecGraphCheck *check, VxNodeId id)
 	if (dangling)
 		node_misfit(check, id, "an edge leads to a slot that is not a node");
 
-	while (next != VX_NO_NODE)
+	while (chain.next != VX_NO_NODE)
 	{
-		VxTidSlot  *more = (VxTidSlot *) vecgraph_lock_slot(&check->store.index, next, BUFFER_LOCK_SHARE, &buffer);
-		VxNodeId	here = next;
-		bool		mine = more->state == VX_SLOT_TIDS && more->owner == id;
+		VxNodeId	here = chain.next;
+		bool		mine = vecgraph_chain_lock_next(&check->store.index, &chain, &buffer) != NULL;
 
-		next = more->chain;
 		note_page(check, BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();

@@ -93,10 +93,7 @@ typedef struct VecGraphScan
 	int			ready_count;
 
 	/* the node at hand */
-	VxNodeId	node;
-	VxNodeId	chain;			/* next slot with more of its TIDs */
-	uint32		chain_steps;	/* slots read; more than there are ids means a circle */
-	int			chain_restarts;
+	VecGraphChain chain;		/* of it, with more of its TIDs */
 	int			tid_next;		/* places in space->tids */
 	int			tid_count;
 	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
@@ -131,12 +128,6 @@ tid_hash(const ItemPointerData *tid)
 #include "lib/simplehash.h"
 
 #include "pg/vecidx_fault.h"
-
-/*
- * How often the chain of one node may turn out to have changed under the scan. VACUUM passes by a chain once, so more than a
- * few times means that the chain does not hold together.
- */
-#define MAX_CHAIN_RESTARTS 64
 
 /* The space for a scan whose context is given, in which it ends if the scan does so by an error. */
 static ScanSpace *
@@ -207,8 +198,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 	state->last_distance = -get_float8_infinity();
 	state->ready_next = state->ready_count = 0;
 	state->tid_next = state->tid_count = 0;
-	state->node = VX_NO_NODE;
-	state->chain = VX_NO_NODE;
+	state->chain = vecgraph_chain_from(VX_NO_NODE, VX_NO_NODE);
 	state->seen = NULL;
 	vx_idset_clear(&state->space->handed_out);
 	MemoryContextReset(state->query_context);
@@ -399,52 +389,39 @@ ready_from_search(VecGraphScan *state)
 		vecgraph_heap_release(state->rows);
 }
 
-/* The live nodes of the next page that the search did not hand out are ready. */
+/* The live nodes of the next page that the search did not hand out are ready. False at the end of the index. */
 static bool
 ready_from_sweep(VecGraphScan *state)
 {
-	VecGraphStore *store = &state->store;
-	const VxGeometry *g = &store->index.geometry;
+	VecGraphIndex *index = &state->store.index;
+	const VxGeometry *g = &index->geometry;
 	BlockNumber block = state->sweep_block;
 	bool		ordered = state->query.point != NULL;
 	ReadyNode  *nodes;
 	int			count = 0;
 	Buffer		buffer;
-	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
-	if (block >= RelationGetNumberOfBlocks(store->index.relation))
+	if (block >= RelationGetNumberOfBlocks(index->relation))
 		return false;
 	state->sweep_block++;
-	if (!vx_block_has_nodes(g, block))
+	if (!vecgraph_lock_nodes(index, block, BUFFER_LOCK_SHARE, &buffer))
 		return true;
 
 	nodes = palloc(g->nodes_per_page * sizeof(ReadyNode));
-	buffer = ReadBuffer(store->index.relation, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	vecidx_test_for_old_snapshot(store->index.snapshot, store->index.relation, page);
-	if (!vecgraph_is_unfilled(store->index.relation, buffer))
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
-		vecgraph_check_node_page(store->index.relation, buffer, g);
-		for (uint32 i = 0; i < g->nodes_per_page; i++)
-		{
-			VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-			const char *wrong = vx_slot_check(g, slot, VX_NO_NODE, false);
-			ReadyNode  *node = &nodes[count];
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), i);
+		ReadyNode  *node = &nodes[count];
 
-			if (wrong != NULL)
-				vecgraph_corrupted(store->index.relation, block, i, wrong);
-			node->id = vx_block_first_id(g, block) + i;
-			if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
-				continue;
-			vecgraph_fill_payload(slot, &node->payload);
-			node->distance = 0;
-			if (ordered && state->rows == NULL)
-				node->distance = vx_space_operator(&store->index.space, state->query.point,
-												   vecgraph_slot_point(&store->index, slot));
-			count++;
-		}
+		node->id = vx_block_first_id(g, block) + i;
+		if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
+			continue;
+		vecgraph_fill_payload(slot, &node->payload);
+		node->distance = 0;
+		if (ordered && state->rows == NULL)
+			node->distance = vx_space_operator(&index->space, state->query.point, vecgraph_slot_point(index, slot));
+		count++;
 	}
 	UnlockReleaseBuffer(buffer);
 
@@ -474,7 +451,7 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid)
 	}
 	ready = &space->tids[state->tid_count];
 	vecgraph_tid_get(tid, ready);
-	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->node, ready);
+	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->chain.node, ready);
 	if (state->seen != NULL)
 	{
 		bool		found;
@@ -486,36 +463,16 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid)
 	state->tid_count++;
 }
 
-/* The inline heap TIDs of a node are ready; with a chain to come, starts the set that keeps TIDs from coming out twice. */
+/* The inline heap TIDs of the node at hand are ready; with a chain to come, starts the set that keeps TIDs from coming out twice. */
 static void
-take_node_tids(IndexScanDesc scan, VxNodeId id, const VecGraphPayload *payload)
+take_node_tids(IndexScanDesc scan, const VecGraphPayload *payload)
 {
 	VecGraphScan *state = scan->opaque;
 
-	state->node = id;
-	state->chain = payload->chain;
-	if (state->chain != VX_NO_NODE && state->seen == NULL)
+	if (payload->chain != VX_NO_NODE && state->seen == NULL)
 		state->seen = tidset_create(state->query_context, 256, NULL);
 	for (int i = 0; i < payload->tid_count; i++)
 		add_tid(scan, &payload->tids[i]);
-}
-
-/* Reads a node again, because its chain changed. */
-static void
-reread_node_tids(IndexScanDesc scan, VxNodeId id)
-{
-	VecGraphScan *state = scan->opaque;
-	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&state->store.index, id, BUFFER_LOCK_SHARE, &buffer);
-	VecGraphPayload payload;
-	bool		live = slot->state == VX_SLOT_LIVE;
-
-	if (live)
-		vecgraph_fill_payload(slot, &payload);
-	UnlockReleaseBuffer(buffer);
-	state->chain = VX_NO_NODE;
-	if (live)
-		take_node_tids(scan, id, &payload);
 }
 
 /* Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. */
@@ -523,25 +480,21 @@ static void
 read_chain_tids(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
+	VecGraphIndex *index = &state->store.index;
+	VecGraphPayload payload;
 	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&state->store.index, state->chain, BUFFER_LOCK_SHARE, &buffer);
-	bool		lost = slot->state != VX_SLOT_TIDS || slot->owner != state->node;
+	const VxTidSlot *slot = vecgraph_chain_lock_next(index, &state->chain, &buffer);
 
-	if (!lost)
-	{
-		for (int i = 0; i < slot->tid_count; i++)
-			add_tid(scan, &slot->tids[i]);
-		state->chain = slot->chain;
-		if (state->chain_steps++ > state->store.index.id_bound)
-			vecgraph_corrupted(state->store.index.relation, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
-	}
+	for (int i = 0; slot != NULL && i < slot->tid_count; i++)
+		add_tid(scan, &slot->tids[i]);
+	if (vecgraph_chain_is_circle(index, &state->chain))
+		vecgraph_corrupted(index->relation, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
 	UnlockReleaseBuffer(buffer);
-	if (!lost)
+	if (slot != NULL)
 		return;
-	if (state->chain_restarts++ == MAX_CHAIN_RESTARTS)
-		vecgraph_slot_corrupted(&state->store.index, state->node, "a chain of heap TIDs is broken");
-	state->chain_steps = 0;
-	reread_node_tids(scan, state->node);
+	if (!vecgraph_chain_restart(index, &state->chain, &payload))
+		vecgraph_slot_corrupted(index, state->chain.node, "a chain of heap TIDs is broken");
+	take_node_tids(scan, &payload);
 }
 
 /* The nodes that were put aside are ready, before all others. */
@@ -586,9 +539,8 @@ take_node(IndexScanDesc scan, const ReadyNode *node)
 		state->seen = NULL;
 	}
 	state->last_distance = node->distance;
-	state->chain_steps = 0;
-	state->chain_restarts = 0;
-	take_node_tids(scan, node->id, &node->payload);
+	state->chain = vecgraph_chain_from(node->id, node->payload.chain);
+	take_node_tids(scan, &node->payload);
 	if (++state->nodes == state->late_turn)
 	{
 		state->late_turn = state->nodes > PG_UINT32_MAX / LATE_TURN_FACTOR ? PG_UINT32_MAX : state->nodes * LATE_TURN_FACTOR;
@@ -606,7 +558,7 @@ fetch_tids(IndexScanDesc scan)
 	while (state->tid_count == 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (state->chain != VX_NO_NODE)
+		if (state->chain.next != VX_NO_NODE)
 		{
 			VECIDX_FAULT_POINT("scan-before-chain");
 			read_chain_tids(scan);

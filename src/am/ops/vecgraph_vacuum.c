@@ -99,12 +99,12 @@ tid_is_dead(VecGraphVacuum *vacuum, const VxHeapTid *tid)
 }
 
 /* Removes the dead ones of n TIDs by moving the others up; returns how many stay. write false only counts. */
-static int
-sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, int n, bool write)
+static uint32
+sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, uint32 n, bool write)
 {
-	int			kept = 0;
+	uint32		kept = 0;
 
-	for (int i = 0; i < n; i++)
+	for (uint32 i = 0; i < n; i++)
 		if (!tid_is_dead(vacuum, &tids[i]))
 		{
 			if (write)
@@ -122,13 +122,10 @@ page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
 
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
-		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-		VxTidSlot  *more = (VxTidSlot *) slot;
+		uint32		count;
+		VxHeapTid  *tids = vx_slot_tids(vx_slot(g, vecgraph_page_body(page), i), &count);
 
-		if (slot->state == VX_SLOT_LIVE
-			&& sweep_tids(vacuum, slot->tids, slot->tid_count, false) < slot->tid_count)
-			return true;
-		if (slot->state == VX_SLOT_TIDS && sweep_tids(vacuum, more->tids, more->tid_count, false) < more->tid_count)
+		if (sweep_tids(vacuum, tids, count, false) < count)
 			return true;
 	}
 	return false;
@@ -143,31 +140,23 @@ remove_dead_tids(VecGraphVacuum *vacuum, Page page)
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		uint32		count;
+		VxHeapTid  *tids = vx_slot_tids(slot, &count);
+		uint32		kept = sweep_tids(vacuum, tids, count, true);
 
-		if (slot->state == VX_SLOT_LIVE)
+		if (kept == count)
+			continue;
+		vacuum->stats->tuples_removed += count - kept;
+		slot->version++;
+		if (slot->state == VX_SLOT_TIDS)
 		{
-			int			kept = sweep_tids(vacuum, slot->tids, slot->tid_count, true);
-
-			if (kept == slot->tid_count)
-				continue;
-			vacuum->stats->tuples_removed += slot->tid_count - kept;
-			memset(slot->tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
-			slot->tid_count = kept;
-			slot->version++;
-			if (kept == 0 && slot->chain == VX_NO_NODE)
-				slot->state = VX_SLOT_DELETED;
+			((VxTidSlot *) slot)->tid_count = kept;
+			continue;
 		}
-		else if (slot->state == VX_SLOT_TIDS)
-		{
-			VxTidSlot  *more = (VxTidSlot *) slot;
-			int			kept = sweep_tids(vacuum, more->tids, more->tid_count, true);
-
-			if (kept == more->tid_count)
-				continue;
-			vacuum->stats->tuples_removed += more->tid_count - kept;
-			more->tid_count = kept;
-			more->version++;
-		}
+		memset(tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
+		slot->tid_count = kept;
+		if (kept == 0 && slot->chain == VX_NO_NODE)
+			slot->state = VX_SLOT_DELETED;
 	}
 }
 
@@ -195,45 +184,23 @@ take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
+		uint32		count;
 
+		(void) vx_slot_tids(slot, &count);
+		vacuum->stats->num_index_tuples += count;
 		if (slot->state == VX_SLOT_DELETED)
 			mark_dead(vacuum, first + i);
-		else if (slot->state == VX_SLOT_LIVE)
-			vacuum->stats->num_index_tuples += slot->tid_count;
 		else if (slot->state == VX_SLOT_TIDS)
-		{
-			vacuum->stats->num_index_tuples += ((VxTidSlot *) slot)->tid_count;
 			remember_tid_slot(vacuum, ((VxTidSlot *) slot)->owner, first + i);
-		}
 	}
 }
 
-/* Reads and locks a node page for one of the passes; false for other pages and last ones that were never filled. */
+/* Reads and locks a node page for one of the passes, as vecgraph_lock_nodes. */
 static bool
 lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
 {
-	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->index.geometry;
-
 	vecidx_vacuum_delay_point();
-	if (!vx_block_has_nodes(g, block))
-		return false;
-	*buffer = ReadBufferExtended(store->index.relation, MAIN_FORKNUM, block, RBM_NORMAL, store->index.strategy);
-	LockBuffer(*buffer, mode);
-	if (vecgraph_is_unfilled(store->index.relation, *buffer))
-	{
-		UnlockReleaseBuffer(*buffer);
-		return false;
-	}
-	vecgraph_check_node_page(store->index.relation, *buffer, g);
-	for (uint32 i = 0; i < g->nodes_per_page; i++)
-	{
-		const char *wrong = vx_slot_check(g, vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), i), VX_NO_NODE, false);
-
-		if (wrong != NULL)
-			vecgraph_corrupted(store->index.relation, block, i, wrong);
-	}
-	return true;
+	return vecgraph_lock_nodes(&vacuum->store.index, block, mode, buffer);
 }
 
 static void
@@ -278,92 +245,6 @@ pass1(VecGraphVacuum *vacuum)
 
 /* ---- chains ---- */
 
-/* Next link of a node or slot, with its state as it is now. */
-static VxNodeId
-read_chain(VecGraphVacuum *vacuum, VxNodeId id, VxSlotState *state, bool *empty)
-{
-	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&vacuum->store.index, id, BUFFER_LOCK_SHARE, &buffer);
-	VxNodeId	next = slot->state == VX_SLOT_FREE || slot->state == VX_SLOT_DELETED ? VX_NO_NODE : slot->chain;
-
-	*state = slot->state;
-	*empty = slot->state == VX_SLOT_TIDS && ((VxTidSlot *) slot)->tid_count == 0;
-	UnlockReleaseBuffer(buffer);
-	return next;
-}
-
-/*
- * Takes an empty slot out of a chain: previous gets its link, and the slot becomes deleted, in one record. Pages are locked
- * in block order. Returns false if the slot is not empty, or previous does not lead to it, any more.
- */
-static bool
-unlink_tid_slot(VecGraphVacuum *vacuum, VxNodeId previous, VxNodeId victim)
-{
-	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->index.geometry;
-	BlockNumber block_a = vx_id_block(g, Min(previous, victim));
-	BlockNumber block_b = vx_id_block(g, Max(previous, victim));
-	Buffer		a = ReadBuffer(store->index.relation, block_a);
-	Buffer		b = block_a == block_b ? InvalidBuffer : ReadBuffer(store->index.relation, block_b);
-	GenericXLogState *xlog = GenericXLogStart(store->index.relation);
-	Page		page_a;
-	Page		page_b;
-	VxSlot	   *from;
-	VxTidSlot  *gone;
-	bool		done;
-
-	LockBuffer(a, BUFFER_LOCK_EXCLUSIVE);
-	if (b != InvalidBuffer)
-		LockBuffer(b, BUFFER_LOCK_EXCLUSIVE);
-	page_a = GenericXLogRegisterBuffer(xlog, a, 0);
-	page_b = b == InvalidBuffer ? page_a : GenericXLogRegisterBuffer(xlog, b, 0);
-	from = vx_slot(g, vecgraph_page_body(previous < victim ? page_a : page_b), vx_id_slot(g, previous));
-	gone = (VxTidSlot *) vx_slot(g, vecgraph_page_body(previous < victim ? page_b : page_a), vx_id_slot(g, victim));
-
-	done = from->chain == victim && gone->state == VX_SLOT_TIDS && gone->tid_count == 0;
-	if (done)
-	{
-		from->chain = gone->chain;
-		from->version++;
-		if (from->state == VX_SLOT_LIVE && from->tid_count == 0 && from->chain == VX_NO_NODE)
-			from->state = VX_SLOT_DELETED;
-		if (from->state == VX_SLOT_DELETED)
-			mark_dead(vacuum, previous);
-		vx_slot_clear(g, (VxSlot *) gone);
-		((VxSlot *) gone)->state = VX_SLOT_DELETED;
-		mark_dead(vacuum, victim);
-		GenericXLogFinish(xlog);
-	}
-	else
-		GenericXLogAbort(xlog);
-	if (b != InvalidBuffer)
-		UnlockReleaseBuffer(b);
-	UnlockReleaseBuffer(a);
-	return done;
-}
-
-/* Turns a slot of TIDs that is in no chain into a deleted one: an insert that failed left it. */
-static void
-drop_orphan(VecGraphVacuum *vacuum, VxNodeId id, VxNodeId owner)
-{
-	VecGraphStore *store = &vacuum->store;
-	const VxGeometry *g = &store->index.geometry;
-	Buffer		buffer;
-	VxTidSlot  *slot = (VxTidSlot *) vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-
-	if (slot->state == VX_SLOT_TIDS && slot->owner == owner)
-	{
-		GenericXLogState *xlog = GenericXLogStart(store->index.relation);
-		VxSlot	   *orphan = vx_slot(g, vecgraph_page_body(GenericXLogRegisterBuffer(xlog, buffer, 0)), vx_id_slot(g, id));
-
-		vx_slot_clear(g, orphan);
-		orphan->state = VX_SLOT_DELETED;
-		GenericXLogFinish(xlog);
-		mark_dead(vacuum, id);
-	}
-	UnlockReleaseBuffer(buffer);
-}
-
 static int
 compare_tid_slots(const void *left, const void *right)
 {
@@ -375,32 +256,44 @@ compare_tid_slots(const void *left, const void *right)
 	return a->slot < b->slot ? -1 : a->slot > b->slot;
 }
 
+/* Takes an empty slot out of a chain, where previous leads to it; false if an insert got in between, at the head or into this slot. */
+static bool
+unlink_tid_slot(VecGraphVacuum *vacuum, VxNodeId previous, VxNodeId victim)
+{
+	bool		emptied;
+
+	if (!vecgraph_unlink_tid_slot(&vacuum->store.index, previous, victim, &emptied))
+		return false;
+	if (emptied)
+		mark_dead(vacuum, previous);
+	mark_dead(vacuum, victim);
+	return true;
+}
+
 /* Walks the chain of a node, takes out what is empty, and adds the slots it has to in_chain. */
 static void
 trim_chain(VecGraphVacuum *vacuum, VxNodeId owner, VxVisited *in_chain)
 {
+	VecGraphIndex *index = &vacuum->store.index;
+	VecGraphChain chain = vecgraph_chain_of(index, owner);
 	VxNodeId	previous = owner;
-	VxSlotState state;
-	bool		empty;
-	VxNodeId	next = read_chain(vacuum, owner, &state, &empty);
 
-	if (state != VX_SLOT_LIVE)
-		return;
-	while (next != VX_NO_NODE)
+	while (chain.next != VX_NO_NODE)
 	{
-		VxNodeId	here = next;
+		VxNodeId	here = chain.next;
+		Buffer		buffer;
+		const VxTidSlot *slot;
+		bool		empty;
 
 		vecidx_vacuum_delay_point();
-		next = read_chain(vacuum, here, &state, &empty);
-		if (state != VX_SLOT_TIDS || !vx_visited_add(in_chain, here))
-			vecgraph_slot_corrupted(&vacuum->store.index, here, "a chain of heap TIDs is broken");
-		if (!empty)
+		slot = vecgraph_chain_lock_next(index, &chain, &buffer);
+		empty = slot != NULL && slot->tid_count == 0;
+		UnlockReleaseBuffer(buffer);
+		if (slot == NULL || !vx_visited_add(in_chain, here))
+			vecgraph_slot_corrupted(index, here, "a chain of heap TIDs is broken");
+		/* what cannot be taken out now is for the next vacuum */
+		if (!empty || !unlink_tid_slot(vacuum, previous, here))
 			previous = here;
-		else if (!unlink_tid_slot(vacuum, previous, here))
-		{
-			/* an insert got in between, at the head or into this slot: what is left is for the next vacuum */
-			previous = here;
-		}
 	}
 }
 
@@ -417,8 +310,10 @@ trim_chains(VecGraphVacuum *vacuum)
 		if (i == 0 || vacuum->tid_slots[i].owner != vacuum->tid_slots[i - 1].owner)
 			trim_chain(vacuum, vacuum->tid_slots[i].owner, &in_chain);
 	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
-		if (!vx_visited_has(&in_chain, vacuum->tid_slots[i].slot))
-			drop_orphan(vacuum, vacuum->tid_slots[i].slot, vacuum->tid_slots[i].owner);
+		/* an insert that failed left it */
+		if (!vx_visited_has(&in_chain, vacuum->tid_slots[i].slot)
+			&& vecgraph_drop_tid_slot(&vacuum->store.index, vacuum->tid_slots[i].slot, vacuum->tid_slots[i].owner))
+			mark_dead(vacuum, vacuum->tid_slots[i].slot);
 	vx_visited_free(&in_chain);
 	return vacuum->dead_count > dead_before;
 }

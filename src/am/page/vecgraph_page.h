@@ -193,6 +193,12 @@ extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint
  */
 extern VxSlot *vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer);
 
+/*
+ * Reads and locks a node page, checked with all its slots, but for what depends on other pages. False for a block that has no nodes, and
+ * for a last page that was never filled: then nothing is locked. The caller unlocks and releases the buffer otherwise. Errors: as above.
+ */
+extern bool vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *buffer);
+
 /* Whether a slot, locked or copied, holds this very vector; its hash must do where only the heap has the vector. */
 extern bool vecgraph_slot_has_point(const VxSpace *space, const VxGeometry *geometry, VxSlot *slot, const VxPoint *point);
 
@@ -220,6 +226,64 @@ StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "
 
 /* Copies what a scan wants of a slot, locked or copied. */
 extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
+
+/* ---- vecgraph_tids.c: the heap TIDs of a node, inline and in its chain ---- */
+
+/*
+ * Adds a heap TID to a node that has this very vector: inline, in the newest slot of its chain, or in a new one. False if the node is not
+ * live, or not this vector, any more. Takes one slot's lock at a time, and what vecgraph_take_slot does.
+ */
+extern bool vecgraph_add_tid(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer heap_tid);
+
+/* A walk along the chain of a node. */
+typedef struct VecGraphChain
+{
+	VxNodeId	node;
+	VxNodeId	next;			/* the slot to be read, VX_NO_NODE at the end */
+	uint32		steps;			/* slots read, from the first on */
+	int			restarts;
+} VecGraphChain;
+
+/* The chain of a node from a slot on. */
+static inline VecGraphChain
+vecgraph_chain_from(VxNodeId node, VxNodeId next)
+{
+	VecGraphChain chain = {.node = node,.next = next};
+
+	return chain;
+}
+
+/* The chain that a node has now, from its first slot on; an empty one for what is no live node. */
+extern VecGraphChain vecgraph_chain_of(VecGraphIndex *index, VxNodeId node);
+
+/*
+ * Reads and locks (share) the next slot of a chain and goes on behind it. NULL if it is not in this chain any more; the chain stays
+ * there. The caller unlocks and releases the buffer in any case.
+ */
+extern VxTidSlot *vecgraph_chain_lock_next(VecGraphIndex *index, VecGraphChain *chain, Buffer *buffer);
+
+/* Whether so many slots were read that the chain must be a circle. */
+static inline bool
+vecgraph_chain_is_circle(const VecGraphIndex *index, const VecGraphChain *chain)
+{
+	return chain->steps > index->id_bound;
+}
+
+/*
+ * Goes back to the first slot that the chain has now, and copies the inline heap TIDs with it, none if the node is gone. False if that was
+ * done so often that the chain must be broken.
+ */
+extern bool vecgraph_chain_restart(VecGraphIndex *index, VecGraphChain *chain, VecGraphPayload *payload);
+
+/* Turns a slot of TIDs of an owner that is in no chain into a deleted one, for VACUUM to free; false if it is not that any more. */
+extern bool vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId owner);
+
+/*
+ * For VACUUM: takes an empty slot out of a chain: previous, the node or slot before it, gets its link, and the slot becomes deleted, in
+ * one record. *emptied tells whether previous is a deleted node now. Two pages are locked at once, in block order. False if the slot is
+ * not empty, or previous does not lead to it, any more.
+ */
+extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victim, bool *emptied);
 
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 

@@ -107,6 +107,32 @@ vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer)
 	return slot;
 }
 
+bool
+vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *buffer)
+{
+	const VxGeometry *g = &index->geometry;
+
+	if (!vx_block_has_nodes(g, block))
+		return false;
+	*buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
+	LockBuffer(*buffer, mode);
+	if (vecgraph_is_unfilled(index->relation, *buffer))
+	{
+		UnlockReleaseBuffer(*buffer);
+		return false;
+	}
+	vecidx_test_for_old_snapshot(index->snapshot, index->relation, BufferGetPage(*buffer));
+	vecgraph_check_node_page(index->relation, *buffer, g);
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		const char *wrong = vx_slot_check(g, vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), i), VX_NO_NODE, false);
+
+		if (wrong != NULL)
+			vecgraph_corrupted(index->relation, block, (int) i, wrong);
+	}
+	return true;
+}
+
 static inline void
 hash_point(const VxSpace *space, const VxPoint *point, uint32 hash[2])
 {
