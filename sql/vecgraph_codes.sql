@@ -132,6 +132,19 @@ SELECT bool_and(d >= before) FROM (SELECT d, lag(d, 1, 0) OVER () AS before FROM
 	(SELECT subvector(v, 1, 25)::vector(25) <-> wave(3, 25) AS d FROM g WHERE id > 100 ORDER BY subvector(v, 1, 25)::vector(25) <-> wave(3, 25) LIMIT 10) s) t;
 DROP TABLE g;
 
+-- enough rows to train codes, and no room for them
+CREATE TABLE wide AS SELECT wave(i, 500)::vector(500) AS v FROM generate_series(1, 1050) i;
+SET maintenance_work_mem = '1200kB';
+\set VERBOSITY terse
+SET client_min_messages = notice;
+CREATE INDEX wide_v ON wide USING vecgraph (v) WITH (pq_subvectors = 4, storage = heap);
+\set VERBOSITY default
+RESET maintenance_work_mem;
+SET client_min_messages = error;
+REINDEX INDEX wide_v;
+SELECT code_bytes FROM vecgraph_info('wide_v');
+DROP TABLE wide;
+
 -- every dimension
 CREATE TABLE dims (n int, storage text, codes text, found int);
 DO $$

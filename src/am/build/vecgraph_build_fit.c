@@ -95,11 +95,25 @@ measure_error(VecGraphBuild *build)
 	return result;
 }
 
-/* Too few rows to train codes from. */
+/* Says why codes are not trained, what the index has instead, and what helps where there are too few rows. */
 static void
-go_on_untrained(VecGraphBuild *build)
+report_untrained(VecGraphBuild *build, bool no_room, const char *instead, const char *hint)
 {
 	const char *name = RelationGetRelationName(build->index);
+
+	ereport(NOTICE,
+			(no_room ? errmsg("maintenance_work_mem is too small to train codes of index \"%s\": %s", name, instead)
+			 : errmsg("too few rows to train codes of index \"%s\": %s", name, instead),
+			 no_room ? errdetail("It has room for %u distinct vectors, and training needs %d.", build->store.count,
+								 VECGRAPH_TRAINING_ROWS)
+			 : errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
+			 no_room ? errhint("Increase maintenance_work_mem, and REINDEX it.") : errhint("%s", hint)));
+}
+
+/* Too few rows to train codes from have been loaded. */
+static void
+go_on_untrained(VecGraphBuild *build, bool no_room)
+{
 	float		max_norm2 = build->meta.max_norm2;
 	float		usual_norm2 = build->meta.usual_norm2;
 
@@ -107,17 +121,12 @@ go_on_untrained(VecGraphBuild *build)
 	{
 		build->untrained = true;
 		build->meta.code_flags = 0;
-		ereport(NOTICE,
-				(errmsg("too few rows to train codes of index \"%s\": it does without for now", name),
-				 errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
-				 errhint("They are trained when there are enough: by inserts, by VACUUM, or by vecgraph_train().")));
+		report_untrained(build, no_room, "it does without for now",
+						 "They are trained when there are enough: by inserts, by VACUUM, or by vecgraph_train().");
 		return;
 	}
 	/* nothing but codes could tell what nodes look like */
-	ereport(NOTICE,
-			(errmsg("too few rows to train codes of index \"%s\": it gets untrained ones", name),
-			 errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
-			 errhint("REINDEX it when the table has grown.")));
+	report_untrained(build, no_room, "it gets untrained ones", "REINDEX it when the table has grown.");
 	vecgraph_plan((VecGraphOptions *) build->index->rd_options, vecgraph_opclass(build->index), build->meta.dim, 0, &build->meta,
 				  &build->geometry);
 	build->meta.max_norm2 = max_norm2;
@@ -125,7 +134,7 @@ go_on_untrained(VecGraphBuild *build)
 }
 
 void
-vecgraph_build_fit(VecGraphBuild *build)
+vecgraph_build_fit(VecGraphBuild *build, bool no_room)
 {
 	uint32		dim = build->meta.dim;
 	uint32		n = build->store.count;
@@ -134,7 +143,7 @@ vecgraph_build_fit(VecGraphBuild *build)
 		return;
 	build->fitted = true;
 	if (vx_code_kind(build->meta.code_kind)->needs_training && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
-		go_on_untrained(build);
+		go_on_untrained(build, no_room);
 	build->meta.fitted_slots = n;
 	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || n == 0)
 		return;
@@ -161,7 +170,7 @@ vecgraph_build_prepare_codec(VecGraphBuild *build)
 		vx_codec_set_max_norm2(build->link_codec, build->meta.max_norm2);
 		return build->link_codec;
 	}
-	vecgraph_build_fit(build);
+	vecgraph_build_fit(build, build->rest != NULL);
 	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || build->store.count == 0)
 		return NULL;
 	vx_codec_set_max_norm2(&build->codec, build->meta.max_norm2);

@@ -180,8 +180,8 @@ extern void vecgraph_build_free_memory(VecGraphBuild *build);
 
 /* ---- vecgraph_build_fit.c ---- */
 
-/* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. */
-extern void vecgraph_build_fit(VecGraphBuild *build);
+/* Fits the mean or trains the codebook of the index to the loaded points, unless that was done. no_room: there are more, but for memory. */
+extern void vecgraph_build_fit(VecGraphBuild *build, bool no_room);
 
 /* Gives a codec of scalar codes the mean of the loaded points. */
 extern void vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec);

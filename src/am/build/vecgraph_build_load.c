@@ -246,7 +246,7 @@ switch_to_codes(VecGraphBuild *build)
 		|| link_bytes + 2 * code_bytes > (link_bytes + vx_space_room(&build->space)) * 3 / 4)
 		return false;
 
-	vecgraph_build_fit(build);
+	vecgraph_build_fit(build, true);
 	vecgraph_build_make_order(build);
 	build->keys = MemoryContextAllocHuge(build->context, vx_size_product(build->tids_capacity, sizeof(uint32)));
 	choose_link_codec(build);
