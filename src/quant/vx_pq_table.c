@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* VX_PQ_MAX_DIM of these, and a bias of BIAS_BOUND, are still a finite sum. */
-#define ENTRY_BOUND 1e34f
+/* Entries for all subvectors, and a bias, are still a finite sum. */
+#define ENTRIES_BOUND 2e38f
 #define BIAS_BOUND 1e38f
 
 /*
@@ -50,6 +50,7 @@ vx_pq_prepare(VxPqTable *table, const VxPqCodebook *codebook, VxMetric metric, c
 	bool		is_product = metric == VX_METRIC_IP;
 	float		scale = is_product ? -1 : metric == VX_METRIC_COSINE ? 0.5f : 1;
 	size_t		count = (size_t) codebook->m * VX_PQ_CENTROIDS;
+	float		bound = ENTRIES_BOUND / (float) codebook->m;
 
 	VX_ASSERT(metric != VX_METRIC_L1 && table->m == codebook->m);
 	table->bias = is_product ? bounded(-vx_kernels->inner_product(query, mean, codebook->dim), BIAS_BOUND) : 0;
@@ -71,7 +72,7 @@ vx_pq_prepare(VxPqTable *table, const VxPqCodebook *codebook, VxMetric metric, c
 			vx_pq_kernels->l2_squared(query + begin, width, centroids + (size_t) begin * VX_PQ_CENTROIDS, out);
 	}
 	for (size_t i = 0; i < count; i++)
-		table->entries[i] = bounded(table->entries[i] * scale, ENTRY_BOUND);
+		table->entries[i] = bounded(table->entries[i] * scale, bound);
 }
 
 void

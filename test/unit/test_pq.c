@@ -227,23 +227,28 @@ score_by_decoding(const VxPqCodebook *codebook, VxMetric metric, const float *qu
 	return (float) (metric == VX_METRIC_COSINE ? sum / 2 : sum);
 }
 
-/* Scores of batches of every small size, random bytes as codes at odd addresses, equal those of decoded vectors. */
+/*
+ * Scores of batches of every small size, random bytes as codes at odd addresses, equal those of decoded vectors. size: about that of
+ * the vectors' elements.
+ */
 static void
-test_scores(void **state)
+check_scores(float size)
 {
 	static const VxMetric metrics[] = {VX_METRIC_L2, VX_METRIC_IP, VX_METRIC_COSINE};
 	static const uint32_t subvectors[] = {1, 4, 7, 30, 37};
 
-	(void) state;
 	for (size_t i = 0; i < sizeof(subvectors) / sizeof(*subvectors); i++)
 	{
 		/* fewer than 256 centroids in some */
 		Data		data = make_data(i % 2 == 0 ? 600 : 60, 37, 1, 20 + i);
 		uint32_t	m = subvectors[i];
-		VxPqCodebook *codebook = train(&data, m, 1);
+		VxPqCodebook *codebook;
 		VxPqTable	table;
 		VxRng		rng = {i};
 
+		for (size_t k = 0; k < (size_t) data.n * data.dim; k++)
+			data.x[k] *= size;
+		codebook = train(&data, m, 1);
 		vx_pq_table_init(&table, &unit_mem, codebook->dim, codebook->m);
 		for (size_t k = 0; k < 3; k++)
 			for (uint32_t n = 0; n <= 13; n++)
@@ -268,7 +273,7 @@ test_scores(void **state)
 					float		expected = score_by_decoding(codebook, metrics[k], query, codes[j]);
 					float		alone;
 
-					assert_true(fabsf(score[j] - expected) < 1e-5f * (37 + fabsf(expected)));
+					assert_true(fabsf(score[j] - expected) < 1e-5f * (37 * size * size + fabsf(expected)));
 					vx_pq_score(&table, (const uint8_t *const *) &codes[j], 1, &alone);
 					assert_true(alone == score[j]);
 					free(codes[j]);
@@ -278,6 +283,16 @@ test_scores(void **state)
 		free(codebook);
 		free(data.x);
 	}
+}
+
+/* Whatever the size of elements, up to what a codebook has room for. */
+static void
+test_scores(void **state)
+{
+	(void) state;
+	check_scores(1);
+	check_scores(1e-15f);
+	check_scores(2e17f);
 }
 
 /* The code of a query itself scores best: 16 bytes tell 1,500 random vectors of 32 dimensions well apart. */
