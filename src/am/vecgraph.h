@@ -83,11 +83,60 @@ extern bool vecgraph_validate(Oid opclassoid);
 /* The description that operator classes for an SQL type have; NULL if there are none. */
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
-/*
- * Makes the point of an indexed value in the given context. Returns NULL for values that are not indexed (zero vectors under cosine).
- * Errors: wrong number of dimensions.
- */
+/* ---- vecgraph_row.c: rows of the table as the index has them ---- */
+
+/* Makes the point of an indexed value in context, NULL if it has no place in the space. Errors: wrong number of dimensions. */
 extern VxPoint *vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context);
+
+/* What is indexed of a row, in any of the ways that it may come into the index. */
+typedef struct VecGraphRow
+{
+	ItemPointerData tid;
+	uint32		hash;			/* vx_space_hash of the point; only while rows are loaded in a build */
+	VxPoint    *point;
+} VecGraphRow;
+
+/* Whether a row, whose values are not looked at, is not indexed. */
+static inline bool
+vecgraph_row_is_absent(const bool *isnull)
+{
+	return isnull[0];
+}
+
+/*
+ * Makes the row, its point in context, of the values of the index's columns; false if it is not indexed: its vector is NULL or has no
+ * place in the space. Errors: wrong number of dimensions.
+ */
+extern bool vecgraph_make_row(const VecGraphOpclass *opclass, const VxSpace *space, const Datum *values, const bool *isnull,
+							  ItemPointer tid, MemoryContext context, VecGraphRow *row);
+
+/* The same in one piece, for queues and files. */
+typedef struct VecGraphFlatRow
+{
+	ItemPointerData tid;
+	uint16		unused;			/* zero */
+	uint32		hash;
+	VxPoint		point;			/* as long as it is */
+} VecGraphFlatRow;
+
+/* Bytes of the largest. */
+static inline Size
+vecgraph_flat_row_room(const VxSpace *space)
+{
+	return offsetof(VecGraphFlatRow, point) + vx_space_room(space);
+}
+
+/* Fills in flat; returns its bytes. */
+extern Size vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, VecGraphFlatRow *flat);
+
+/* The row, whose point is where it was. */
+static inline VecGraphRow
+vecgraph_unflatten_row(VecGraphFlatRow *flat)
+{
+	VecGraphRow row = {flat->tid, flat->hash, &flat->point};
+
+	return row;
+}
 
 /* ---- vecgraph_plan.c: what an index will look like ---- */
 

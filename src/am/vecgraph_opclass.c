@@ -1,5 +1,5 @@
 /*
- * vecgraph_opclass.c: what operator classes say, their validation, and values on their way in.
+ * vecgraph_opclass.c: what operator classes say, and their validation.
  *
  * An operator class of vecgraph has one ordering operator (strategy 1, returning float8) and one support function, which
  * returns a VecGraphOpclass.
@@ -44,17 +44,6 @@ vecgraph_type_of(Oid sql_type)
 	if (!OidIsValid(support))
 		return NULL;
 	return ((const VecGraphOpclass *) DatumGetPointer(OidFunctionCall1(support, PointerGetDatum(NULL))))->type;
-}
-
-VxPoint *
-vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context)
-{
-	VxPoint    *point = type->point(space, value, false, context);
-
-	if (vx_space_has_place(space, point))
-		return point;
-	pfree(point);
-	return NULL;
 }
 
 static char *

@@ -167,10 +167,8 @@ extern double vecgraph_build_scan(VecGraphBuild *build, Relation heap, struct In
 /* An empty store and table of twins; asks for shared memory if there are to be workers. */
 extern void vecgraph_build_begin_load(VecGraphBuild *build);
 
-/*
- * Takes in a row; hash: vx_space_hash of its vector. What it allocates in the current context is not needed after it.
- */
-extern void vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
+/* Takes in a row. What it allocates in the current context is not needed after it. */
+extern void vecgraph_build_take(VecGraphBuild *build, VecGraphRow *row);
 
 /* No more rows will be loaded: gives back what only loading needs. */
 extern void vecgraph_build_end_load(VecGraphBuild *build);
@@ -246,13 +244,13 @@ extern void vecgraph_build_write_tail(VecGraphBuild *build);
 extern void vecgraph_build_begin_rest(VecGraphBuild *build);
 
 /* Takes such a row. */
-extern void vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid);
+extern void vecgraph_build_put_rest(VecGraphBuild *build, const VecGraphRow *row);
 
 /* Finds the order of those rows, and sorts them; they no longer wait. */
 extern struct Tuplesortstate *vecgraph_build_sort_rest(VecGraphBuild *build);
 
-/* The next row; *point need not be aligned. Both are valid until the next call. */
-extern bool vecgraph_build_next_rest(struct Tuplesortstate *sort, TupleTableSlot *slot, ItemPointer *tid, const void **point);
+/* Copies the next row to flat [vecgraph_flat_row_room]; false at the end. */
+extern bool vecgraph_build_next_rest(struct Tuplesortstate *sort, TupleTableSlot *slot, VecGraphFlatRow *flat);
 
 /* ---- vecgraph_build_insert.c ---- */
 

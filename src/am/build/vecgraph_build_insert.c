@@ -44,12 +44,15 @@ typedef struct Inserter
 static void
 insert_row(Inserter *inserter, VecGraphBatch *batch, uint32 i)
 {
-	VecGraphRow *row = vecgraph_queue_row(inserter->queue, batch, i);
+	VecGraphRow row = vecgraph_unflatten_row(vecgraph_queue_row(inserter->queue, batch, i));
 	bool		is_last = i == batch->row_count - 1;
 
-	vecgraph_insert_point(&inserter->store, &inserter->linker, &row->point, &row->tid);
+	vecgraph_insert_row(&inserter->store, &inserter->linker, &row);
 	for (uint32 more = 0; is_last && more < batch->more_count; more++)
-		vecgraph_insert_point(&inserter->store, &inserter->linker, &row->point, &batch->more[more]);
+	{
+		row.tid = batch->more[more];
+		vecgraph_insert_row(&inserter->store, &inserter->linker, &row);
+	}
 }
 
 /* Inserts the rows of a batch that was taken, and gives it back. */
@@ -121,17 +124,18 @@ feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
 {
 	VecGraphQueue *queue = inserter->queue;
 	VecGraphBatch *batch = empty_batch(inserter);
-	ItemPointer tid;
-	const void *point;
+	VecGraphFlatRow *flat = vx_alloc(&inserter->store.index.mem, vecgraph_flat_row_room(&queue->space));
 
-	while (vecgraph_build_next_rest(sort, slot, &tid, &point))
+	while (vecgraph_build_next_rest(sort, slot, flat))
 	{
+		VecGraphRow row = vecgraph_unflatten_row(flat);
+
 		if (batch->row_count > 0
-			&& memcmp(&vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, point, queue->point_bytes) == 0)
+			&& vx_space_same(&queue->space, &vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, row.point))
 		{
 			if (batch->more_count < VECGRAPH_MORE_TIDS)
 			{
-				batch->more[batch->more_count++] = *tid;
+				batch->more[batch->more_count++] = row.tid;
 				continue;
 			}
 			/* who inserts this one is to find the node of the others */
@@ -144,8 +148,9 @@ feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
 			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 			batch = empty_batch(inserter);
 		}
-		vecgraph_queue_add(queue, batch, tid, 0, point);
+		vecgraph_queue_add(queue, batch, &row);
 	}
+	vx_free(&inserter->store.index.mem, flat);
 	vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 	vecgraph_queue_close(queue);
 	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL)) != NULL)
@@ -165,7 +170,7 @@ static ParallelContext *
 start_workers(VecGraphBuild *build, Inserter *inserter)
 {
 	VecGraphQueue sized;
-	Size		bytes = vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized);
+	Size		bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
 	ParallelContext *context;
 
 	if (!vecgraph_workers_help(build->workers, (double) build->rest_rows))
@@ -200,7 +205,7 @@ insert_rows(VecGraphBuild *build)
 		init_shared(build, &alone);
 		inserter.shared = &alone;
 		inserter.queue = MemoryContextAlloc(build->context,
-											vecgraph_queue_size(build->meta.dim, build->memory_limit, 1, &sized));
+											vecgraph_queue_size(&build->space, build->memory_limit, 1, &sized));
 		vecgraph_queue_init(inserter.queue, &sized);
 	}
 	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);

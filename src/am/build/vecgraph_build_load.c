@@ -186,11 +186,11 @@ add_code(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 
 /* Adds a row: its vector, or just its heap TID if the vector is there already. */
 static void
-load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+load(VecGraphBuild *build, VecGraphRow *row)
 {
 	VxNodeId	id;
 
-	id = twins_find(build, point, hash);
+	id = twins_find(build, row->point, row->hash);
 	if (id == VX_NO_NODE)
 	{
 		if (build->store.count == build->tids_capacity)
@@ -200,18 +200,18 @@ load(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_t
 			if (build->regime == BUILD_CODES)
 				build->keys = vx_resize_array(&build->mem, build->keys, build->tids_capacity, sizeof(uint32));
 		}
-		id = build->regime == BUILD_CODES ? add_code(build, point, hash) : vx_memstore_add(&build->store, point);
+		id = build->regime == BUILD_CODES ? add_code(build, row->point, row->hash) : vx_memstore_add(&build->store, row->point);
 		memset(&build->tids[id], 0, sizeof(NodeTids));
 		if (build->store.count > build->twins_mask / 2)
 			twins_grow(build);
 		twins_put(build, (Twin)
 				  {
-					  .node = id + 1,.hash = hash
+					  .node = id + 1,.hash = row->hash
 				  });
 		if (build->norms != NULL)
-			vx_robust_add(build->norms, point->norm2);
+			vx_robust_add(build->norms, row->point->norm2);
 	}
-	add_tid(build, id, heap_tid);
+	add_tid(build, id, &row->tid);
 }
 
 /* ---- when vectors do not fit ---- */
@@ -300,13 +300,13 @@ make_room(VecGraphBuild *build)
 }
 
 void
-vecgraph_build_take(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+vecgraph_build_take(VecGraphBuild *build, VecGraphRow *row)
 {
 	make_room(build);
 	if (build->rest != NULL)
-		vecgraph_build_put_rest(build, point, hash, heap_tid);
+		vecgraph_build_put_rest(build, row);
 	else
-		load(build, point, hash, heap_tid);
+		load(build, row);
 	build->index_tuples++;
 	if ((uint64) build->index_tuples % PROGRESS_ROWS == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->index_tuples);

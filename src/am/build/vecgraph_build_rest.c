@@ -28,9 +28,8 @@ enum
 {
 	COLUMN_KEY = 1,				/* place in the order, 0 while it waits; then a hash: equal vectors are neighbours */
 	COLUMN_HASH,
-	COLUMN_TID,
-	COLUMN_POINT,				/* bytea of the VxPoint */
-	COLUMNS = COLUMN_POINT
+	COLUMN_ROW,					/* bytea of the VecGraphFlatRow */
+	COLUMNS = COLUMN_ROW
 };
 
 /* Rows that wait, read one after the other. */
@@ -39,8 +38,7 @@ typedef struct Waiting
 	Tuplestorestate *store;
 	TupleTableSlot *slot;		/* of the last row */
 	uint64		position;		/* of the next */
-	VxPoint    *point;			/* of the last row, aligned */
-	Size		point_bytes;
+	VecGraphFlatRow *row;		/* the last */
 } Waiting;
 
 void
@@ -51,8 +49,7 @@ vecgraph_build_begin_rest(VecGraphBuild *build)
 
 	TupleDescInitEntry(desc, COLUMN_KEY, "key", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_HASH, "hash", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, COLUMN_TID, "tid", TIDOID, -1, 0);
-	TupleDescInitEntry(desc, COLUMN_POINT, "point", BYTEAOID, -1, 0);
+	TupleDescInitEntry(desc, COLUMN_ROW, "row", BYTEAOID, -1, 0);
 	build->rest = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
 	tuplestore_set_eflags(build->rest, EXEC_FLAG_REWIND);
 	build->rest_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
@@ -60,19 +57,16 @@ vecgraph_build_begin_rest(VecGraphBuild *build)
 }
 
 void
-vecgraph_build_put_rest(VecGraphBuild *build, const VxPoint *point, uint32 hash, ItemPointer heap_tid)
+vecgraph_build_put_rest(VecGraphBuild *build, const VecGraphRow *row)
 {
-	Size		bytes = VX_POINT_BYTES(build->meta.dim);
-	bytea	   *value = palloc(VARHDRSZ + bytes);
+	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&build->space));
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {false};
 
-	SET_VARSIZE(value, VARHDRSZ + bytes);
-	memcpy(VARDATA(value), point, bytes);
+	SET_VARSIZE(value, VARHDRSZ + vecgraph_flatten_row(&build->space, row, (VecGraphFlatRow *) VARDATA(value)));
 	values[COLUMN_KEY - 1] = Int32GetDatum(0);
-	values[COLUMN_HASH - 1] = Int32GetDatum((int32) hash);
-	values[COLUMN_TID - 1] = PointerGetDatum(heap_tid);
-	values[COLUMN_POINT - 1] = PointerGetDatum(value);
+	values[COLUMN_HASH - 1] = Int32GetDatum((int32) row->hash);
+	values[COLUMN_ROW - 1] = PointerGetDatum(value);
 	tuplestore_putvalues(build->rest, build->rest_slot->tts_tupleDescriptor, values, nulls);
 	build->rest_rows++;
 }
@@ -83,22 +77,28 @@ begin_waiting(VecGraphBuild *build, Waiting *waiting)
 	waiting->store = build->rest;
 	waiting->slot = build->rest_slot;
 	waiting->position = 0;
-	waiting->point_bytes = VX_POINT_BYTES(build->meta.dim);
-	waiting->point = MemoryContextAlloc(build->context, waiting->point_bytes);
+	waiting->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&build->space));
 	tuplestore_rescan(build->rest);
+}
+
+/* Copies the row out of a tuple, where it need not be aligned. */
+static void
+copy_row(TupleTableSlot *slot, VecGraphFlatRow *row)
+{
+	bool		is_null;
+	bytea	   *value = (bytea *) DatumGetPointer(slot_getattr(slot, COLUMN_ROW, &is_null));
+
+	memcpy(row, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
 static bool
 next_waiting(Waiting *waiting)
 {
-	bool		is_null;
-
 	CHECK_FOR_INTERRUPTS();
 	if (!tuplestore_gettupleslot(waiting->store, true, false, waiting->slot))
 		return false;
 	waiting->position++;
-	memcpy(waiting->point, VARDATA_ANY(DatumGetPointer(slot_getattr(waiting->slot, COLUMN_POINT, &is_null))),
-		   waiting->point_bytes);
+	copy_row(waiting->slot, waiting->row);
 	return true;
 }
 
@@ -119,7 +119,7 @@ waiting_point(void *context, uint32 i)
 	}
 	if (!next_waiting(waiting))
 		elog(ERROR, "rows that wait to be inserted are lost");
-	return waiting->point;
+	return &waiting->row->point;
 }
 
 /* Finds the order of the rows that wait. */
@@ -132,7 +132,7 @@ order_rest(VecGraphBuild *build, Waiting *waiting, VxOrder *order)
 	vx_order_init(order, &build->mem, build->space.metric, dim,
 				  vx_order_depth(dim, build->rest_rows, ORDER_BYTES(build->memory_limit)),
 				  waiting_point, waiting, (uint32) Min(build->rest_rows, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
-	pfree(waiting->point);
+	pfree(waiting->row);
 }
 
 Tuplesortstate *
@@ -156,33 +156,27 @@ vecgraph_build_sort_rest(VecGraphBuild *build)
 	begin_waiting(build, &waiting);
 	while (next_waiting(&waiting))
 	{
-		uint32		hash;
-
 		slot_getallattrs(slot);
 		ExecClearTuple(keyed);
 		memcpy(keyed->tts_values, slot->tts_values, COLUMNS * sizeof(Datum));
 		memset(keyed->tts_isnull, 0, COLUMNS * sizeof(bool));
-		hash = (uint32) DatumGetInt32(slot->tts_values[COLUMN_HASH - 1]);
-		keyed->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vx_order_key(&order, waiting.point, hash));
+		keyed->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vx_order_key(&order, &waiting.row->point, waiting.row->hash));
 		tuplesort_puttupleslot(sort, ExecStoreVirtualTuple(keyed));
 	}
 	ExecDropSingleTupleTableSlot(keyed);
 	ExecClearTuple(slot);
 	tuplestore_end(build->rest);
 	vx_order_free(&order, &build->mem);
-	pfree(waiting.point);
+	pfree(waiting.row);
 	tuplesort_performsort(sort);
 	return sort;
 }
 
 bool
-vecgraph_build_next_rest(Tuplesortstate *sort, TupleTableSlot *slot, ItemPointer *tid, const void **point)
+vecgraph_build_next_rest(Tuplesortstate *sort, TupleTableSlot *slot, VecGraphFlatRow *flat)
 {
-	bool		is_null;
-
 	if (!tuplesort_gettupleslot(sort, true, false, slot, NULL))
 		return false;
-	*tid = (ItemPointer) DatumGetPointer(slot_getattr(slot, COLUMN_TID, &is_null));
-	*point = VARDATA_ANY(DatumGetPointer(slot_getattr(slot, COLUMN_POINT, &is_null)));
+	copy_row(slot, flat);
 	return true;
 }

@@ -53,11 +53,11 @@ typedef struct Reader
 
 /* To the leader. */
 static void
-hand_over(Reader *reader, const VxPoint *point, uint32 hash, ItemPointer tid)
+hand_over(Reader *reader, const VecGraphRow *row)
 {
 	if (reader->batch == NULL)
 		reader->batch = vecgraph_queue_wait_empty(reader->queue);
-	vecgraph_queue_add(reader->queue, reader->batch, tid, hash, point);
+	vecgraph_queue_add(reader->queue, reader->batch, row);
 	if (reader->batch->row_count == reader->queue->batch_rows)
 	{
 		vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
@@ -76,9 +76,9 @@ take_batch(Reader *reader, VecGraphBatch *batch)
 	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < batch->row_count; i++)
 	{
-		VecGraphRow *row = vecgraph_queue_row(reader->queue, batch, i);
+		VecGraphRow row = vecgraph_unflatten_row(vecgraph_queue_row(reader->queue, batch, i));
 
-		vecgraph_build_take(reader->build, &row->point, row->hash, &row->tid);
+		vecgraph_build_take(reader->build, &row);
 		MemoryContextReset(reader->context);
 	}
 	MemoryContextSwitchTo(old_context);
@@ -92,23 +92,19 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	Reader	   *reader = state;
 	MemoryContext old_context;
 	VecGraphBatch *batch;
-	VxPoint    *point;
+	VecGraphRow row;
 
 	if (reader->build != NULL && reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
 		while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
 			take_batch(reader, batch);
-	if (is_null[0])
-		return;
 	old_context = MemoryContextSwitchTo(reader->context);
-	point = vecgraph_point(reader->opclass->type, &reader->space, values[0], reader->context);
-	if (point != NULL)
+	if (vecgraph_make_row(reader->opclass, &reader->space, values, is_null, tid, reader->context, &row))
 	{
-		uint32		hash = vx_space_hash(&reader->space, point);
-
+		row.hash = vx_space_hash(&reader->space, row.point);
 		if (reader->build != NULL)
-			vecgraph_build_take(reader->build, point, hash, tid);
+			vecgraph_build_take(reader->build, &row);
 		else
-			hand_over(reader, point, hash, tid);
+			hand_over(reader, &row);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(reader->context);
@@ -119,7 +115,7 @@ static ParallelContext *
 start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **shared, VecGraphQueue **queue)
 {
 	VecGraphQueue sized;
-	Size		queue_bytes = vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized);
+	Size		queue_bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
 	Size		scan_bytes;
 	ParallelTableScanDesc scan;
 	ParallelContext *context;
@@ -154,7 +150,7 @@ wants_workers(VecGraphBuild *build)
 	VecGraphQueue sized;
 
 	return vecgraph_workers_help(build->workers, build->expected_rows)
-		&& vecgraph_queue_size(build->meta.dim, build->memory_limit, build->workers + 1, &sized)
+		&& vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized)
 		<= build->memory_limit / VECGRAPH_QUEUE_SHARE;
 }
 

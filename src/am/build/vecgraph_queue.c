@@ -16,7 +16,7 @@ batch_number(VecGraphQueue *queue, uint32 i)
 }
 
 Size
-vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *sized)
+vecgraph_queue_size(const VxSpace *space, Size limit, int participants, VecGraphQueue *sized)
 {
 	Size		head = MAXALIGN(sizeof(VecGraphBatch));
 	Size		most;
@@ -24,8 +24,8 @@ vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *siz
 	memset(sized, 0, sizeof(*sized));
 	sized->shared = participants > 1;
 	sized->batch_count = sized->shared ? BATCHES * participants : 1;
-	sized->point_bytes = VX_POINT_BYTES(dim);
-	sized->row_bytes = MAXALIGN(offsetof(VecGraphRow, point) + sized->point_bytes);
+	sized->space = *space;
+	sized->row_bytes = MAXALIGN(vecgraph_flat_row_room(space));
 	most = (limit / VECGRAPH_QUEUE_SHARE - offsetof(VecGraphQueue, batches)) / sized->batch_count;
 	most = Min(most - Min(most, head), BATCH_BYTES);
 	sized->batch_rows = Min(Max(most / sized->row_bytes, 1), BATCH_ROWS);
@@ -105,13 +105,9 @@ vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchSta
 }
 
 void
-vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, uint32 hash, const void *point)
+vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row)
 {
-	VecGraphRow *row = vecgraph_queue_row(queue, batch, batch->row_count++);
-
-	row->tid = *tid;
-	row->hash = hash;
-	memcpy(&row->point, point, queue->point_bytes);
+	vecgraph_flatten_row(&queue->space, row, vecgraph_queue_row(queue, batch, batch->row_count++));
 }
 
 /* ---- waiting ---- */

@@ -33,22 +33,15 @@ typedef struct VecGraphBatch
 	uint32		row_count;
 	uint32		more_count;
 	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs that the last row's vector has besides */
-	/* rows follow */
+	/* VecGraphFlatRows follow */
 } VecGraphBatch;
-
-typedef struct VecGraphRow
-{
-	ItemPointerData tid;
-	uint32		hash;
-	VxPoint		point;			/* at its end: dim floats follow */
-} VecGraphRow;
 
 typedef struct VecGraphQueue
 {
 	bool		shared;			/* there is more than one participant */
 	uint32		batch_count;
 	uint32		batch_rows;		/* room in a batch */
-	Size		point_bytes;
+	VxSpace		space;
 	Size		row_bytes;
 	Size		batch_bytes;
 	pg_atomic_uint32 turns;		/* full batches so far */
@@ -59,7 +52,7 @@ typedef struct VecGraphQueue
 } VecGraphQueue;
 
 /* Fills in the dimensions of a queue for so many participants in a build that may use limit bytes; returns its bytes. */
-extern Size vecgraph_queue_size(uint32 dim, Size limit, int participants, VecGraphQueue *sized);
+extern Size vecgraph_queue_size(const VxSpace *space, Size limit, int participants, VecGraphQueue *sized);
 
 /* Makes an empty queue in memory of that size. */
 extern void vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized);
@@ -85,13 +78,13 @@ extern void vecgraph_queue_wait_for(VecGraphQueue *queue, VecGraphBatch *batch);
 /* Who calls this gives no more full batches. */
 extern void vecgraph_queue_close(VecGraphQueue *queue);
 
-/* Adds a row to a batch that has room; point need not be aligned. hash is whatever who takes the row wants to know. */
-extern void vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, ItemPointer tid, uint32 hash, const void *point);
+/* Adds a row to a batch that has room. */
+extern void vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row);
 
-static inline VecGraphRow *
+static inline VecGraphFlatRow *
 vecgraph_queue_row(VecGraphQueue *queue, VecGraphBatch *batch, uint32 i)
 {
-	return (VecGraphRow *) ((char *) batch + MAXALIGN(sizeof(VecGraphBatch)) + i * queue->row_bytes);
+	return (VecGraphFlatRow *) ((char *) batch + MAXALIGN(sizeof(VecGraphBatch)) + i * queue->row_bytes);
 }
 
 #endif							/* VECGRAPH_QUEUE_H */

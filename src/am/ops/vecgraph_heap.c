@@ -170,18 +170,19 @@ fetch_values(VecGraphHeap *rows)
 
 /* The vector of the row at a heap TID of a node, NULL if the row has none. False if the snapshot does not see it. */
 static bool
-row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapTid *tid, const VxPoint **point)
+row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapTid *from, const VxPoint **point)
 {
-	ItemPointerData row;
+	ItemPointerData tid;
+	VecGraphRow row;
 	MemoryContext old_context;
 	bool		call_again = false;
 	bool		all_dead = false;
 	Datum		values[INDEX_MAX_KEYS];
 	bool		isnull[INDEX_MAX_KEYS];
 
-	vecgraph_tid_get(tid, &row);
-	vecgraph_check_heap_tid(store, rows->heap, &rows->blocks, node, &row);
-	if (!table_index_fetch_tuple(rows->fetch, &row, rows->snapshot, rows->slot, &call_again, &all_dead))
+	vecgraph_tid_get(from, &tid);
+	vecgraph_check_heap_tid(store, rows->heap, &rows->blocks, node, &tid);
+	if (!table_index_fetch_tuple(rows->fetch, &tid, rows->snapshot, rows->slot, &call_again, &all_dead))
 		return false;
 	MemoryContextReset(rows->row_context);
 	old_context = MemoryContextSwitchTo(rows->row_context);
@@ -192,7 +193,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = isnull[0] ? NULL : vecgraph_point(store->opclass->type, &store->index.space, values[0], rows->row_context);
+	*point = vecgraph_make_row(store->opclass, &store->index.space, values, isnull, &tid, rows->row_context, &row) ? row.point : NULL;
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)

@@ -73,10 +73,11 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPo
 }
 
 void
-vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid)
+vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
+	const VxPoint *point = row->point;
 	VxQuery		query = {.point = point,.linking = true};
-	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = heap_tid};
+	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = &row->tid};
 	uint8	   *code = NULL;
 	VxNodeId	id;
 	bool		is_far_longest = false;
@@ -88,7 +89,7 @@ vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *poi
 
 	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
-	if (add_to_twin(store, linker, point, heap_tid))
+	if (add_to_twin(store, linker, point, &row->tid))
 		return;
 
 	if (store->index.codes != NULL)
@@ -114,9 +115,9 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 {
 	VecGraphInsertState *state = index_info->ii_AmCache;
 	MemoryContext old_context;
-	VxPoint    *point;
+	VecGraphRow row;
 
-	if (isnull[0])
+	if (vecgraph_row_is_absent(isnull))
 		return false;
 
 	if (state == NULL)
@@ -130,15 +131,14 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	state->store.index.relation = index;
 
 	old_context = MemoryContextSwitchTo(state->row_context);
-	point = vecgraph_point(state->store.opclass->type, &state->store.index.space, values[0], state->row_context);
-	if (point != NULL)
+	if (vecgraph_make_row(state->store.opclass, &state->store.index.space, values, isnull, heap_tid, state->row_context, &row))
 	{
 		/*
 		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it was
 		 * marked deleted.
 		 */
 		vecgraph_begin_insert(index);
-		vecgraph_insert_point(&state->store, &state->linker, point, heap_tid);
+		vecgraph_insert_row(&state->store, &state->linker, &row);
 		vecgraph_end_insert(index);
 		vecgraph_fit_early(&state->store, heap);
 	}

@@ -471,14 +471,11 @@ static void
 heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
 {
 	VecGraphCheck *check = state;
-	VxPoint    *point;
+	VecGraphRow row;
 
-	if (isnull[0])
+	if (!vecgraph_make_row(check->store.opclass, &check->store.index.space, values, isnull, tid, CurrentMemoryContext, &row))
 		return;
-	point = vecgraph_point(check->store.opclass->type, &check->store.index.space, values[0], CurrentMemoryContext);
-	if (point == NULL)
-		return;
-	pfree(point);
+	pfree(row.point);
 	if (indexed_lookup(check->tids, *tid) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),

@@ -45,10 +45,10 @@ extern bool vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPoi
 							IndexUniqueCheck unique, bool index_unchanged, struct IndexInfo *index_info);
 
 /*
- * Inserts one point with its heap TID. The store is refreshed first. The caller is between vecgraph_begin_insert and _end_insert, or
+ * Inserts one row. The store is refreshed first. The caller is between vecgraph_begin_insert and _end_insert, or
  * nobody else can see the index.
  */
-extern void vecgraph_insert_point(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid);
+extern void vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row);
 
 /* ---- vecgraph_relink.c: leading the graph to nodes that it has lost ---- */
 
