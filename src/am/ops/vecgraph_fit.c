@@ -26,6 +26,9 @@
 #include <math.h>
 
 #include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -36,6 +39,8 @@
 #include "graph/vx_entries.h"
 #include "quant/vx_sample.h"
 #include "pg/vecidx_fault.h"
+
+VECIDX_SQL_FUNCTION(vecgraph_train);
 
 /* VACUUM fits the codes of an index that has grown to this many times its slots, if it has at least so many heap TIDs. */
 #define GROWTH_TO_FIT 2
@@ -325,9 +330,12 @@ typedef struct NewCodes
 static void
 write_codes(VecGraphStore *store, NewCodes *new)
 {
-	if (new->waiting > 0)
-		vecgraph_write_codes(&store->index, new->ids, new->codes, new->waiting);
+	if (new->waiting == 0)
+		return;
+	vecgraph_write_codes(&store->index, new->ids, new->codes, new->waiting);
 	new->waiting = 0;
+	/* now, so that the log is not overwritten before this server's cache has seen all of it */
+	vecgraph_codes_catch_up(&store->index);
 }
 
 static void
@@ -633,4 +641,38 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 		&& vecgraph_training_capacity(index->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
 		return false;
 	return index->id_bound >= (uint64) index->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
+}
+
+/* ---- by request ---- */
+
+/*
+ * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, or to its named
+ * codebook as that is now, without blocking reads or writes, and returns how many vectors those are. VACUUM does it by itself
+ * when an index has grown to twice its size or its vectors have drifted, but for named codebooks. Errors: no codes; too few
+ * vectors or too little memory to train a codebook; the named codebook does not exist, may not be read by the index's owner, or is
+ * not like that of the index. A notice says which options have changed so that only a rebuild can follow.
+ */
+Datum
+vecgraph_train(PG_FUNCTION_ARGS)
+{
+	Relation	heap;
+	Relation	index;
+	VecGraphStore store;
+	VecGraphOwnerRights rights;
+	uint32		fitted;
+
+	PreventCommandDuringRecovery("vecgraph_train()");
+	index = vecgraph_open_index_and_table(PG_GETARG_OID(0), RowExclusiveLock, ShareUpdateExclusiveLock, &heap);
+	vecgraph_begin_owner_rights(heap, &rights);
+	vecgraph_store_open(&store, index, CurrentMemoryContext);
+	vecgraph_report_options(index, &store.index.meta);
+	if (store.index.meta.code_kind == VX_CODES_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
+	fitted = vecgraph_fit(&store, heap, true);
+	vecgraph_end_owner_rights(&rights);
+	relation_close(index, RowExclusiveLock);
+	table_close(heap, ShareUpdateExclusiveLock);
+	PG_RETURN_INT64(fitted);
 }

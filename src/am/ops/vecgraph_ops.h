@@ -206,7 +206,29 @@ extern void vecgraph_heap_end(VecGraphHeap *rows);
 extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
 									ItemPointer tid);
 
-/* ---- vecgraph_inspect.c ---- */
+/* ---- vecgraph_check.c: whether an index is what it should be ---- */
+
+/* What a walk through an index has found. */
+typedef struct VecGraphSurvey
+{
+	uint64		slots[4];		/* by VxSlotState */
+	uint32		bound;			/* of their ids */
+	uint64		edges;			/* of live nodes */
+	uint64		tids;
+	uint64		unreachable;	/* live nodes that no search meets */
+	BlockNumber code_pages;
+	bool		measured;		/* there were codes to measure: */
+	double		code_error;		/* what they usually lose, as a squared distance in the units of the codec */
+	double		spread;			/* how far what they stand for is from its middle, likewise */
+} VecGraphSurvey;
+
+/*
+ * Opens an index and reads all of it, in the current memory context. Others may write meanwhile: each page is whole, but the numbers
+ * are of pages read one after the other. Errors: what is wrong within a page.
+ */
+extern void vecgraph_survey(Relation index, VecGraphStore *store, VecGraphSurvey *found);
+
+/* ---- vecgraph_prewarm.c ---- */
 
 /*
  * Loads the codes of an index into the cache as far as there is room, and for as long as is_wanted (NULL: always); returns of how many

@@ -16,39 +16,6 @@
 
 #include "pg/vecidx_fault.h"
 
-/* The page of the log, checked and pinned, not locked. */
-static Buffer
-pin_log(VecGraphIndex *index)
-{
-	BlockNumber block = vx_code_log_block(index->geometry.first_segment);
-	Buffer		buffer = vecgraph_pin_recent(index->relation, block);
-
-	if (BufferIsValid(buffer))
-		return buffer;
-	buffer = ReadBuffer(index->relation, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	vecgraph_check_code_log_page(index->relation, buffer, &index->geometry);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	vecgraph_note_recent(index->relation, block, buffer);
-	return buffer;
-}
-
-Buffer
-vecgraph_lock_code_log(VecGraphIndex *index)
-{
-	Buffer		buffer = pin_log(index);
-
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	return buffer;
-}
-
-void
-vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block)
-{
-	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, log, 0)),
-					vx_code_log_room(index->geometry.body_bytes), code_block);
-}
-
 /*
  * How many changes there have been, without locking: who comes here after a change has been committed or replayed sees its count. If
  * the count is being written, what is read may be neither the old nor the new one; then it is not what the cache has, either.
@@ -56,7 +23,7 @@ vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer lo
 static uint64
 count_changes(VecGraphIndex *index)
 {
-	Buffer		buffer = pin_log(index);
+	Buffer		buffer = vecgraph_pin_code_log(index);
 	const VxCodeLog *log = vecgraph_page_body(BufferGetPage(buffer));
 	uint64		changes = *(const volatile uint64 *) &log->changes;
 
@@ -68,7 +35,7 @@ count_changes(VecGraphIndex *index)
 static void
 read_log(VecGraphIndex *index, VxCodeLog *log)
 {
-	Buffer		buffer = pin_log(index);
+	Buffer		buffer = vecgraph_pin_code_log(index);
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	memcpy(log, vecgraph_page_body(BufferGetPage(buffer)), vx_code_log_used(index->geometry.body_bytes));

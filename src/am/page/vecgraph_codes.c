@@ -193,46 +193,6 @@ files_key(Relation index, uint64 build_id)
 	return hash_bytes_extended((const unsigned char *) &what, sizeof(what), 0);
 }
 
-/* Reads the model of a parity into out [model_bytes]. */
-static void
-read_model(VecGraphIndex *index, int parity, void *out)
-{
-	const VxGeometry *g = &index->geometry;
-
-	for (uint32 i = 0; i < g->model_pages; i++)
-	{
-		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(index->relation, block);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		vecgraph_check_model_page(index->relation, buffer, g);
-		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
-			   vecgraph_model_page_used(g, block));
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
-void
-vecgraph_write_model(VecGraphIndex *index, int parity, const void *model)
-{
-	const VxGeometry *g = &index->geometry;
-
-	for (uint32 i = 0; i < g->model_pages; i++)
-	{
-		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(index->relation, block);
-		VecGraphChange change;
-
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		vecgraph_check_model_page(index->relation, buffer, g);
-		change = vecgraph_change_start(index);
-		memcpy(vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
-			   (const char *) model + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
-		vecgraph_change_finish(change);
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
 /* What is wrong with a model that was read, or NULL. */
 static const char *
 check_model(VecGraphIndex *index, const void *model)
@@ -267,7 +227,7 @@ read_models(VecGraphIndex *index, MemoryContext context, void **models, const ch
 		if ((index->meta.code_flags & VX_CODES_MODEL(parity)) == 0)
 			continue;
 		models[parity] = MemoryContextAllocHuge(context, index->geometry.model_bytes);
-		read_model(index, parity, models[parity]);
+		vecgraph_read_model(index, parity, models[parity]);
 		*wrong = check_model(index, models[parity]);
 		if (*wrong != NULL)
 			return parity;
@@ -405,67 +365,6 @@ vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query)
 	vecgraph_cache_begin(&index->codes->view);
 	vecgraph_codes_catch_up(index);
 	return index->codes->codec.epoch != query->epoch || index->codes->codec.mixed != query->mixed;
-}
-
-void
-vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
-{
-	VecGraphIndex *index = context;
-	const VxGeometry *g = &index->geometry;
-	BlockNumber blocks = RelationGetNumberOfBlocks(index->relation);
-
-	for (uint32 done = 0; done < n;)
-	{
-		uint32		run = Min(vx_code_run(g, first + done), n - done);
-		BlockNumber block = vx_code_block(g, first + done);
-		uint8	   *to = out + (Size) done * g->code_bytes;
-
-		if (first + done < first || block >= blocks)
-		{
-			memset(to, 0, (Size) (n - done) * g->code_bytes);
-			return;
-		}
-		done += run;
-		{
-			Buffer		buffer = ReadBuffer(index->relation, block);
-
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-			if (vecgraph_is_unfilled(index->relation, buffer))
-				memset(to, 0, (Size) run * g->code_bytes);
-			else
-			{
-				vecgraph_check_code_page(index->relation, buffer, g);
-				memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done - run),
-					   (Size) run * g->code_bytes);
-			}
-			UnlockReleaseBuffer(buffer);
-		}
-	}
-}
-
-void
-vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n)
-{
-	const VxGeometry *g = &index->geometry;
-	BlockNumber block = vx_code_block(g, ids[0]);
-	Buffer		buffer = ReadBuffer(index->relation, block);
-	Buffer		log;
-	VecGraphChange change;
-	char	   *body;
-
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(index->relation, buffer, g);
-	log = vecgraph_lock_code_log(index);
-	change = vecgraph_change_start(index);
-	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-	for (uint32 i = 0; i < n; i++)
-		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
-	vecgraph_change_log_codes(index, change, log, block);
-	vecgraph_change_finish(change);
-	UnlockReleaseBuffer(log);
-	UnlockReleaseBuffer(buffer);
-	/* now, so that the log is not overwritten before this server's cache has seen all of it */
-	vecgraph_codes_catch_up(index);
 }
 
 const uint8 *

@@ -1,5 +1,5 @@
 /*
- * vecgraph_meta.c: the meta page: what an open index knows of it, what changes on it, and the barrier that inserts pass.
+ * vecgraph_meta.c: the meta page: reading it, what changes on it, and the barrier that inserts pass.
  *
  * Its list of free pages is vecgraph_alloc.c's.
  */
@@ -8,8 +8,6 @@
 #include <float.h>
 
 #include "storage/lmgr.h"
-
-#include "am/vecgraph.h"
 
 void
 vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
@@ -25,31 +23,6 @@ vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
 	wrong = vx_meta_check(meta, vecgraph_body_bytes(), geometry);
 	if (wrong != NULL)
 		vecgraph_corrupted(relation, VECGRAPH_META_BLOCK, -1, wrong);
-}
-
-void
-vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context)
-{
-	memset(index, 0, sizeof(*index));
-	index->relation = relation;
-	index->mem = vecgraph_mem(context);
-	vecgraph_index_refresh(index);
-}
-
-void
-vecgraph_index_refresh(VecGraphIndex *index)
-{
-	vecgraph_read_meta(index->relation, &index->meta, &index->geometry);
-	index->id_bound = vx_id_bound(&index->geometry, RelationGetNumberOfBlocks(index->relation));
-	for (uint32 i = 0; i < index->meta.entry_count; i++)
-		if (index->meta.entries[i] >= index->id_bound)
-			vecgraph_corrupted(index->relation, VECGRAPH_META_BLOCK, -1, "an entry node lies beyond the end of the index");
-	index->space = vx_meta_space(&index->meta);
-	index->codes = vecgraph_codes_open(index);
-	if (index->codes == NULL)
-		return;
-	vecgraph_cache_begin(&index->codes->view);
-	vecgraph_codes_catch_up(index);
 }
 
 Buffer

@@ -127,13 +127,6 @@ vecgraph_change_finish(VecGraphChange change)
 
 /* ---- vecgraph_meta.c: the meta page, and the barrier that inserts pass ---- */
 
-/*
- * Opens an index: memory is taken from the context, which outlives it. Refreshing reads the meta page again: entries, codes, free
- * page and largest norm may have moved. Both bring the cache of codes up to date. Errors: another format version.
- */
-extern void vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context);
-extern void vecgraph_index_refresh(VecGraphIndex *index);
-
 /* Reads the meta page, checked, and computes the geometry. Errors: another format version. */
 extern void vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry);
 
@@ -298,6 +291,30 @@ extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void
 extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
 								bool (*selected) (void *context, VxNodeId id), void *context);
 
+/* ---- vecgraph_code_pages.c: codes, models and the log of codes on their pages ---- */
+
+/*
+ * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a VecGraphIndex.
+ * Node pages may be locked.
+ */
+extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
+
+/* Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and notes it in the log. Then the cache is to catch up. */
+extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
+
+/* Reads or writes a model [model_bytes] on the pages of a parity, one lock after the other. One that is in use is not written. */
+extern void vecgraph_read_model(VecGraphIndex *index, int parity, void *model);
+extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *model);
+
+/* The page of the log of codes, checked and pinned, not locked. */
+extern Buffer vecgraph_pin_code_log(VecGraphIndex *index);
+
+/* For who changes codes, holding their page exclusively locked: locks the page of the log exclusively, last of all. */
+extern Buffer vecgraph_lock_code_log(VecGraphIndex *index);
+
+/* Notes in the log of codes, in the same record, that codes on a page change; vecgraph_lock_code_log has locked the log. */
+extern void vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block);
+
 /* ---- vecgraph_codes.c: the codes of an index, as one backend sees them ---- */
 
 typedef struct VecGraphCodes
@@ -337,18 +354,6 @@ extern bool vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query
  */
 extern const uint8 *vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place);
 
-/*
- * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a VecGraphIndex.
- * Node pages may be locked.
- */
-extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
-
-/* Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and brings the cache up to date. */
-extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
-
-/* Writes a model [model_bytes] to the pages of a parity, which is not in use. */
-extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *model);
-
 /* ---- vecgraph_code_log.c: how changed codes become known to caches ---- */
 
 /*
@@ -357,13 +362,16 @@ extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *m
  */
 extern void vecgraph_codes_catch_up(VecGraphIndex *index);
 
-/* For who changes codes, holding their page exclusively locked: locks the page of the log exclusively, last of all. */
-extern Buffer vecgraph_lock_code_log(VecGraphIndex *index);
-
-/* Notes in the log of codes, in the same record, that codes on a page change; vecgraph_lock_code_log has locked the log. */
-extern void vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block);
-
 /* Errors: the log names pages that are not code pages of this index. */
 extern void vecgraph_check_code_log(VecGraphIndex *index);
+
+/* ---- vecgraph_index.c: opening an index ---- */
+
+/*
+ * Opens an index: memory is taken from the context, which outlives it. Refreshing reads the meta page again: entries, codes, free
+ * page and largest norm may have moved. Both bring the cache of codes up to date. Errors: another format version.
+ */
+extern void vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context);
+extern void vecgraph_index_refresh(VecGraphIndex *index);
 
 #endif							/* VECGRAPH_PAGE_H */

@@ -1,5 +1,5 @@
 /*
- * vecgraph_inspect.c: looking inside an index from SQL: vecgraph_check and vecgraph_info.
+ * vecgraph_check.c: whether an index is what it should be: vecgraph_check, and what vecgraph_info asks.
  *
  * vecgraph_check keeps writers out, so whatever does not fit together is corruption. vecgraph_info lets them go on: each page that it
  * reads is whole, so it complains of what is wrong within one, but its numbers are of pages read one after the other.
@@ -21,12 +21,10 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -35,9 +33,6 @@
 #include "graph/vx_check.h"
 
 VECIDX_SQL_FUNCTION(vecgraph_check);
-VECIDX_SQL_FUNCTION(vecgraph_info);
-VECIDX_SQL_FUNCTION(vecgraph_prewarm);
-VECIDX_SQL_FUNCTION(vecgraph_train);
 
 /* A heap TID of the index, and whether the heap scan has met it. */
 typedef struct IndexedTid
@@ -61,7 +56,8 @@ typedef struct IndexedTid
 typedef struct VecGraphCheck
 {
 	Relation	index;
-	VecGraphStore store;
+	VecGraphStore *store;
+	VecGraphSurvey *found;
 	BlockNumber blocks;			/* of the index when this began; what is added later is left out */
 	BlockNumber listed;			/* of these, pages with free slots */
 	uint32		bound;			/* of the ids on them */
@@ -74,9 +70,6 @@ typedef struct VecGraphCheck
 	bool		overtaken;		/* something did not fit together, perhaps because replay has changed it meanwhile */
 	VxVisited	in_chain;
 	indexed_hash *tids;
-	uint64		counts[4];		/* slots by state */
-	uint64		edges;
-	uint64		tid_count;
 	VxRobustSum *code_error;	/* squared distances of vectors from what their codes say */
 	VxSample	sample;			/* of those vectors, under cosine of their directions */
 	MemoryContext context;
@@ -88,8 +81,7 @@ typedef struct VecGraphCheck
 static void
 broken(VecGraphCheck *check, VxNodeId id, const char *what)
 {
-	vecgraph_corrupted(check->index, vx_id_block(&check->store.index.geometry, id),
-					   (int) vx_id_slot(&check->store.index.geometry, id), what);
+	vecgraph_slot_corrupted(&check->store->index, id, what);
 }
 
 static void
@@ -121,31 +113,34 @@ misfit(VecGraphCheck *check, BlockNumber block, int slot, const char *what)
 static void
 node_misfit(VecGraphCheck *check, VxNodeId id, const char *what)
 {
-	misfit(check, vx_id_block(&check->store.index.geometry, id), (int) vx_id_slot(&check->store.index.geometry, id), what);
+	misfit(check, vx_id_block(&check->store->index.geometry, id), (int) vx_id_slot(&check->store->index.geometry, id), what);
 }
 
 static void
-begin_check(VecGraphCheck *check, Relation index)
+begin_check(VecGraphCheck *check, Relation index, VecGraphStore *store, VecGraphSurvey *found)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &store->index.geometry;
 
 	memset(check, 0, sizeof(*check));
+	memset(found, 0, sizeof(*found));
+	check->store = store;
+	check->found = found;
 	if (RecoveryInProgress())
 		check->replayed = GetXLogReplayRecPtr(NULL);
 	check->context = CurrentMemoryContext;
 	check->index = index;
-	vecgraph_store_open(&check->store, index, CurrentMemoryContext);
+	vecgraph_store_open(check->store, index, CurrentMemoryContext);
 	check->blocks = RelationGetNumberOfBlocks(index);
 	check->bound = vx_id_bound(g, check->blocks);
-	check->states = vx_alloc(&check->store.index.mem, Max(check->bound, 1));
+	check->states = vx_alloc(&check->store->index.mem, Max(check->bound, 1));
 	memset(check->states, VX_SLOT_FREE, check->bound);
 	check->code_error = palloc(sizeof(VxRobustSum));
 	vx_robust_begin(check->code_error);
-	vx_sample_init(&check->sample, &check->store.index.mem, g->dim, vx_robust_sample(g->dim), 1);
+	vx_sample_init(&check->sample, &check->store->index.mem, g->dim, vx_robust_sample(g->dim), 1);
 	check->page = palloc(BLCKSZ);
 	check->codes = palloc((Size) g->nodes_per_page * g->code_bytes + VX_CODE_OVERREAD);
 	check->made_code = palloc(g->code_bytes + VX_CODE_OVERREAD);
-	vx_visited_init(&check->in_chain, &check->store.index.mem);
+	vx_visited_init(&check->in_chain, &check->store->index.mem);
 }
 
 /* ---- pages and slots ---- */
@@ -156,7 +151,7 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 	ItemPointerData item;
 	bool		found;
 
-	check->tid_count++;
+	check->found->tids++;
 	if (check->tids == NULL)
 		return;
 	vecgraph_tid_get(tid, &item);
@@ -171,14 +166,14 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 static void
 check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 
 	if (slot->state == VX_SLOT_LIVE && slot->tid_count == 0 && slot->chain == VX_NO_NODE)
 		broken(check, id, "a live node without heap TIDs");
 	if (slot->state == VX_SLOT_DELETED && (slot->tid_count != 0 || slot->chain != VX_NO_NODE))
 		broken(check, id, "a deleted node with heap TIDs");
 	if (slot->state == VX_SLOT_LIVE && vx_storage_is_exact(g->storage)
-		&& !vx_space_is_sound(&check->store.index.space, vecgraph_slot_point(&check->store.index, slot)))
+		&& !vx_space_is_sound(&check->store->index.space, vecgraph_slot_point(&check->store->index, slot)))
 		broken(check, id, "the stored norm is not that of the vector");
 	for (int i = 0; i < slot->degree; i++)
 	{
@@ -188,7 +183,7 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 			if (slot->edges[i] == slot->edges[j])
 				broken(check, id, "a node with two edges to the same node");
 	}
-	check->edges += slot->state == VX_SLOT_LIVE ? slot->degree : 0;
+	check->found->edges += slot->state == VX_SLOT_LIVE ? slot->degree : 0;
 }
 
 /*
@@ -198,11 +193,11 @@ check_node(VecGraphCheck *check, VxNodeId id, VxSlot *slot)
 static double
 half_error(VecGraphCheck *check, const VxPoint *point)
 {
-	const VxSpace *space = &check->store.index.space;
+	const VxSpace *space = &check->store->index.space;
 	double		scale = (double) vx_half_scale(point->norm2, space->dim);
 	double		sum2 = 0;
 
-	if (check->store.index.geometry.storage != VX_STORAGE_HALF)
+	if (check->store->index.geometry.storage != VX_STORAGE_HALF)
 		return 0;
 	for (uint32 i = 0; i < space->dim; i++)
 	{
@@ -223,8 +218,8 @@ half_error(VecGraphCheck *check, const VxPoint *point)
 static void
 check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 {
-	VxCodec    *codec = &check->store.index.codes->codec;
-	const VxPoint *point = vecgraph_slot_point(&check->store.index, slot);
+	VxCodec    *codec = &check->store->index.codes->codec;
+	const VxPoint *point = vecgraph_slot_point(&check->store->index, slot);
 	double		unsure = half_error(check, point);
 	bool		known = vx_codec_knows(codec, code);
 	bool		near = false;
@@ -233,7 +228,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	float		made;
 
 	/* vectors too long for floats have no sensible codes, not even a sign that tells the model */
-	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store.index.geometry.dim)))
+	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store->index.geometry.dim)))
 		return;
 	if (known)
 	{
@@ -249,7 +244,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 
 		vx_robust_add(check->code_error, stored);
 		if (row != NULL)
-			vx_space_coded(check->store.index.space.metric, point->x, check->store.index.space.dim, point->norm2, row);
+			vx_space_coded(check->store->index.space.metric, point->x, check->store->index.space.dim, point->norm2, row);
 	}
 	else if (isfinite(norm2) && check->tids != NULL)
 		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");
@@ -259,23 +254,23 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 static double
 spread_of(VecGraphCheck *check)
 {
-	float	   *mean = palloc(check->store.index.geometry.dim * sizeof(float));
-	double		spread = vx_robust_mean(&check->store.index.mem, &check->sample, mean);
+	float	   *mean = palloc(check->store->index.geometry.dim * sizeof(float));
+	double		spread = vx_robust_mean(&check->store->index.mem, &check->sample, mean);
 
 	pfree(mean);
-	return check->store.index.codes == NULL ? 0 : spread * check->store.index.codes->codec.unit2;
+	return check->store->index.codes == NULL ? 0 : spread * check->store->index.codes->codec.unit2;
 }
 
 /* A code or model page is of its kind; what is in it is checked against the nodes. */
 static void
 check_data_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 	Buffer		buffer;
 
 	if (block < g->first_segment && block == vx_code_log_block(g->first_segment))
 	{
-		vecgraph_check_code_log(&check->store.index);
+		vecgraph_check_code_log(&check->store->index);
 		return;
 	}
 	buffer = ReadBuffer(check->index, block);
@@ -294,15 +289,15 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 static bool
 copy_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 	Buffer		buffer;
 
-	if (!vecgraph_lock_nodes(&check->store.index, block, BUFFER_LOCK_SHARE, &buffer))
+	if (!vecgraph_lock_nodes(&check->store->index, block, BUFFER_LOCK_SHARE, &buffer))
 		return false;
 	memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
 	note_page(check, check->page);
-	if (check->store.by_codes)
-		vecgraph_read_codes(&check->store.index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
+	if (check->store->by_codes)
+		vecgraph_read_codes(&check->store->index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
@@ -311,13 +306,13 @@ copy_page(VecGraphCheck *check, BlockNumber block)
 static bool
 models_known(VecGraphCheck *check)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 
-	if (!check->store.by_codes)
+	if (!check->store->by_codes)
 		return true;
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE
-			&& !vx_codec_knows(&check->store.index.codes->codec, check->codes + (Size) i * g->code_bytes))
+			&& !vx_codec_knows(&check->store->index.codes->codec, check->codes + (Size) i * g->code_bytes))
 			return false;
 	return true;
 }
@@ -325,7 +320,7 @@ models_known(VecGraphCheck *check)
 static void
 check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 	bool		is_live = slot->state == VX_SLOT_LIVE;
 	const char *wrong = vx_slot_check(g, slot, check->bound, is_live);
 	const VxHeapTid *tids;
@@ -337,8 +332,8 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	if (wrong != NULL)
 		broken(check, id, wrong);
 	check->states[id] = slot->state;
-	check->counts[slot->state]++;
-	if (is_live && check->store.by_codes && g->storage != VX_STORAGE_HEAP)
+	check->found->slots[slot->state]++;
+	if (is_live && check->store->by_codes && g->storage != VX_STORAGE_HEAP)
 		check_code(check, id, slot, code);
 	if (vx_slot_is_node(slot))
 		check_node(check, id, slot);
@@ -350,7 +345,7 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 static void
 check_page(VecGraphCheck *check, BlockNumber block)
 {
-	const VxGeometry *g = &check->store.index.geometry;
+	const VxGeometry *g = &check->store->index.geometry;
 	VxPageSpecial *special = vecgraph_page_special(check->page);
 	VxNodeId	first;
 	uint32		free_slots = 0;
@@ -358,6 +353,7 @@ check_page(VecGraphCheck *check, BlockNumber block)
 	CHECK_FOR_INTERRUPTS();
 	if (!vx_block_has_nodes(g, block))
 	{
+		check->found->code_pages += vx_block_has_codes(g, block);
 		check_data_page(check, block);
 		return;
 	}
@@ -366,7 +362,7 @@ check_page(VecGraphCheck *check, BlockNumber block)
 	/* a fit that goes on has made codes by a model that is not known here yet, or forgotten the one that is */
 	for (int attempt = 0; attempt < MODEL_ATTEMPTS && !models_known(check); attempt++)
 	{
-		vecgraph_store_refresh(&check->store);
+		vecgraph_store_refresh(check->store);
 		copy_page(check, block);
 	}
 	first = vx_block_first_id(g, block);
@@ -392,12 +388,12 @@ check_free_list(VecGraphCheck *check)
 	BlockNumber blocks = RelationGetNumberOfBlocks(check->index);
 	BlockNumber steps = 0;
 
-	for (BlockNumber block = check->store.index.meta.free_page; block != VX_NO_BLOCK;)
+	for (BlockNumber block = check->store->index.meta.free_page; block != VX_NO_BLOCK;)
 	{
 		Buffer		buffer;
 
 		CHECK_FOR_INTERRUPTS();
-		if (block >= blocks || !vx_block_has_nodes(&check->store.index.geometry, block) || steps++ > blocks)
+		if (block >= blocks || !vx_block_has_nodes(&check->store->index.geometry, block) || steps++ > blocks)
 			block = VX_NOT_LISTED;
 		else
 		{
@@ -422,7 +418,7 @@ static void
 check_links(VecGraphCheck *check, VxNodeId id)
 {
 	Buffer		buffer;
-	VxSlot	   *slot = vecgraph_lock_slot(&check->store.index, id, BUFFER_LOCK_SHARE, &buffer);
+	VxSlot	   *slot = vecgraph_lock_slot(&check->store->index, id, BUFFER_LOCK_SHARE, &buffer);
 	VecGraphChain chain = vecgraph_chain_from(id, slot->chain);
 	bool		dangling = false;
 
@@ -437,7 +433,7 @@ check_links(VecGraphCheck *check, VxNodeId id)
 	while (chain.next != VX_NO_NODE)
 	{
 		VxNodeId	here = chain.next;
-		bool		mine = vecgraph_chain_lock_next(&check->store.index, &chain, &buffer) != NULL;
+		bool		mine = vecgraph_chain_lock_next(&check->store->index, &chain, &buffer) != NULL;
 
 		note_page(check, BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
@@ -457,12 +453,27 @@ count_unreachable(VecGraphCheck *check)
 	VxVisited	reached;
 	uint64		unreachable = 0;
 
-	vx_visited_init(&reached, &check->store.index.mem);
-	vx_check_reach(&check->store.base, &check->store.index.mem, check->bound, &reached);
+	vx_visited_init(&reached, &check->store->index.mem);
+	vx_check_reach(&check->store->base, &check->store->index.mem, check->bound, &reached);
 	for (VxNodeId id = 0; id < check->bound; id++)
 		unreachable += check->states[id] == VX_SLOT_LIVE && !vx_visited_has(&reached, id);
 	vx_visited_free(&reached);
 	return unreachable;
+}
+
+void
+vecgraph_survey(Relation index, VecGraphStore *store, VecGraphSurvey *found)
+{
+	VecGraphCheck check;
+
+	begin_check(&check, index, store, found);
+	for (BlockNumber block = store->index.geometry.first_segment; block < check.blocks; block++)
+		check_page(&check, block);
+	found->unreachable = count_unreachable(&check);
+	found->bound = check.bound;
+	found->measured = check.code_error->total > 0;
+	found->code_error = vx_robust_result(check.code_error);
+	found->spread = spread_of(&check);
 }
 
 /* ---- the heap ---- */
@@ -473,7 +484,7 @@ heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	VecGraphCheck *check = state;
 	VecGraphRow row;
 
-	if (!vecgraph_make_row(check->store.opclass, &check->store.index.space, values, isnull, tid, CurrentMemoryContext, &row))
+	if (!vecgraph_make_row(check->store->opclass, &check->store->index.space, values, isnull, tid, CurrentMemoryContext, &row))
 		return;
 	pfree(row.point);
 	if (indexed_lookup(check->tids, *tid) == NULL)
@@ -516,11 +527,12 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	Relation	index = vecgraph_open_index_and_table(index_oid, AccessShareLock, mode, &heap);
 	Snapshot	snapshot;
 	VecGraphCheck check;
-	uint64		unreachable;
+	VecGraphStore store;
+	VecGraphSurvey found;
 
 	/* not the transaction's: one that is older than the index sees rows that it need not have (indcheckxmin) */
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	begin_check(&check, index);
+	begin_check(&check, index, &store, &found);
 	check.tids = indexed_create(CurrentMemoryContext, 1024, NULL);
 	for (BlockNumber block = VECGRAPH_META_BLOCK + 1; block < check.blocks; block++)
 		check_page(&check, block);
@@ -529,7 +541,7 @@ vecgraph_check(PG_FUNCTION_ARGS)
 		if (check.states[id] == VX_SLOT_LIVE)
 			check_links(&check, id);
 	/* nodes without any entry are unreachable, too: an insert into an empty index that died before it made its node one */
-	unreachable = count_unreachable(&check);
+	found.unreachable = count_unreachable(&check);
 	if (heap_all_indexed)
 	{
 		VecGraphOwnerRights rights;
@@ -544,10 +556,10 @@ vecgraph_check(PG_FUNCTION_ARGS)
 						RelationGetRelationName(index)),
 				 errdetail("Its pages are sound each, but not all of them were read as of the same time."),
 				 errhint("Call pg_wal_replay_pause() first.")));
-	else if (unreachable > 0)
+	else if (found.unreachable > 0)
 		ereport(WARNING,
 				(errmsg("%llu of %llu nodes of index \"%s\" cannot be reached by a search",
-						(unsigned long long) unreachable, (unsigned long long) check.counts[VX_SLOT_LIVE],
+						(unsigned long long) found.unreachable, (unsigned long long) found.slots[VX_SLOT_LIVE],
 						RelationGetRelationName(index)),
 				 errhint("A VACUUM that removes rows links such nodes again, and REINDEX does.")));
 
@@ -555,146 +567,4 @@ vecgraph_check(PG_FUNCTION_ARGS)
 	relation_close(index, AccessShareLock);
 	table_close(heap, mode);
 	PG_RETURN_VOID();
-}
-
-/*
- * vecgraph_info(index regclass) returns one record, see the SQL declaration. Reads the whole index.
- */
-Datum
-vecgraph_info(PG_FUNCTION_ARGS)
-{
-	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
-	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
-	BlockNumber code_pages = 0;
-	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
-	VecGraphCheck check;
-	TupleDesc	desc;
-	double		error;
-	double		spread;
-	Datum		values[23];
-	bool		nulls[23] = {0};
-	int			n = 0;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	begin_check(&check, index);
-	for (BlockNumber block = check.store.index.geometry.first_segment; block < check.blocks; block++)
-	{
-		check_page(&check, block);
-		code_pages += vx_block_has_codes(&check.store.index.geometry, block);
-	}
-
-	values[n++] = Int32GetDatum(check.store.index.meta.format_version);
-	values[n++] = CStringGetTextDatum(metrics[check.store.index.meta.metric]);
-	values[n++] = Int32GetDatum(check.store.index.meta.dim);
-	values[n++] = Int32GetDatum(check.store.index.meta.max_degree);
-	values[n++] = Int32GetDatum(check.store.index.meta.build_list_size);
-	values[n++] = Float4GetDatum(check.store.index.meta.alpha);
-	values[n++] = Int64GetDatum(check.counts[VX_SLOT_LIVE] + check.counts[VX_SLOT_DELETED]);
-	values[n++] = Int64GetDatum(check.counts[VX_SLOT_LIVE]);
-	values[n++] = Int64GetDatum(check.counts[VX_SLOT_DELETED]);
-	values[n++] = Int64GetDatum(check.counts[VX_SLOT_FREE]);
-	values[n++] = Int64GetDatum(check.tid_count);
-	values[n++] = Float8GetDatum(check.counts[VX_SLOT_LIVE] == 0 ? 0
-								 : (double) check.edges / check.counts[VX_SLOT_LIVE]);
-	values[n++] = Int64GetDatum(count_unreachable(&check));
-	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
-	values[n++] = CStringGetTextDatum(storages[check.store.index.meta.storage]);
-	values[n++] = CStringGetTextDatum(vx_code_kind(check.store.index.meta.code_kind)->name);
-	values[n++] = Int32GetDatum(check.store.index.meta.code_bytes);
-	values[n++] = Int64GetDatum((int64) code_pages * BLCKSZ);
-	values[n++] = Int64GetDatum(check.store.index.codes == NULL ? 0 : vecgraph_cache_count(&check.store.index.codes->view, check.bound));
-	values[n++] = CStringGetTextDatum(check.store.index.codes == NULL ? "none" : vecgraph_cache_kind());
-	error = vx_robust_result(check.code_error);
-	spread = spread_of(&check);
-	nulls[n] = !(spread > 0);
-	values[n++] = Float8GetDatum(spread > 0 ? sqrt(error / spread) : 0);
-	values[n++] = Int64GetDatum(check.store.index.meta.fitted_nodes);
-	nulls[n] = check.code_error->total == 0 || !(check.store.index.meta.fitted_error > 0);
-	values[n] = Float8GetDatum(nulls[n] ? 0 : error / (double) check.store.index.meta.fitted_error);
-	n++;
-	relation_close(index, AccessShareLock);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-}
-
-/* Loads the run of codes that a node is in, or waits while somebody else does; false if there is no room for it. */
-static bool
-prewarm_run(VecGraphStore *store, VxNodeId id)
-{
-	VecGraphCacheView *view = &store->index.codes->view;
-
-	while (vecgraph_cache_code(view, id) == NULL && vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store->index) == NULL)
-	{
-		if (vecgraph_cache_is_full(view))
-			return false;
-		CHECK_FOR_INTERRUPTS();
-		pg_usleep(1000L);
-	}
-	return true;
-}
-
-uint32
-vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void))
-{
-	VecGraphStore store;
-	VecGraphCacheView *view;
-
-	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (!store.by_codes || store.index.id_bound == 0 || vecgraph_cache_capacity() == 0)
-		return 0;
-	view = &store.index.codes->view;
-	view->no_room_until = 0;	/* what a search of this session met a moment ago says nothing of now */
-	for (uint32 id = 0; id < store.index.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if ((is_wanted != NULL && !is_wanted()) || !prewarm_run(&store, id))
-			break;
-	}
-	return vecgraph_cache_count(view, store.index.id_bound);
-}
-
-/*
- * vecgraph_prewarm(index regclass) returns bigint: loads the codes of the index into the cache, as far as there is room, and
- * says of how many nodes (slots, to be exact) they are there now. 0 for an index without codes. Waits for who else is loading them.
- */
-Datum
-vecgraph_prewarm(PG_FUNCTION_ARGS)
-{
-	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
-	uint32		cached = vecgraph_prewarm_index(index, NULL);
-
-	relation_close(index, AccessShareLock);
-	PG_RETURN_INT64(cached);
-}
-
-/*
- * vecgraph_train(index regclass) returns bigint: fits the codes of an index to the vectors that it holds now, or to its named
- * codebook as that is now, without blocking reads or writes, and returns how many vectors those are. VACUUM does it by itself
- * when an index has grown to twice its size or its vectors have drifted, but for named codebooks. Errors: no codes; too few
- * vectors or too little memory to train a codebook; the named codebook does not exist, may not be read by the index's owner, or is
- * not like that of the index. A notice says which options have changed so that only a rebuild can follow.
- */
-Datum
-vecgraph_train(PG_FUNCTION_ARGS)
-{
-	Relation	heap;
-	Relation	index;
-	VecGraphStore store;
-	VecGraphOwnerRights rights;
-	uint32		fitted;
-
-	PreventCommandDuringRecovery("vecgraph_train()");
-	index = vecgraph_open_index_and_table(PG_GETARG_OID(0), RowExclusiveLock, ShareUpdateExclusiveLock, &heap);
-	vecgraph_begin_owner_rights(heap, &rights);
-	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	vecgraph_report_options(index, &store.index.meta);
-	if (store.index.meta.code_kind == VX_CODES_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
-	fitted = vecgraph_fit(&store, heap, true);
-	vecgraph_end_owner_rights(&rights);
-	relation_close(index, RowExclusiveLock);
-	table_close(heap, ShareUpdateExclusiveLock);
-	PG_RETURN_INT64(fitted);
 }

@@ -1,0 +1,67 @@
+/*
+ * vecgraph_info.c: what an index is like, from SQL.
+ */
+#include "am/ops/vecgraph_ops.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+VECIDX_SQL_FUNCTION(vecgraph_info);
+
+/*
+ * vecgraph_info(index regclass) returns one record, see the SQL declaration. Reads the whole index.
+ */
+Datum
+vecgraph_info(PG_FUNCTION_ARGS)
+{
+	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
+	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
+	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
+	VecGraphStore store;
+	const VxMeta *meta = &store.index.meta;
+	VecGraphSurvey found;
+	uint64		live;
+	TupleDesc	desc;
+	Datum		values[23];
+	bool		nulls[23] = {0};
+	int			n = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	vecgraph_survey(index, &store, &found);
+	live = found.slots[VX_SLOT_LIVE];
+
+	values[n++] = Int32GetDatum(meta->format_version);
+	values[n++] = CStringGetTextDatum(metrics[meta->metric]);
+	values[n++] = Int32GetDatum(meta->dim);
+	values[n++] = Int32GetDatum(meta->max_degree);
+	values[n++] = Int32GetDatum(meta->build_list_size);
+	values[n++] = Float4GetDatum(meta->alpha);
+	values[n++] = Int64GetDatum(live + found.slots[VX_SLOT_DELETED]);
+	values[n++] = Int64GetDatum(live);
+	values[n++] = Int64GetDatum(found.slots[VX_SLOT_DELETED]);
+	values[n++] = Int64GetDatum(found.slots[VX_SLOT_FREE]);
+	values[n++] = Int64GetDatum(found.tids);
+	values[n++] = Float8GetDatum(live == 0 ? 0 : (double) found.edges / live);
+	values[n++] = Int64GetDatum(found.unreachable);
+	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
+	values[n++] = CStringGetTextDatum(storages[meta->storage]);
+	values[n++] = CStringGetTextDatum(vx_code_kind(meta->code_kind)->name);
+	values[n++] = Int32GetDatum(meta->code_bytes);
+	values[n++] = Int64GetDatum((int64) found.code_pages * BLCKSZ);
+	values[n++] = Int64GetDatum(store.index.codes == NULL ? 0 : vecgraph_cache_count(&store.index.codes->view, found.bound));
+	values[n++] = CStringGetTextDatum(store.index.codes == NULL ? "none" : vecgraph_cache_kind());
+	nulls[n] = !(found.spread > 0);
+	values[n] = Float8GetDatum(nulls[n] ? 0 : sqrt(found.code_error / found.spread));
+	n++;
+	values[n++] = Int64GetDatum(meta->fitted_nodes);
+	nulls[n] = !found.measured || !(meta->fitted_error > 0);
+	values[n] = Float8GetDatum(nulls[n] ? 0 : found.code_error / (double) meta->fitted_error);
+	n++;
+	relation_close(index, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

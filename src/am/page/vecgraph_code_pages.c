@@ -1,0 +1,140 @@
+/*
+ * vecgraph_code_pages.c: codes, the models that they are made with, and their log, on their pages.
+ */
+#include "am/page/vecgraph_page.h"
+
+/* ---- models ---- */
+
+void
+vecgraph_read_model(VecGraphIndex *index, int parity, void *out)
+{
+	const VxGeometry *g = &index->geometry;
+
+	for (uint32 i = 0; i < g->model_pages; i++)
+	{
+		BlockNumber block = vx_model_block(g->model_pages, parity, i);
+		Buffer		buffer = ReadBuffer(index->relation, block);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		vecgraph_check_model_page(index->relation, buffer, g);
+		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
+			   vecgraph_model_page_used(g, block));
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+void
+vecgraph_write_model(VecGraphIndex *index, int parity, const void *model)
+{
+	const VxGeometry *g = &index->geometry;
+
+	for (uint32 i = 0; i < g->model_pages; i++)
+	{
+		BlockNumber block = vx_model_block(g->model_pages, parity, i);
+		Buffer		buffer = ReadBuffer(index->relation, block);
+		VecGraphChange change;
+
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		vecgraph_check_model_page(index->relation, buffer, g);
+		change = vecgraph_change_start(index);
+		memcpy(vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
+			   (const char *) model + (Size) i * g->body_bytes, vecgraph_model_page_used(g, block));
+		vecgraph_change_finish(change);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+/* ---- the log ---- */
+
+Buffer
+vecgraph_pin_code_log(VecGraphIndex *index)
+{
+	BlockNumber block = vx_code_log_block(index->geometry.first_segment);
+	Buffer		buffer = vecgraph_pin_recent(index->relation, block);
+
+	if (BufferIsValid(buffer))
+		return buffer;
+	buffer = ReadBuffer(index->relation, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecgraph_check_code_log_page(index->relation, buffer, &index->geometry);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	vecgraph_note_recent(index->relation, block, buffer);
+	return buffer;
+}
+
+Buffer
+vecgraph_lock_code_log(VecGraphIndex *index)
+{
+	Buffer		buffer = vecgraph_pin_code_log(index);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	return buffer;
+}
+
+void
+vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block)
+{
+	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, log, 0)),
+					vx_code_log_room(index->geometry.body_bytes), code_block);
+}
+
+/* ---- codes ---- */
+
+void
+vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
+{
+	VecGraphIndex *index = context;
+	const VxGeometry *g = &index->geometry;
+	BlockNumber blocks = RelationGetNumberOfBlocks(index->relation);
+
+	for (uint32 done = 0; done < n;)
+	{
+		uint32		run = Min(vx_code_run(g, first + done), n - done);
+		BlockNumber block = vx_code_block(g, first + done);
+		uint8	   *to = out + (Size) done * g->code_bytes;
+
+		if (first + done < first || block >= blocks)
+		{
+			memset(to, 0, (Size) (n - done) * g->code_bytes);
+			return;
+		}
+		done += run;
+		{
+			Buffer		buffer = ReadBuffer(index->relation, block);
+
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			if (vecgraph_is_unfilled(index->relation, buffer))
+				memset(to, 0, (Size) run * g->code_bytes);
+			else
+			{
+				vecgraph_check_code_page(index->relation, buffer, g);
+				memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done - run),
+					   (Size) run * g->code_bytes);
+			}
+			UnlockReleaseBuffer(buffer);
+		}
+	}
+}
+
+void
+vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n)
+{
+	const VxGeometry *g = &index->geometry;
+	BlockNumber block = vx_code_block(g, ids[0]);
+	Buffer		buffer = ReadBuffer(index->relation, block);
+	Buffer		log;
+	VecGraphChange change;
+	char	   *body;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(index->relation, buffer, g);
+	log = vecgraph_lock_code_log(index);
+	change = vecgraph_change_start(index);
+	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
+	for (uint32 i = 0; i < n; i++)
+		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
+	vecgraph_change_log_codes(index, change, log, block);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(log);
+	UnlockReleaseBuffer(buffer);
+}
