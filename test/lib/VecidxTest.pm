@@ -1,4 +1,5 @@
-# VecidxTest: what the server tests share: a node with vecidx and data, recall, and a full check of an index.
+# VecidxTest: what the server tests share: a node with vecidx and data, comparison with exact search, waves of changes, and a full check of an
+# index.
 package VecidxTest;
 
 use strict;
@@ -10,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use VecidxData qw(read_rows copy_binary data_set);
-our @EXPORT_OK = qw(new_node load_file load_set recall complete root share);
+our @EXPORT_OK = qw(new_node load_file load_set recall complete root comparison compare share waves);
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
@@ -79,20 +80,58 @@ sub recall
 		FROM ${name}_query q, LATERAL (SELECT array_agg(id) AS ids FROM ($inner) s) r});
 }
 
+# SQL that compares the nearest rows that an index scan gives with those of a sort of the whole table, in a session of its own or with
+# others of its kind: plans (with the name of the index), then the share of rows that are as near as they should be, how many are nearer than
+# the one before, and how many are missing. $queries: SQL for rows (v). %options: limit (10 rows), where (a condition of the rows),
+# settings (SQL).
+sub comparison
+{
+	my ($table, $operator, $queries, %options) = @_;
+	my $rows = "FROM $table WHERE " . ($options{where} // 'true');
+	my $limit = $options{limit} // 10;
+	my $settings = $options{settings} // '';
+	return qq{
+		SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; $settings;
+		CREATE TEMP TABLE query AS $queries;
+		EXPLAIN SELECT id $rows ORDER BY v $operator (SELECT v FROM query LIMIT 1) LIMIT $limit;
+		SELECT round(sum(hits) / sum(wanted), 3), sum(inverted), sum(wanted - found) FROM query q,
+			LATERAL (SELECT max(d) AS last, count(*) AS wanted
+				FROM (SELECT v $operator q.v AS d $rows AND v IS NOT NULL ORDER BY (v $operator q.v) + 0 LIMIT $limit) s) exact,
+			LATERAL (SELECT count(*) FILTER (WHERE d <= last) AS hits, count(*) FILTER (WHERE d < before) AS inverted, count(*) AS found
+				FROM (SELECT d, lag(d) OVER () AS before
+					FROM (SELECT v $operator q.v AS d $rows ORDER BY v $operator q.v LIMIT $limit) s) s) answer;
+		DROP TABLE query;};
+}
+
+# Runs a comparison, in the database of %options or in postgres, and returns its three numbers; dies if no index was used.
+sub compare
+{
+	my ($node, $table, $operator, $queries, %options) = @_;
+	my $answer = $node->safe_psql($options{database} // 'postgres', comparison($table, $operator, $queries, %options));
+	die "no index scan:\n$answer" unless $answer =~ /Index Scan using/;
+	return split /\|/, (split /\n/, $answer)[-1];
+}
+
 # The share of the ten nearest rows by the table that the index gives, with every so many-th row of the table as a query.
 sub share
 {
 	my ($node, $table, $operator, $list_size, $every) = @_;
-	return $node->safe_psql('postgres', qq{
-		SET vecgraph.search_list_size = $list_size;
-		CREATE TEMP TABLE q AS SELECT id, v FROM $table WHERE id % $every = 0 AND v IS NOT NULL;
-		SET enable_indexscan = off;
-		CREATE TEMP TABLE truth AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM $table t WHERE v IS NOT NULL ORDER BY v $operator q.v, id LIMIT 10) x;
-		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
-		CREATE TEMP TABLE found AS SELECT q.id AS q, x.id FROM q, LATERAL
-			(SELECT id FROM $table t ORDER BY v $operator q.v LIMIT 10) x;
-		SELECT round(count(*) / (SELECT count(*) FROM truth)::numeric, 3) FROM truth JOIN found USING (q, id)});
+	return (compare($node, $table, $operator, "SELECT v FROM $table WHERE id % $every = 0 AND v IS NOT NULL",
+			settings => "SET vecgraph.search_list_size = $list_size"))[0];
+}
+
+# Waves of changes of a table (id serial, v): pairs of what has been done, and the SQL that does it. $row: SQL for the vector of row i, random
+# or not; $last: the last i that the table has a row of; $size: how many such rows the first wave adds; $twin: SQL for the vector that many
+# rows have then.
+sub waves
+{
+	my ($table, $row, $last, $size, $twin) = @_;
+	my $insert = "INSERT INTO $table (v) SELECT";
+	my $series = sub { sprintf 'FROM generate_series(%d, %d) i', $last + $size * $_[0] + 1, $last + $size * $_[1]; };
+	return (
+		[ 'inserted', "$insert $row " . $series->(0, 1) . "; $insert $twin " . $series->(1, 1.6) ],
+		[ 'vacuumed', "DELETE FROM $table WHERE id % 3 = 0; VACUUM $table" ],
+		[ 'slots reused', "$insert $row " . $series->(2, 3.8) ]);
 }
 
 # Whether the index is sound and returns every row of the table, as the table itself does.

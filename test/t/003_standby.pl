@@ -5,7 +5,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use Test::More;
-use VecidxTest qw(new_node complete);
+use VecidxTest qw(new_node complete waves);
 
 my $primary = new_node('primary', allows_streaming => 1, conf => "autovacuum = off\nshared_preload_libraries = 'vecidx'\n");
 $primary->backup('base');
@@ -34,14 +34,11 @@ for my $options ('codes = none', 'codes = pq', 'codes = pq, storage = heap')
 		INSERT INTO items (v) SELECT $random FROM generate_series(1, 2000) i;
 		CREATE INDEX items_v ON items USING vecgraph (v) WITH ($options)");
 	same("$options: built");
-	$primary->safe_psql('postgres', "INSERT INTO items (v) SELECT $random FROM generate_series(1, 500) i;
-		INSERT INTO items (v) SELECT '[0.5,0.5,0.5,0.5]' FROM generate_series(1, 300) i");
-	same("$options: inserted");
-	$primary->safe_psql('postgres', 'DELETE FROM items WHERE id % 3 = 0');
-	$primary->safe_psql('postgres', 'VACUUM items');
-	same("$options: vacuumed");
-	$primary->safe_psql('postgres', "INSERT INTO items (v) SELECT $random FROM generate_series(1, 900) i");
-	same("$options: slots reused");
+	for my $wave (waves('items', $random, 2000, 500, q{'[0.5,0.5,0.5,0.5]'}))
+	{
+		$primary->safe_psql('postgres', $wave->[1]);
+		same("$options: $wave->[0]");
+	}
 	$primary->safe_psql('postgres', 'REINDEX INDEX items_v');
 	same("$options: rebuilt");
 	my ($result, $out, $notices) = $primary->psql('postgres', "SET maintenance_work_mem = '1MB';

@@ -7,7 +7,7 @@ use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node complete);
+use VecidxTest qw(new_node complete compare);
 
 my $settings = "restart_after_crash = on\nautovacuum = off\nfsync = off\nenable_seqscan = off\nenable_sort = off\n";
 
@@ -21,12 +21,7 @@ my $make = q{
 sub recall
 {
 	my ($node, $database, $table) = @_;
-	return $node->safe_psql($database, qq{
-		WITH queries AS MATERIALIZED (SELECT some_vector(i * 31) AS q FROM generate_series(1, 30) i)
-		SELECT round(avg(hits), 3) FROM queries,
-			LATERAL (SELECT max(d) AS farthest FROM (SELECT (v <-> q) AS d FROM $table ORDER BY (v <-> q) + 0 LIMIT 10) b) exact,
-			LATERAL (SELECT count(*) FILTER (WHERE d <= farthest) / 10.0 AS hits
-				FROM (SELECT v <-> q AS d FROM $table ORDER BY v <-> q LIMIT 10) a) approximate});
+	return (compare($node, $table, '<->', 'SELECT some_vector(i * 31) AS v FROM generate_series(1, 30) i', database => $database))[0];
 }
 
 sub info
@@ -207,13 +202,12 @@ my $small = new_node('small', conf => $settings . "shared_preload_libraries = 'v
 $small->safe_psql('postgres', $make . q{
 	CREATE TABLE wide (id int, v vector(16000));
 	ALTER TABLE wide ALTER v SET STORAGE EXTERNAL;
-	INSERT INTO wide SELECT i, (SELECT array_agg(x) FROM (SELECT unnest(some_vector(i)::real[]) AS x FROM generate_series(1, 160)) s)::vector
-		FROM generate_series(1, 2600) i;
+	INSERT INTO wide SELECT i, (SELECT array_agg(x) FROM (SELECT unnest(part) AS x FROM generate_series(1, 160)) s)::vector
+		FROM generate_series(1, 2600) i, LATERAL (SELECT some_vector(i)::real[] AS part OFFSET 0) s;
 	SET max_parallel_maintenance_workers = 0;
 	SET maintenance_work_mem = '400MB';
 	CREATE INDEX wide_v ON wide USING vecgraph (v)});
 my ($cache, $cached, $nodes) = info($small, 'postgres', 'wide_v');
-my $query = '(SELECT array_agg(x) FROM (SELECT unnest(some_vector(77 * i)::real[]) AS x FROM generate_series(1, 160)) s)::vector';
 is($small->safe_psql('postgres', "SELECT count(DISTINCT id) FROM (SELECT id FROM wide ORDER BY v <-> (SELECT v FROM wide WHERE id = 5) LIMIT 100) s"),
 	100, 'an index that does not fit the cache');
 cmp_ok($small->safe_psql('postgres', "SELECT vecgraph_prewarm('wide_v')"), '<', $nodes / 5, 'only a part of it is cached');

@@ -1,4 +1,5 @@
-# Codes that are fitted again while they are read: scans that began before learn of it, on a standby, too. Fits while rows go.
+# Codes that are fitted again while they are read: scans that began before learn of it, on a standby, too. Fits while rows go. What is found
+# after fits of several causes.
 use strict;
 use warnings;
 use FindBin;
@@ -6,7 +7,7 @@ use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node);
+use VecidxTest qw(new_node compare);
 
 my $primary = new_node('primary', allows_streaming => 1, conf => "autovacuum = off\nenable_seqscan = off\nenable_sort = off\n");
 $primary->backup('base');
@@ -111,5 +112,47 @@ is($errors, '', 'VACUUM goes on without them');
 is($primary->safe_psql('postgres', "SELECT fitted_nodes, vecgraph_check('far_v') FROM vecgraph_info('far_v')"), '1010|', 'and fits the codes');
 
 $standby->stop;
+
+# What is found near rows of a region after a fit, whatever made it necessary. Each region is elsewhere than the last, and wider.
+$primary->safe_psql('postgres', q{
+	CREATE FUNCTION spot(i int, region int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+		SELECT array_agg((region * 5 + (1 + region) * (sin((i % 20 + 1) * d * (1 + region * 0.3)) + 0.2 * sin(i * 0.7 * d + d * d)))::real)
+			FROM generate_series(1, 32) d $$});
+
+# Statement that inserts rows first to last of a region.
+sub spots
+{
+	my ($region, $first, $last) = @_;
+	return "INSERT INTO spots SELECT $first + i, spot(i, $region) FROM generate_series(1, $last - $first) i;";
+}
+
+# Each case: what, the type, how it comes to it, and how many of the nearest rows of which regions are found at least. (Rows that poor codes
+# have linked are not found as well as others, however long the list: their clusters stay apart.)
+my $codebook = q{SELECT vecidx_train_codebook('places', 'spots', 'v', 8);};
+for my $case (
+	[ 'an index that began empty, of rows far from the origin', 'vector', 'CREATE INDEX spots_v ON spots USING vecgraph (v);' . spots(400, 0, 1000), 400 => 0.9 ],
+	[ 'rows linked by codes that were poor', 'vector', spots(0, 0, 300) . 'CREATE INDEX spots_v ON spots USING vecgraph (v);'
+		  . spots(4, 1000, 3000) . q{SELECT vecgraph_train('spots_v')}, 0 => 0.9, 4 => 0.65 ],
+	[ 'rows that went elsewhere, fitted by VACUUM', 'vector', spots(1, 0, 1200) . 'CREATE INDEX spots_v ON spots USING vecgraph (v) WITH (pq_subvectors = 8);
+		DELETE FROM spots; VACUUM spots;' . spots(4, 0, 1300) . 'VACUUM spots', 4 => 0.9 ],
+	(map { [ "a named codebook of $_, trained again", $_, spots(0, 0, 1200) . $codebook . q{CREATE INDEX spots_v ON spots USING vecgraph (v) WITH (codebook = 'places');}
+		  . spots(2, 2000, 3500) . q{SELECT vecidx_drop_codebook('places', cascade => true);} . $codebook
+		  . q{SELECT vecgraph_train('spots_v'); DELETE FROM vecidx_codebook}, 0 => 0.9, 2 => 0.9 ] } 'vector', 'halfvec'),
+	[ 'too few rows for codes of their own, then a named codebook', 'vector', spots(2, 0, 1500) . $codebook . 'DELETE FROM spots WHERE id > 300; VACUUM spots;
+		CREATE INDEX spots_v ON spots USING vecgraph (v) WITH (pq_subvectors = 8); ALTER INDEX spots_v SET (codebook = places);
+		SELECT vecgraph_train(\'spots_v\'); ' . spots(2, 1000, 1050) . 'DELETE FROM vecidx_codebook', 2 => 0.9 ])
+{
+	my ($what, $type, $sql, %least) = @$case;
+	$primary->safe_psql('postgres', "CREATE TABLE spots (id int, v $type(32)); SET client_min_messages = error; $sql");
+	is($primary->safe_psql('postgres', "SELECT fitted_nodes > 0, vecgraph_check('spots_v', true) FROM vecgraph_info('spots_v')"), 't|', "$what: fitted");
+	for my $region (sort keys %least)
+	{
+		my ($share, $inverted, $missing) = compare($primary, 'spots', '<->', "SELECT spot(n * 37, $region)::$type AS v FROM generate_series(1, 10) n");
+		cmp_ok($share, '>', $least{$region}, "$what: rows of region $region are found");
+		is("$inverted $missing", '0 0', "$what: in order, and none is missing");
+	}
+	$primary->safe_psql('postgres', 'DROP TABLE spots');
+}
+
 $primary->stop;
 done_testing();

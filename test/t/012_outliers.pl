@@ -5,7 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use Test::More;
-use VecidxTest qw(new_node share);
+use VecidxTest qw(new_node compare share);
 
 use constant ROWS => 1600;
 use constant EVERY => 40;
@@ -80,12 +80,7 @@ for my $case ([ '<->', 'vector_l2_ops', 0.99 ], [ '<#>', 'vector_ip_ops', 0.95 ]
 sub share_of_sizes
 {
 	my ($operator, $size) = @_;
-	return $node->safe_psql('postgres', qq{
-		SET enable_indexscan = off;
-		CREATE TEMP TABLE q AS SELECT i, place(i, 1, $size) AS v, 0::float8 AS tenth FROM generate_series(10001, 10040) i;
-		UPDATE q SET tenth = (SELECT v $operator q.v FROM items ORDER BY 1 OFFSET 9 LIMIT 1);
-		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off;
-		SELECT round(avg((s.d <= q.tenth)::int), 3) FROM q, LATERAL (SELECT v $operator q.v AS d FROM items ORDER BY v $operator q.v LIMIT 10) s});
+	return (compare($node, 'items', $operator, "SELECT place(i, 1, $size) AS v FROM generate_series(10001, 10040) i"))[0];
 }
 
 for my $case ([ '<->', 'vector_l2_ops', 1e-22, 1e-22 ], [ '<#>', 'vector_ip_ops', 1e-22, 1e-15 ],

@@ -4,7 +4,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use Test::More;
-use VecidxTest qw(new_node load_set);
+use VecidxTest qw(new_node load_set compare);
 
 # one process, so that graphs are the same in every run
 my $node = new_node('deep', conf => "fsync = off\nautovacuum = off\nmax_parallel_maintenance_workers = 0\n");
@@ -59,29 +59,7 @@ $node->safe_psql('postgres', q{
 		END LOOP;
 		RETURN round(total / (10.0 * queries), 3);
 	END $$;
-
-	-- how many queries give rows out of order, how many rows fewer than wanted come in all, and the share of those that are right
-	CREATE FUNCTION first_rows(data text, operator text, condition text, wanted int, queries int, OUT inverted int, OUT missing int, OUT share numeric)
-	LANGUAGE plpgsql AS $$
-	DECLARE
-		q vector;
-		distances float8[];
-		last float8;
-		good int := 0;
-	BEGIN
-		inverted := 0;
-		missing := 0;
-		FOR q IN EXECUTE format('SELECT v FROM %I_query ORDER BY id LIMIT %s', data, queries) LOOP
-			EXECUTE format('SELECT array_agg(d) FROM (SELECT v %1$s $1 AS d FROM %2$I WHERE %3$s ORDER BY v %1$s $1 LIMIT %4$s) s',
-				operator, data, condition, wanted) INTO distances USING q;
-			EXECUTE format('SELECT max(d) FROM (SELECT v %1$s $1 AS d FROM %2$I WHERE %3$s ORDER BY (v %1$s $1) + 0 LIMIT %4$s) s',
-				operator, data, condition, wanted) INTO last USING q;
-			inverted := inverted + (distances <> ARRAY(SELECT d FROM unnest(distances) d ORDER BY d))::int;
-			missing := missing + wanted - cardinality(distances);
-			good := good + (SELECT count(*) FROM unnest(distances) d WHERE d <= last);
-		END LOOP;
-		share := round(good / (wanted * queries)::numeric, 3);
-	END $$});
+});
 
 sub value { return $node->safe_psql('postgres', $_[0]); }
 
@@ -100,6 +78,11 @@ for my $case (
 	like(value("EXPLAIN SELECT id FROM $data WHERE id % 10 = 3 ORDER BY v $operator (SELECT v FROM $data LIMIT 1) LIMIT 10"),
 		qr/Index Scan using the_index/, "$what: the index is used");
 	my $queries = $storage eq 'full' ? 100 : 30;
+	# the nearest so many rows for so many queries
+	my $rows = sub {
+		my ($limit, $count, %options) = @_;
+		return compare($node, $data, $operator, "SELECT v FROM ${data}_query ORDER BY id LIMIT $count", limit => $limit, %options);
+	};
 	for my $rank (0, 200, 500, 1000, 1900)
 	{
 		my $share = value("SELECT page('$data', '$operator', $rank, 10)");
@@ -110,18 +93,17 @@ for my $case (
 	cmp_ok($share, '>=', $operator eq '<+>' ? 0.85 : 0.95, "$what: OFFSET 500: $share");
 	for my $plain ([ 'true', 100 ], [ 'id % 10 = 3', 10 ], [ 'id % 4 = 3', 100 ])
 	{
-		my ($inverted, $missing, $right) = split /\|/, value("SELECT * FROM first_rows('$data', '$operator', '$plain->[0]', $plain->[1], $queries)");
+		my ($right, $inverted, $missing) = $rows->($plain->[1], $queries, where => $plain->[0]);
 		is($inverted, 0, "$what: order of $plain->[1] rows WHERE $plain->[0]");
 		is($missing, 0, "$what: none is missing");
 		cmp_ok($right, '>=', $operator eq '<+>' ? 0.95 : 0.98, "$what: right rows among them: $right");
 	}
 	# 40 rows match
-	my $rows = value("SELECT count(*) FROM $data");
-	my ($inverted, $missing) = split /\|/,
-		value("SET vecgraph.iterative_scan = strict_order; SELECT * FROM first_rows('$data', '$operator', 'id * 40 % $rows < 40', 30, 10)");
+	my $count = value("SELECT count(*) FROM $data");
+	my (undef, $inverted, $missing) = $rows->(30, 10, where => "id * 40 % $count < 40", settings => 'SET vecgraph.iterative_scan = strict_order');
 	is($inverted, 0, "$what: strict_order is");
 	cmp_ok($missing, '<=', 3, "$what: strict_order loses $missing of 300 rows");
-	$inverted = value("SET vecgraph.iterative_scan = off; SELECT inverted FROM first_rows('$data', '$operator', 'true', 1000, 10)");
+	(undef, $inverted) = $rows->(1000, 10, settings => 'SET vecgraph.iterative_scan = off');
 	is($inverted, 0, "$what: the list alone is in order");
 }
 
