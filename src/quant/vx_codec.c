@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/vx_robust.h"
+
 /*
  * Steps that are tried, in multiples of the vector's root mean square. Rotated dimensions are nearly normal, for which 0.335
  * (16 levels) and 0.996 (4 levels) are best on average (Max 1960, "Quantizing for minimum distortion", table II).
@@ -19,6 +21,9 @@ static const float steps2[] = {0.65f, 0.75f, 0.85f, 0.93f, 1.0f, 1.08f, 1.18f, 1
 /* A mean whose largest value is outside these bounds says that its vectors are to be scaled. */
 #define LEAST_UNSCALED 1e-10f
 #define MOST_UNSCALED 1e10f
+
+/* Vectors whose mean is so many times smaller than their elements lie around zero: what is left of it says nothing. */
+#define AROUND_ZERO 1024
 
 static const VxCodecOps kinds[] = {
 	[VX_CODES_NONE] = {.name = "none"},
@@ -207,11 +212,10 @@ scale_for(float x)
 	return ldexpf(1, VX_MAX(-126, VX_MIN(126, -ilogbf(x))));
 }
 
+/* What vectors are multiplied with whose mean has this largest value. */
 static float
-scale_of_mean(const float *mean, uint32_t dim)
+scale_of_largest(float largest)
 {
-	float		largest = mean != NULL ? largest_of(mean, dim) : 0;
-
 	if (!(largest > 0) || !isfinite(largest) || (largest >= LEAST_UNSCALED && largest <= MOST_UNSCALED))
 		return 1;
 	return scale_for(largest);
@@ -241,6 +245,19 @@ rotated_difference(const VxCodec *codec, const float *a, const float *b, float s
 }
 
 void
+vx_codec_fit_mean(const VxMem *mem, const VxSample *sample, float *mean)
+{
+	double		spread = vx_robust_mean(mem, sample, mean);
+	float		size = to_float(sqrt(spread / sample->dim));
+
+	if (largest_of(mean, sample->dim) >= size / AROUND_ZERO)
+		return;
+	memset(mean, 0, sample->dim * sizeof(float));
+	if (scale_of_largest(size) != 1)
+		mean[0] = size;
+}
+
+void
 vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const float *mean1)
 {
 	const float *means[2] = {mean0, mean1};
@@ -254,7 +271,7 @@ vx_codec_set_means(VxCodec *codec, const VxMem *mem, const float *mean0, const f
 	if (mean0 != NULL || mean1 != NULL)
 		at = block = vx_alloc_array(mem, 2 * ((size_t) codec->padded + codec->dim), sizeof(float));
 	for (int parity = 0; parity < 2; parity++)
-		codec->scale[parity] = scale_of_mean(means[parity], codec->dim);
+		codec->scale[parity] = means[parity] == NULL ? 1 : scale_of_largest(largest_of(means[parity], codec->dim));
 	scale = codec->scale[parity_of(codec->epoch)];
 	codec->unit2 = (double) scale * (double) scale;
 	vx_codec_set_max_norm2(codec, codec->given_max_norm2);

@@ -38,6 +38,7 @@
 #include "quant/vx_code_kernels.h"
 #include "quant/vx_pq.h"
 #include "quant/vx_rotation.h"
+#include "quant/vx_sample.h"
 
 typedef enum VxCodeKind
 {
@@ -149,6 +150,12 @@ void		vx_codec_set_codebooks(VxCodec *codec, const VxPqCodebook *codebook0, cons
 
 /* Inner product: VxSpace.max_norm2. */
 void		vx_codec_set_max_norm2(VxCodec *codec, float max_norm2);
+
+/*
+ * The mean [dim] for scalar codes of vectors like those of a sample (vx_space_coded). Where they lie around zero it is zero, but for
+ * one value that says how large they are, if squares would leave the range of floats.
+ */
+void		vx_codec_fit_mean(const VxMem *mem, const VxSample *sample, float *mean);
 
 /*
  * Sets the means [dim] (copied) of both parities; NULL for zero. codec->epoch must be set. A codec that there is no memory for keeps

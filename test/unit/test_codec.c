@@ -739,6 +739,61 @@ test_range(void **state)
 			}
 }
 
+/* Vectors of any size on all sides of zero, whose mean has no size: each is nearest to its own code. */
+static void
+test_around_zero(void **state)
+{
+	static const float sizes[] = {1e-30f, 1e-25f, 1e-20f, 1e-15f, 1, 1e15f, 1e20f, 1e25f, 1e36f};
+
+	(void) state;
+	for (int kind = VX_CODES_SCALAR4; kind <= VX_CODES_SCALAR2; kind++)
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+		{
+			VxRng		rng = {6};
+			VxCodec		codec;
+			VxCodeQuery query;
+			VxSample	sample;
+			VxPoint    *points[RANGE_POINTS];
+			float		mean[RANGE_DIM];
+			uint8_t    *code;
+			const uint8_t *codes[RANGE_POINTS];
+			float		score[RANGE_POINTS];
+
+			vx_sample_init(&sample, &unit_mem, RANGE_DIM, RANGE_POINTS, 1);
+			for (uint32_t i = 0; i < RANGE_POINTS; i++)
+			{
+				float	   *x = vx_sample_add(&sample);
+
+				for (uint32_t k = 0; k < RANGE_DIM; k++)
+					x[k] = i % 2 == 0 ? sizes[s] * normal(&rng) : -points[i - 1]->x[k];
+				points[i] = malloc(VX_POINT_BYTES(RANGE_DIM));
+				vx_point_set(points[i], x, RANGE_DIM);
+			}
+			vx_codec_fit_mean(&unit_mem, &sample, mean);
+			vx_sample_free(&sample, &unit_mem);
+			vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, VX_METRIC_L2, RANGE_DIM, 0);
+			vx_codec_set_means(&codec, &unit_mem, mean, NULL);
+			vx_code_query_init(&codec, &unit_mem, &query);
+			code = malloc((size_t) RANGE_POINTS * codec.code_bytes + VX_CODE_OVERREAD);
+			for (uint32_t i = 0; i < RANGE_POINTS; i++)
+			{
+				codes[i] = code + (size_t) i * codec.code_bytes;
+				vx_codec_encode(&codec, points[i], code + (size_t) i * codec.code_bytes);
+			}
+			for (uint32_t q = 0; q < RANGE_POINTS; q++)
+			{
+				vx_codec_prepare(&codec, points[q], false, &query);
+				assert_true(vx_codec_score(&codec, &query, codes, RANGE_POINTS, score));
+				for (uint32_t i = 0; i < RANGE_POINTS; i++)
+					assert_true(i == q || score[i] > score[q]);
+			}
+			free_codec(&codec, &query);
+			free(code);
+			for (uint32_t i = 0; i < RANGE_POINTS; i++)
+				free(points[i]);
+		}
+}
+
 /* A vector whose squared length is no float among others: its code is of the right parity, and its scores are in their places. */
 static void
 test_long_vector(void **state)
@@ -792,6 +847,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_around_zero),
 		cmocka_unit_test(test_long_vector),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_kernels_agree),

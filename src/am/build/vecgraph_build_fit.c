@@ -66,7 +66,7 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 
 		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
 	}
-	vx_robust_mean(&build->mem, &sample, mean);
+	vx_codec_fit_mean(&build->mem, &sample, mean);
 	vx_codec_set_means(codec, &build->mem, mean, NULL);
 	vx_sample_free(&sample, &build->mem);
 	pfree(mean);

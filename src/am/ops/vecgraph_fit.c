@@ -180,7 +180,7 @@ new_mean(Walk *walk)
 	if (sample.count > 0)
 	{
 		mean = palloc(dim * sizeof(float));
-		vx_robust_mean(&store->index.mem, &sample, mean);
+		vx_codec_fit_mean(&store->index.mem, &sample, mean);
 	}
 	vx_sample_free(&sample, &store->index.mem);
 	return mean;
