@@ -10,7 +10,6 @@
 comma := ,
 EXTENSION = vecidx
 MODULE_big = vecidx
-EXTVERSION = 0.1.0
 DATA = $(wildcard sql/vecidx--*.sql)
 
 # Pure C (no postgres.h); everything else is the PostgreSQL side.
