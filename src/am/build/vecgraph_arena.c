@@ -192,12 +192,17 @@ vecgraph_arena_end(VecGraphArena *arena)
 }
 
 bool
+vecgraph_arena_is_shared(const VecGraphArena *arena)
+{
+	return !arena->is_local;
+}
+
+void
 vecgraph_arena_handles(const VecGraphArena *arena, VecGraphArenaHandles *handles)
 {
 	handles->count = arena->segment_count;
 	for (int i = 0; i < arena->segment_count; i++)
 		handles->segments[i] = dsm_segment_handle(arena->segments[i]);
-	return !arena->is_local;
 }
 
 /* ---- a worker ---- */

@@ -51,8 +51,9 @@ extern void vecgraph_arena_end(VecGraphArena *arena);
 
 extern VecGraphPlace vecgraph_arena_place(const VecGraphArena *arena, const void *p);
 
-/* Returns false if not everything is in shared memory. */
-extern bool vecgraph_arena_handles(const VecGraphArena *arena, VecGraphArenaHandles *handles);
+/* Whether everything is in shared memory. */
+extern bool vecgraph_arena_is_shared(const VecGraphArena *arena);
+extern void vecgraph_arena_handles(const VecGraphArena *arena, VecGraphArenaHandles *handles);
 
 /* In a worker: maps the segments. Errors: the system refuses. */
 extern VecGraphArena *vecgraph_arena_attach(const VecGraphArenaHandles *handles);

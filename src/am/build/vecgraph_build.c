@@ -14,7 +14,7 @@
  *
  * Everything that can be refused is refused before the heap is read.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -85,48 +85,6 @@ plan_index(Relation heap, Relation index, VxMeta *meta, VxGeometry *geometry, Me
 	return codebook;
 }
 
-/* Decides which norm is the largest for linking. */
-static void
-choose_max_norm(VecGraphBuild *build)
-{
-	if (build->norms == NULL)
-		return;
-	vecgraph_choose_max_norm(&build->meta, build->norms);
-	build->store.space.max_norm2 = build->meta.max_norm2;
-	pfree(build->norms);
-	build->norms = NULL;
-}
-
-/* Makes an index of what is loaded, and gives its memory back. */
-static void
-link_and_write(VecGraphBuild *build)
-{
-	const VxCodec *codec;
-	const void *model = NULL;
-	Size		model_bytes = 0;
-
-	choose_max_norm(build);
-	codec = vecgraph_build_prepare_codec(build);
-	if (codec != NULL)
-	{
-		model = vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
-		model_bytes = vx_code_model_bytes(codec->kind, build->meta.dim);
-	}
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_LINKING);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->store.count);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-	if (build->regime == BUILD_POINTS)
-		vecgraph_build_order_points(build);
-	else if (build->order.depth > 0)
-		vx_order_sort(&build->order, &build->mem, build->keys, build->store.count, vx_memstore_make_order(&build->store));
-	vecgraph_build_plan_pages(build);
-	vecgraph_build_link(build, model, model_bytes);
-	vecgraph_build_write_tail(build);
-	vecgraph_build_free_memory(build);
-}
-
-/* ---- the whole ---- */
-
 /*
  * How many parallel workers there may be: what the server decides by max_parallel_maintenance_workers, the table and the index
  * expressions. But it wants each to have 32 MB of maintenance_work_mem for itself, and here all share what there is.
@@ -150,50 +108,68 @@ count_workers(Relation heap, Relation index)
 	return workers;
 }
 
-static void
+/* ---- the whole ---- */
+
+/* Begins a build; returns the codebook that the index names, or NULL. */
+static VxPqCodebook *
 begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *index_info)
 {
+	VxPqCodebook *codebook;
 	BlockNumber pages;
 	double		visible;
 
-	memset(build, 0, sizeof(*build));
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
-	build->codebook = plan_index(heap, index, &build->meta, &build->geometry, build->context);
 	build->mem = vecgraph_mem(build->context);
-	build->memory_limit = (Size) maintenance_work_mem * 1024;
+	codebook = plan_index(heap, index, &build->meta, &build->geometry, build->context);
 	build->space = vx_meta_space(&build->meta);
+	build->memory_limit = (Size) maintenance_work_mem * 1024;
 	build->workers = count_workers(heap, index);
 	build->concurrent = index_info->ii_Concurrent;
 	estimate_rel_size(heap, NULL, &pages, &build->expected_rows, &visible);
-	vecgraph_build_begin_load(build);
+	return codebook;
+}
+
+/* Makes an index of what is loaded, and gives its memory back. */
+static void
+link_and_write(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
+{
+	VecGraphBuildNodes *nodes = &loaded->nodes;
+	VecGraphBuildPages *pages = &loaded->pages;
+
+	vecgraph_build_fit_store(build, &nodes->store, &loaded->fit, loaded->rest != NULL);
+	pages->model = loaded->fit.model;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_LINKING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, nodes->store.count);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	vecgraph_build_order_nodes(build, nodes, &loaded->order);
+	vecgraph_build_plan_pages(build, nodes, pages);
+	vecgraph_build_link(build, nodes, pages, loaded->arena);
+	vecgraph_build_write_tail(build, nodes, pages);
+	vecgraph_build_unload(build, loaded);
 }
 
 IndexBuildResult *
 vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 {
-	VecGraphBuild build;
+	VecGraphBuild build = {0};
+	VecGraphBuildLoaded loaded = {0};
+	VecGraphBuildLoad *load;
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 
-	begin_build(&build, heap, index, index_info);
+	loaded.fit.codebook = begin_build(&build, heap, index, index_info);
+	load = vecgraph_build_load_begin(&build, &loaded);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_LOADING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) build.expected_rows);
-	result->heap_tuples = vecgraph_build_scan(&build, heap, index_info);
-	if (build.regime == BUILD_CODES && build.rest == NULL)
-		ereport(NOTICE,
-				(errmsg("vectors no longer fit into maintenance_work_mem after %.0f rows", build.switched_after),
-				 errdetail("The graph of index \"%s\" is linked by their codes, which are a little less exact.",
-						   RelationGetRelationName(index)),
-				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
-	vecgraph_build_end_load(&build);
+	result->heap_tuples = vecgraph_build_scan(&build, load, heap, index_info);
+	result->index_tuples = vecgraph_build_load_end(load);
 	VECIDX_FAULT_POINT("build-loaded");
-	link_and_write(&build);
-	if (build.rest != NULL)
-		vecgraph_build_insert_rest(&build);
-	result->index_tuples = build.index_tuples;
+	link_and_write(&build, &loaded);
+	if (loaded.rest != NULL)
+		vecgraph_build_insert(&build, loaded.rest);
 	MemoryContextDelete(build.context);
 	return result;
 }

@@ -1,5 +1,5 @@
 /*
- * vecgraph_build.h: CREATE INDEX, for the access method's handler. What its files share is in vecgraph_build_impl.h.
+ * vecgraph_build.h: CREATE INDEX, for the access method's handler. What its files share is in vecgraph_build_state.h.
  */
 #ifndef VECGRAPH_BUILD_H
 #define VECGRAPH_BUILD_H

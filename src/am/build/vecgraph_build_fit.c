@@ -1,7 +1,7 @@
 /*
- * vecgraph_build_fit.c: what codes are made with: a mean or a codebook, from what has been loaded; see vecgraph_build_impl.h.
+ * vecgraph_build_fit.c: what codes are made with: a mean or a codebook, from what has been loaded; see vecgraph_build_state.h.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 
 #include "commands/progress.h"
 #include "utils/backend_progress.h"
@@ -13,45 +13,57 @@
 /* Codes that lose more than this share of the vectors' variance are worth a warning. */
 #define POOR_CODES 0.5f
 
-/* A loaded point for training. Under cosine directions are trained. */
+/* Points that a codebook is trained from. */
+typedef struct Rows
+{
+	const VxMemStore *store;
+	float	   *direction;		/* [dim] of the last one */
+} Rows;
+
+/* Under cosine directions are trained. */
 static const float *
 training_row(void *context, uint32 i)
 {
-	VecGraphBuild *build = context;
-	const VxPoint *point = vx_memstore_point(&build->store, i);
-	if (build->meta.metric != VX_METRIC_COSINE)
+	Rows	   *rows = context;
+	const VxSpace *space = &rows->store->space;
+	const VxPoint *point = vx_memstore_point(rows->store, i);
+
+	if (space->metric != VX_METRIC_COSINE)
 		return point->x;
-	vx_space_coded(VX_METRIC_COSINE, point->x, build->meta.dim, point->norm2, build->training_vector);
-	return build->training_vector;
+	vx_space_coded(VX_METRIC_COSINE, point->x, space->dim, point->norm2, rows->direction);
+	return rows->direction;
 }
 
-/* Trains a codebook from the loaded points, and says so if its codes will be poor. */
-static void
-train_codebook(VecGraphBuild *build)
+/* Trains a codebook, and says so if its codes will be poor. */
+static VxPqCodebook *
+train_codebook(VecGraphBuild *build, const VxMemStore *store)
 {
-	VxPqSample	sample = {.n = build->store.count,.row = training_row,.context = build,.poll = vecgraph_poll};
+	Rows		rows = {.store = store};
+	VxPqSample	sample = {.n = store->count,.row = training_row,.context = &rows,.poll = vecgraph_poll};
 	uint32		subvectors = vx_code_subvectors(build->meta.code_bytes);
+	VxPqCodebook *codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
 	float		lost;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_TRAINING);
-	build->training_vector = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
-	build->codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
-	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, VECGRAPH_BUILD_SEED, build->codebook);
-	vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
+	rows.direction = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
+	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, VECGRAPH_BUILD_SEED, codebook);
+	pfree(rows.direction);
 
-	lost = build->codebook->variance > 0 ? build->codebook->error / build->codebook->variance : 0;
+	lost = codebook->variance > 0 ? codebook->error / codebook->variance : 0;
 	if (lost > POOR_CODES)
 		ereport(NOTICE,
 				(errmsg("codes of %u subvectors lose %.0f%% of what tells the vectors apart", subvectors, 100.0 * lost),
 				 errdetail("Searches need longer lists to reach the same recall."),
 				 errhint("Use more subvectors, or leave option \"pq_subvectors\" to its default.")));
+	return codebook;
 }
 
-void
-vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
+/* Gives a codec of scalar codes the mean of the points. */
+static void
+fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 {
 	uint32		dim = build->meta.dim;
-	uint32		n = build->store.count;
+	uint32		n = store->count;
 	float	   *mean = MemoryContextAlloc(build->context, dim * sizeof(float));
 	VxRng		rng = {VECGRAPH_BUILD_SEED};
 	VxSample	sample;
@@ -62,7 +74,7 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 	{
 		uint32		low = (uint64) n * i / sample.capacity;
 		uint32		high = (uint64) n * (i + 1) / sample.capacity;
-		const VxPoint *point = vx_memstore_point(&build->store, low + vx_rng_below(&rng, high - low));
+		const VxPoint *point = vx_memstore_point(store, low + vx_rng_below(&rng, high - low));
 
 		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
 	}
@@ -74,20 +86,20 @@ vecgraph_build_fit_mean(VecGraphBuild *build, VxCodec *codec)
 
 /* How far loaded points are from what their codes stand for: VxMeta.fitted_error. */
 static float
-measure_error(VecGraphBuild *build)
+measure_error(const VxMemStore *store, VxCodec *codec)
 {
-	uint32		n = Min(build->store.count, ERROR_POINTS);
-	uint8	   *code = palloc(build->codec.code_bytes);
+	uint32		n = Min(store->count, ERROR_POINTS);
+	uint8	   *code = palloc(codec->code_bytes);
 	VxRobustSum *error = palloc(sizeof(VxRobustSum));
 	float		result;
 
 	vx_robust_begin(error);
 	for (uint32 i = 0; i < n; i++)
 	{
-		const VxPoint *point = vx_memstore_point(&build->store, (uint64) i * build->store.count / n);
+		const VxPoint *point = vx_memstore_point(store, (uint64) i * store->count / n);
 
-		vx_codec_encode(&build->codec, point, code);
-		vx_robust_add(error, vx_codec_error(&build->codec, point, code, NULL));
+		vx_codec_encode(codec, point, code);
+		vx_robust_add(error, vx_codec_error(codec, point, code, NULL));
 	}
 	result = vecgraph_finite_error(vx_robust_result(error));
 	pfree(error);
@@ -97,85 +109,99 @@ measure_error(VecGraphBuild *build)
 
 /* Says why codes are not trained, what the index has instead, and what helps where there are too few rows. */
 static void
-report_untrained(VecGraphBuild *build, bool no_room, const char *instead, const char *hint)
+report_untrained(VecGraphBuild *build, uint32 count, bool no_room, const char *instead, const char *hint)
 {
 	const char *name = RelationGetRelationName(build->index);
 
 	ereport(NOTICE,
 			(no_room ? errmsg("maintenance_work_mem is too small to train codes of index \"%s\": %s", name, instead)
 			 : errmsg("too few rows to train codes of index \"%s\": %s", name, instead),
-			 no_room ? errdetail("It has room for %u distinct vectors, and training needs %d.", build->store.count,
-								 VECGRAPH_TRAINING_ROWS)
-			 : errdetail("There are %u distinct vectors, and training needs %d.", build->store.count, VECGRAPH_TRAINING_ROWS),
+			 no_room ? errdetail("It has room for %u distinct vectors, and training needs %d.", count, VECGRAPH_TRAINING_ROWS)
+			 : errdetail("There are %u distinct vectors, and training needs %d.", count, VECGRAPH_TRAINING_ROWS),
 			 no_room ? errhint("Increase maintenance_work_mem, and REINDEX it.") : errhint("%s", hint)));
 }
 
-/* Too few rows to train codes from have been loaded. */
-static void
-go_on_untrained(VecGraphBuild *build, bool no_room)
+/* Too few rows to train codes from have been loaded: plans others. Returns false if there are none for now. */
+static bool
+plan_untrained(VecGraphBuild *build, uint32 count, bool no_room)
 {
 	float		max_norm2 = build->meta.max_norm2;
 	float		usual_norm2 = build->meta.usual_norm2;
 
 	if (build->meta.storage != VX_STORAGE_HEAP)
 	{
-		build->untrained = true;
 		build->meta.code_flags = 0;
-		report_untrained(build, no_room, "it does without for now",
+		report_untrained(build, count, no_room, "it does without for now",
 						 "They are trained when there are enough: by inserts, by VACUUM, or by vecgraph_train().");
-		return;
+		return false;
 	}
 	/* nothing but codes could tell what nodes look like */
-	report_untrained(build, no_room, "it gets untrained ones", "REINDEX it when the table has grown.");
+	report_untrained(build, count, no_room, "it gets untrained ones", "REINDEX it when the table has grown.");
 	vecgraph_plan((VecGraphOptions *) build->index->rd_options, vecgraph_opclass(build->index), build->meta.dim, 0, &build->meta,
 				  &build->geometry);
 	build->meta.max_norm2 = max_norm2;
 	build->meta.usual_norm2 = usual_norm2;
+	return true;
 }
 
 void
-vecgraph_build_fit(VecGraphBuild *build, bool no_room)
+vecgraph_build_fit(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildFit *fit, bool no_room)
 {
-	uint32		dim = build->meta.dim;
-	uint32		n = build->store.count;
+	VxMeta	   *meta = &build->meta;
+	VxPqCodebook *codebook = fit->codebook;
+	uint32		n = store->count;
+	bool		coded = meta->code_kind != VX_CODES_NONE;
 
-	if (build->fitted)
+	if (fit->done)
 		return;
-	build->fitted = true;
-	if (vx_code_kind(build->meta.code_kind)->needs_training && build->codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
-		go_on_untrained(build, no_room);
-	build->meta.fitted_slots = n;
-	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || n == 0)
+	fit->done = true;
+	fit->model = codebook;
+	if (vx_code_kind(meta->code_kind)->needs_training && codebook == NULL && n < VECGRAPH_TRAINING_ROWS)
+		coded = plan_untrained(build, n, no_room);
+	meta->fitted_slots = n;
+	if (!coded || n == 0)
 		return;
-	vx_codec_init(&build->codec, &build->mem, (VxCodeKind) build->meta.code_kind, (VxMetric) build->meta.metric, dim,
-				  vx_code_subvectors(build->meta.code_bytes));
-	if (build->codebook != NULL)
-		vx_codec_set_codebooks(&build->codec, build->codebook, NULL);
-	else if (vx_code_kind(build->meta.code_kind)->needs_training)
-		train_codebook(build);
+	vx_codec_init(&fit->codec, &build->mem, (VxCodeKind) meta->code_kind, build->space.metric, meta->dim,
+				  vx_code_subvectors(meta->code_bytes));
+	if (codebook == NULL && vx_code_kind(meta->code_kind)->needs_training)
+		codebook = train_codebook(build, store);
+	if (codebook != NULL)
+		vx_codec_set_codebooks(&fit->codec, codebook, NULL);
 	else
 	{
-		vecgraph_build_fit_mean(build, &build->codec);
-		build->meta.code_flags = VX_CODES_MODEL(0);
+		fit_mean(build, store, &fit->codec);
+		meta->code_flags = VX_CODES_MODEL(0);
 	}
-	build->meta.fitted_nodes = n;
-	build->meta.fitted_error = measure_error(build);
+	fit->model = vecgraph_build_model(&fit->codec);
+	meta->fitted_nodes = n;
+	meta->fitted_error = measure_error(store, &fit->codec);
 }
 
-const VxCodec *
-vecgraph_build_prepare_codec(VecGraphBuild *build)
+void
+vecgraph_build_fit_link_codec(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildFit *fit)
 {
-	if (build->regime == BUILD_CODES)
+	Assert(fit->done);
+	fit->link_codec = &fit->codec;
+	if (vx_code_kind(build->meta.code_kind)->prunes)
+		return;
+	fit->link_codec = &fit->own_link_codec;
+	vx_codec_init(fit->link_codec, &build->mem, VX_CODES_SCALAR4, build->space.metric, build->meta.dim, 0);
+	fit_mean(build, store, fit->link_codec);
+}
+
+void
+vecgraph_build_fit_store(VecGraphBuild *build, VxMemStore *store, VecGraphBuildFit *fit, bool no_room)
+{
+	if (fit->link_codec != NULL)
 	{
-		vx_codec_set_max_norm2(build->link_codec, build->meta.max_norm2);
-		return build->link_codec;
+		vx_codec_set_max_norm2(fit->link_codec, build->meta.max_norm2);
+		return;
 	}
-	vecgraph_build_fit(build, build->rest != NULL);
-	if (build->meta.code_kind == VX_CODES_NONE || build->untrained || build->store.count == 0)
-		return NULL;
-	vx_codec_set_max_norm2(&build->codec, build->meta.max_norm2);
+	vecgraph_build_fit(build, store, fit, no_room);
+	if (fit->codec.kind == VX_CODES_NONE)
+		return;
+	vx_codec_set_max_norm2(&fit->codec, build->meta.max_norm2);
 	/* some codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
-	vx_memstore_set_codec(&build->store, &build->codec,
+	vx_memstore_set_codec(store, &fit->codec,
 						  vx_code_kind(build->meta.code_kind)->links && build->meta.metric != VX_METRIC_L1);
-	return &build->codec;
 }

@@ -1,38 +1,37 @@
 /*
- * vecgraph_build_insert.c: inserts the rows of a build that memory had no room for; see vecgraph_build_impl.h.
+ * vecgraph_build_insert.c: inserts the rows of a build that memory had no room for; see vecgraph_build_state.h.
  *
  * The leader puts sorted rows (vecgraph_build_rest.c) into a queue of batches; all participants, the leader among them, take batches
  * from it and insert their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it finds no free
  * one. Rows of equal vectors come one after the other and go to the same participant, so they share a node.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"
 #include "am/build/vecgraph_workers.h"
 
 #include "access/genam.h"
 #include "access/xloginsert.h"
 #include "commands/progress.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
 
 /* Keys of the table of contents. */
 #define KEY_SHARED UINT64CONST(1)
 #define KEY_QUEUE UINT64CONST(2)
 
-typedef struct Shared
+/* What the leader shares with workers, besides the queue. */
+typedef struct InsertShared
 {
 	Oid			index;
 	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
 	pg_atomic_uint64 inserted;	/* rows so far */
-} Shared;
+} InsertShared;
 
 /* What a participant inserts with. */
 typedef struct Inserter
 {
-	Shared	   *shared;
+	InsertShared *shared;
 	VecGraphQueue *queue;
 	VecGraphStore store;
 	VxLinker	linker;
@@ -73,7 +72,7 @@ insert_batch(Inserter *inserter, VecGraphBatch *batch)
 }
 
 static void
-begin_inserting(Inserter *inserter, Shared *shared, VecGraphQueue *queue, Relation index, MemoryContext context)
+begin_inserting(Inserter *inserter, InsertShared *shared, VecGraphQueue *queue, Relation index, MemoryContext context)
 {
 	inserter->shared = shared;
 	inserter->queue = queue;
@@ -118,18 +117,16 @@ wait_for(Inserter *inserter, VecGraphBatch *batch)
 		vecgraph_queue_wait_for(inserter->queue, batch);
 }
 
-/* Feeds the queue with the rows of the sort, and inserts with the others. */
+/* Feeds the queue with the sorted rows, and inserts with the others. */
 static void
-feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
+feed_queue(Inserter *inserter, VecGraphBuildRest *rest)
 {
 	VecGraphQueue *queue = inserter->queue;
 	VecGraphBatch *batch = empty_batch(inserter);
-	VecGraphFlatRow *flat = vx_alloc(&inserter->store.index.mem, vecgraph_flat_row_room(&queue->space));
+	VecGraphRow row;
 
-	while (vecgraph_build_next_rest(sort, slot, flat))
+	while (vecgraph_build_rest_next(rest, &row))
 	{
-		VecGraphRow row = vecgraph_unflatten_row(flat);
-
 		if (batch->row_count > 0
 			&& vx_space_same(&queue->space, &vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, row.point))
 		{
@@ -150,7 +147,6 @@ feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
 		}
 		vecgraph_queue_add(queue, batch, &row);
 	}
-	vx_free(&inserter->store.index.mem, flat);
 	vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 	vecgraph_queue_close(queue);
 	while ((batch = vecgraph_queue_take(queue, VECGRAPH_BATCH_FULL)) != NULL)
@@ -158,7 +154,7 @@ feed(Inserter *inserter, Tuplesortstate *sort, TupleTableSlot *slot)
 }
 
 static void
-init_shared(VecGraphBuild *build, Shared *shared)
+init_shared(VecGraphBuild *build, InsertShared *shared)
 {
 	shared->index = RelationGetRelid(build->index);
 	shared->concurrent = build->concurrent;
@@ -167,20 +163,20 @@ init_shared(VecGraphBuild *build, Shared *shared)
 
 /* Starts workers, and gives the inserter what it shares with them; NULL if there can be none. */
 static ParallelContext *
-start_workers(VecGraphBuild *build, Inserter *inserter)
+start_inserting(VecGraphBuild *build, const VecGraphBuildRest *rest, Inserter *inserter)
 {
 	VecGraphQueue sized;
 	Size		bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
 	ParallelContext *context;
 
-	if (!vecgraph_workers_help(build->workers, (double) build->rest_rows))
+	if (!vecgraph_workers_help(build->workers, (double) vecgraph_build_rest_count(rest)))
 		return NULL;
 	context = vecgraph_workers_enter("vecgraph_build_insert_main", build->workers);
-	vecgraph_workers_expect(context, sizeof(Shared));
+	vecgraph_workers_expect(context, sizeof(InsertShared));
 	vecgraph_workers_expect(context, bytes);
 	if (!vecgraph_workers_make_memory(context))
 		return NULL;
-	inserter->shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(Shared));
+	inserter->shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(InsertShared));
 	init_shared(build, inserter->shared);
 	inserter->queue = vecgraph_workers_share(context, KEY_QUEUE, bytes);
 	vecgraph_queue_init(inserter->queue, &sized);
@@ -190,14 +186,14 @@ start_workers(VecGraphBuild *build, Inserter *inserter)
 
 /* Inserts all rows, with workers if there can be any. */
 static void
-insert_rows(VecGraphBuild *build)
+insert_rows(VecGraphBuild *build, VecGraphBuildRest *rest)
 {
-	TupleTableSlot *slot = build->rest_slot;
-	Tuplesortstate *sort = vecgraph_build_sort_rest(build);
 	Inserter	inserter;
-	ParallelContext *context = start_workers(build, &inserter);
-	Shared		alone;
+	InsertShared alone;
+	ParallelContext *context;
 
+	vecgraph_build_rest_sort(build, rest);
+	context = start_inserting(build, rest, &inserter);
 	if (context == NULL)
 	{
 		VecGraphQueue sized;
@@ -209,21 +205,20 @@ insert_rows(VecGraphBuild *build)
 		vecgraph_queue_init(inserter.queue, &sized);
 	}
 	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);
-	feed(&inserter, sort, slot);
+	feed_queue(&inserter, rest);
 	if (context != NULL)
 		vecgraph_workers_finish(context);
-	ExecDropSingleTupleTableSlot(slot);
-	tuplesort_end(sort);
+	vecgraph_build_rest_end(rest);
 	vecgraph_attach(&inserter.store);
 }
 
 void
-vecgraph_build_insert_rest(VecGraphBuild *build)
+vecgraph_build_insert(VecGraphBuild *build, VecGraphBuildRest *rest)
 {
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_INSERTING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->rest_rows);
-	insert_rows(build);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, vecgraph_build_rest_count(rest));
+	insert_rows(build, rest);
 	if (RelationNeedsWAL(build->index))
 		log_newpage_range(build->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(build->index), true);
 }
@@ -236,7 +231,7 @@ PGDLLEXPORT void vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc);
 void
 vecgraph_build_insert_main(dsm_segment *segment, shm_toc *toc)
 {
-	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	InsertShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	VecGraphQueue *queue = shm_toc_lookup(toc, KEY_QUEUE, false);
 	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
 	Relation	index;

@@ -1,5 +1,5 @@
 /*
- * vecgraph_build_link.c: linking and writing what has been loaded, alone or with workers; see vecgraph_build_impl.h.
+ * vecgraph_build_link.c: linking and writing what has been loaded, alone or with workers; see vecgraph_build_state.h.
  *
  * When the heap has been read, everything that costs is done by all participants, the leader among them, in phases; each takes
  * batches of ids, or of blocks, from a counter until there are none:
@@ -15,7 +15,7 @@
  * that starts late joins the phase that is under way; one that fails ends the build by its error, which the leader meets where
  * it waits or polls.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_workers.h"
 
 #include "access/genam.h"
@@ -49,83 +49,103 @@ typedef enum Phase
 	PHASE_DONE
 } Phase;
 
-typedef struct Shared
+/* Where the arrays of VecGraphBuildNodes and VecGraphBuildPages lie; those of chunks of points are in an array of their own. */
+typedef struct LinkPlaces
 {
-	Barrier		barrier;
-	pg_atomic_uint64 next[PHASE_DONE];	/* first id that nobody has taken, by phase */
-
-	VxSpace		space;
-	uint32		max_degree;
-	float		alpha;
-	uint32		list_size;
-	uint32		count;
-	uint32		link_batch;
-	uint32		chunk_count;
-
-	bool		only_codes;
-	bool		coded;
-	VxCodeKind	code_kind;
-	uint32		code_bytes;
-	bool		score_codes;
-
 	VecGraphPlace edges;
 	VecGraphPlace degrees;
 	VecGraphPlace versions;
 	VecGraphPlace deleted;
 	VecGraphPlace codes;
 	VecGraphPlace order;
-	VecGraphPlace model;
-
-	/* of VecGraphBuild, for writing */
-	Oid			index;
-	bool		concurrent;
-	BuildRegime regime;
-	BuildPages	pages;
-	VxMeta		meta;
-	VxGeometry	geometry;
 	VecGraphPlace tids;
 	VecGraphPlace more;
 	VecGraphPlace chains;
+	VecGraphPlace model;		/* of the codes in memory */
+} LinkPlaces;
 
-	/* set in PHASE_ENTRIES */
-	VxNodeId	entry_ids[VX_MAX_ENTRIES];
+/* The index: of VecGraphBuild. */
+typedef struct LinkIndex
+{
+	Oid			oid;
+	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
+	VxMeta		meta;
+	VxGeometry	geometry;
+} LinkIndex;
+
+/* The memory store, and its codec. */
+typedef struct LinkStore
+{
+	VxSpace		space;
+	uint32		count;
+	uint32		chunk_count;
+	bool		only_codes;
+	VxCodeKind	code_kind;		/* VX_CODES_NONE: it has no codec */
+	uint32		code_bytes;
+	bool		score_codes;
+} LinkStore;
+
+/* What participants share. */
+typedef struct LinkShared
+{
+	Barrier		barrier;
+	pg_atomic_uint64 next[PHASE_DONE];	/* first id or block that nobody has taken, by phase */
+	uint32		link_batch;
+	VxNodeId	entry_ids[VX_MAX_ENTRIES];	/* when PHASE_ENTRIES is over */
 	uint32		entry_count;
 
+	LinkIndex	index;
+	LinkStore	store;
+	VecGraphBuildPages pages;
+	LinkPlaces	places;
 	VecGraphArenaHandles arena;
-} Shared;
+} LinkShared;
+
+/* A participant: in a worker these are views of what is the leader's. */
+typedef struct Linker
+{
+	LinkShared *shared;
+	VecGraphBuild *build;
+	VecGraphBuildNodes *nodes;
+	VecGraphBuildPages *pages;
+	bool		is_leader;
+} Linker;
 
 /* What follows when the graph is linked: entries are known, and the head of the index is written. */
 static void
-finish_linking(VecGraphBuild *build)
+finish_linking(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildPages *pages)
 {
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->store.count);
-	build->meta.entry_count = build->store.entry_count;
-	memcpy(build->meta.entries, build->store.entry_ids, sizeof(build->meta.entries));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, store->count);
+	build->meta.entry_count = store->entry_count;
+	memcpy(build->meta.entries, store->entry_ids, sizeof(build->meta.entries));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_WRITING);
-	vecgraph_build_write_head(build);
+	vecgraph_build_write_head(build, pages);
 }
 
+/* ---- alone ---- */
+
 static void
-link_and_write_alone(VecGraphBuild *build)
+link_alone(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages)
 {
+	VxMemStore *store = &nodes->store;
 	VxBuild		linking;
 
-	if (build->store.codec != NULL && build->regime == BUILD_POINTS)
-		vx_memstore_encode(&build->store, 0, build->store.count);
-	vx_build_begin(&linking, &build->store, build->meta.build_list_size, VECGRAPH_BUILD_SEED);
+	if (store->codec != NULL && !pages->points_placed)
+		vx_memstore_encode(store, 0, store->count);
+	vx_build_begin(&linking, store, build->meta.build_list_size, VECGRAPH_BUILD_SEED);
 	while (vx_build_step(&linking))
 		if (linking.next % 64 == 0)
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
 	vx_build_finish(&linking);
-	finish_linking(build);
-	vecgraph_build_write_body(build, build->geometry.first_segment, build->pages.tail);
+	finish_linking(build, store, pages);
+	vecgraph_build_write_body(build, nodes, pages, build->geometry.first_segment, pages->tail);
 }
 
 /* ---- what every participant does ---- */
 
-/* Takes the next batch of count things, first to end - 1; false if there are none left. */
+/* Takes the next of count things, first to end - 1; false if there are none left. */
 static bool
-take_batch(Shared *shared, Phase phase, uint32 count, uint32 size, uint32 *first, uint32 *end)
+take_some(LinkShared *shared, Phase phase, uint32 count, uint32 size, uint32 *first, uint32 *end)
 {
 	uint64		next = pg_atomic_fetch_add_u64(&shared->next[phase], size);
 
@@ -137,256 +157,287 @@ take_batch(Shared *shared, Phase phase, uint32 count, uint32 size, uint32 *first
 }
 
 static void
-wait_for_others(Shared *shared)
+wait_for_others(LinkShared *shared)
 {
 	BarrierArriveAndWait(&shared->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 }
 
-/* Phases encode to attach. The leader begins and ends the linking. */
+/* Phases encode to attach, from the one that the participant came in. The leader begins and ends the linking. */
 static int
-link_phases(Shared *shared, VecGraphBuild *build, int phase, bool is_leader, uint64 seed)
+link_phases(Linker *linker, int phase)
 {
-	VxMemStore *store = &build->store;
+	LinkShared *shared = linker->shared;
+	VxMemStore *store = &linker->nodes->store;
+	uint32		list_size = linker->build->meta.build_list_size;
 	VxBuild		linking;
 	VxNodeId	first;
 	VxNodeId	end;
 
 	if (phase == PHASE_ENCODE)
 	{
-		while (shared->coded && !shared->only_codes
-			   && take_batch(shared, PHASE_ENCODE, shared->count, LIGHT_BATCH, &first, &end))
+		while (store->codec != NULL && !store->only_codes
+			   && take_some(shared, PHASE_ENCODE, store->count, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
 		wait_for_others(shared);
 		phase++;
 	}
 	if (phase == PHASE_ENTRIES)
 	{
-		if (is_leader)
+		if (linker->is_leader)
 		{
-			vx_build_begin(&linking, store, shared->list_size, seed);
+			vx_build_begin(&linking, store, list_size, VECGRAPH_BUILD_SEED);
 			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
 			shared->entry_count = store->entry_count;
 		}
 		wait_for_others(shared);
 		phase++;
 	}
-	if (!is_leader)
+	if (!linker->is_leader)
 	{
 		memcpy(store->entry_ids, shared->entry_ids, sizeof(shared->entry_ids));
 		store->entry_count = shared->entry_count;
-		vx_build_join(&linking, store, shared->list_size);
+		vx_build_join(&linking, store, list_size);
 	}
 	if (phase == PHASE_LINK)
 	{
 		/* positions in the order of linking */
-		while (take_batch(shared, PHASE_LINK, shared->count, shared->link_batch, &first, &end))
+		while (take_some(shared, PHASE_LINK, store->count, shared->link_batch, &first, &end))
 		{
 			vx_build_link(&linking, first, end);
 			/* the counter is that of all participants */
-			if (is_leader)
+			if (linker->is_leader)
 				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-											 Min(pg_atomic_read_u64(&shared->next[PHASE_LINK]), shared->count));
+											 Min(pg_atomic_read_u64(&shared->next[PHASE_LINK]), store->count));
 		}
 		wait_for_others(shared);
 		phase++;
 	}
 	if (phase == PHASE_PRUNE)
 	{
-		while (take_batch(shared, PHASE_PRUNE, shared->count, LIGHT_BATCH, &first, &end))
+		while (take_some(shared, PHASE_PRUNE, store->count, LIGHT_BATCH, &first, &end))
 			vx_build_prune(&linking, first, end);
 		wait_for_others(shared);
 		phase++;
 	}
 	if (phase == PHASE_ATTACH)
 	{
-		if (is_leader)
+		if (linker->is_leader)
 		{
 			vx_build_attach(&linking);
-			finish_linking(build);
+			finish_linking(linker->build, store, linker->pages);
 		}
 		wait_for_others(shared);
 		phase++;
 	}
-	if (!is_leader)
+	if (!linker->is_leader)
 		vx_build_leave(&linking);
 	return phase;
 }
 
-/* The phases from the one that the participant came in. */
+/* All phases, from the one that the participant came in. */
 static void
-participate(Shared *shared, VecGraphBuild *build, int phase, bool is_leader, uint64 seed)
+participate(Linker *linker, int phase)
 {
-	BlockNumber head = build->geometry.first_segment;
+	BlockNumber head = linker->build->geometry.first_segment;
 	BlockNumber first;
 	BlockNumber end;
 
 	if (phase < PHASE_WRITE)
-		phase = link_phases(shared, build, phase, is_leader, seed);
+		phase = link_phases(linker, phase);
 	if (phase == PHASE_WRITE)
 	{
-		while (take_batch(shared, PHASE_WRITE, build->pages.tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
-			vecgraph_build_write_body(build, head + first, head + end);
-		if (is_leader)
-			wait_for_others(shared);
+		while (take_some(linker->shared, PHASE_WRITE, linker->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
+			vecgraph_build_write_body(linker->build, linker->nodes, linker->pages, head + first, head + end);
+		if (linker->is_leader)
+			wait_for_others(linker->shared);
 	}
+}
+
+/* ---- what is shared: the leader tells, a worker hears ---- */
+
+static void
+tell_index(const VecGraphBuild *build, LinkIndex *index)
+{
+	index->oid = RelationGetRelid(build->index);
+	index->concurrent = build->concurrent;
+	index->meta = build->meta;
+	index->geometry = build->geometry;
+}
+
+static void
+hear_index(const LinkIndex *index, VecGraphBuild *build)
+{
+	build->index = index_open(index->oid, vecgraph_build_index_lock(index->concurrent));
+	build->concurrent = index->concurrent;
+	build->meta = index->meta;
+	build->geometry = index->geometry;
+	build->mem = vecgraph_mem(CurrentMemoryContext);
+}
+
+static void
+tell_store(const VxMemStore *store, LinkStore *told)
+{
+	told->space = store->space;
+	told->count = store->count;
+	told->chunk_count = store->chunk_count;
+	told->only_codes = store->only_codes;
+	told->code_kind = VX_CODES_NONE;
+	if (store->codec == NULL)
+		return;
+	told->code_kind = store->codec->kind;
+	told->code_bytes = store->codec->code_bytes;
+	told->score_codes = store->score_codes;
+}
+
+/* The arrays are not there yet. */
+static void
+hear_store(const LinkStore *told, const VecGraphBuild *build, VxMemStore *store)
+{
+	vx_memstore_init(store, &build->mem, &told->space, build->meta.max_degree, build->meta.alpha);
+	store->poll = vecgraph_poll;
+	store->count = told->count;
+	store->only_codes = told->only_codes;
+	store->chunk_count = told->chunk_count;
+	store->chunks = vx_alloc_array(&build->mem, Max(told->chunk_count, 1), sizeof(char *));
+}
+
+/* The codec is the worker's own; the arrays are there. */
+static void
+hear_codec(const LinkStore *told, const void *model, VxMemStore *store)
+{
+	VxCodec    *codec;
+
+	if (told->code_kind == VX_CODES_NONE)
+		return;
+	codec = vx_alloc(store->mem, sizeof(VxCodec));
+	vx_codec_init(codec, store->mem, told->code_kind, told->space.metric, told->space.dim, vx_code_subvectors(told->code_bytes));
+	vx_codec_set_max_norm2(codec, told->space.max_norm2);
+	if (vx_code_kind(told->code_kind)->model == VX_MODEL_CODEBOOK)
+		vx_codec_set_codebooks(codec, model, NULL);
+	else
+		vx_codec_set_means(codec, store->mem, model, NULL);
+	vx_memstore_set_codec(store, codec, told->score_codes);
+}
+
+/* Notes the place of an array, or finds the array by it. Returns where it is in this process. */
+typedef void *(*LinkPlacing) (const VecGraphArena *arena, void *array, VecGraphPlace *place);
+
+static void *
+tell_place(const VecGraphArena *arena, void *array, VecGraphPlace *place)
+{
+	*place = vecgraph_arena_place(arena, array);
+	return array;
+}
+
+static void *
+hear_place(const VecGraphArena *arena, void *array, VecGraphPlace *place)
+{
+	return vecgraph_arena_address(arena, *place);
+}
+
+/* All arrays that are shared. */
+static void
+place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model,
+			 LinkPlaces *places, VecGraphPlace *chunks)
+{
+	VxMemStore *store = &nodes->store;
+
+	store->edges = placing(arena, store->edges, &places->edges);
+	store->degrees = placing(arena, store->degrees, &places->degrees);
+	store->versions = placing(arena, store->versions, &places->versions);
+	store->deleted = placing(arena, store->deleted, &places->deleted);
+	store->codes = placing(arena, store->codes, &places->codes);
+	store->order = placing(arena, store->order, &places->order);
+	for (uint32 i = 0; i < store->chunk_count; i++)
+		store->chunks[i] = placing(arena, store->chunks[i], &chunks[i]);
+	nodes->tids = placing(arena, nodes->tids, &places->tids);
+	nodes->more = placing(arena, nodes->more, &places->more);
+	pages->chains = placing(arena, pages->chains, &places->chains);
+	*model = placing(arena, *model, &places->model);
 }
 
 /* ---- the leader ---- */
 
-/* Describes a build to the workers. Returns false if a part of it is not in shared memory. */
+/* Moves everything that participants look at to shared memory; *model is a copy. Returns false if there is no room for it. */
 static bool
-describe_build(VecGraphBuild *build, const void *model, Shared *shared)
+move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model)
 {
-	VecGraphArena *arena = build->arena;
-	const VxMemStore *store = &build->store;
+	VxMemStore *store = &nodes->store;
 
-	memset(shared, 0, sizeof(*shared));
-	shared->space = store->space;
-	shared->max_degree = store->base.max_degree;
-	shared->alpha = build->meta.alpha;
-	shared->list_size = build->meta.build_list_size;
-	shared->count = store->count;
-	shared->link_batch = Min(Max(store->count / (LINK_BATCHES * (build->workers + 1)), LEAST_LINK_BATCH), MOST_LINK_BATCH);
-	shared->chunk_count = store->chunk_count;
-	shared->only_codes = store->only_codes;
-	shared->coded = store->codec != NULL;
-	shared->score_codes = store->score_codes;
-	if (shared->coded)
+	vx_memstore_seal(store);
+	*model = NULL;
+	if (store->codec != NULL && vecgraph_build_model(store->codec) != NULL)
 	{
-		shared->code_kind = store->codec->kind;
-		shared->code_bytes = store->codec->code_bytes;
+		Size		bytes = vx_code_model_bytes(store->codec->kind, store->space.dim);
+
+		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), vecgraph_build_model(store->codec), bytes);
 	}
-	shared->edges = vecgraph_arena_place(arena, store->edges);
-	shared->degrees = vecgraph_arena_place(arena, store->degrees);
-	shared->versions = vecgraph_arena_place(arena, store->versions);
-	shared->deleted = vecgraph_arena_place(arena, store->deleted);
-	shared->codes = vecgraph_arena_place(arena, store->codes);
-	shared->order = vecgraph_arena_place(arena, store->order);
-	shared->model = vecgraph_arena_place(arena, model);
-
-	shared->index = RelationGetRelid(build->index);
-	shared->concurrent = build->concurrent;
-	shared->regime = build->regime;
-	shared->pages = build->pages;
-	shared->meta = build->meta;
-	shared->geometry = build->geometry;
-	shared->tids = vecgraph_arena_place(arena, build->tids);
-	shared->more = vecgraph_arena_place(arena, build->more);
-	shared->chains = vecgraph_arena_place(arena, build->chains);
-
-	return vecgraph_arena_handles(arena, &shared->arena);
+	nodes->tids = vecgraph_arena_move(arena, nodes->tids, store->count * sizeof(VecGraphNodeTids));
+	nodes->more = vecgraph_arena_move(arena, nodes->more, nodes->more_count * sizeof(VecGraphMoreTids));
+	pages->chains = vecgraph_arena_move(arena, pages->chains, pages->chain_count * sizeof(VecGraphNodeChain));
+	return vecgraph_arena_is_shared(arena);
 }
 
-/* Puts what the workers need into the context's shared memory. */
-static Shared *
-share(ParallelContext *context, VecGraphArena *arena, const VxMemStore *store, const Shared *description)
+/* Starts workers and tells them everything; NULL if there can be none. */
+static ParallelContext *
+start_linking(Linker *linker, const VecGraphArena *arena, void *model)
 {
+	VecGraphBuild *build = linker->build;
+	const VxMemStore *store = &linker->nodes->store;
 	Size		chunks_bytes = mul_size(store->chunk_count, sizeof(VecGraphPlace));
-	Shared	   *shared;
-	VecGraphPlace *chunks;
+	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers);
+	LinkShared *shared;
 
-	vecgraph_workers_expect(context, sizeof(Shared));
+	vecgraph_workers_expect(context, sizeof(LinkShared));
 	vecgraph_workers_expect(context, chunks_bytes);
 	if (!vecgraph_workers_make_memory(context))
 		return NULL;
-	shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(Shared));
-	memcpy(shared, description, sizeof(Shared));
+	shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(LinkShared));
 	BarrierInit(&shared->barrier, 0);
 	for (int phase = 0; phase < PHASE_DONE; phase++)
 		pg_atomic_init_u64(&shared->next[phase], 0);
-
-	chunks = vecgraph_workers_share(context, KEY_CHUNKS, chunks_bytes);
-	for (uint32 i = 0; i < store->chunk_count; i++)
-		chunks[i] = vecgraph_arena_place(arena, store->chunks[i]);
-	return shared;
-}
-
-/* Links and writes with workers; false, with nothing done but arrays moved to shared memory, if there can be none. */
-static bool
-link_with_workers(VecGraphBuild *build, uint64 seed, const void *model, Size model_bytes)
-{
-	VecGraphArena *arena = build->arena;
-	VxMemStore *store = &build->store;
-	Shared		description;
-	Shared	   *shared;
-	ParallelContext *context;
-	void	   *shared_model = NULL;
-
-	if (arena == NULL || !vecgraph_workers_help(build->workers, store->count))
-		return false;
-	vx_memstore_seal(store);
-	if (model != NULL)
-		shared_model = memcpy(vx_alloc(vecgraph_arena_mem(arena), model_bytes), model, model_bytes);
-	build->tids = vecgraph_arena_move(arena, build->tids, store->count * sizeof(NodeTids));
-	build->more = vecgraph_arena_move(arena, build->more, build->more_count * sizeof(MoreTids));
-	build->chains = vecgraph_arena_move(arena, build->chains, build->pages.chain_count * sizeof(NodeChain));
-	if (!describe_build(build, shared_model, &description))
-		return false;
-
-	context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers);
-	shared = share(context, arena, store, &description);
-	if (shared == NULL)
-		return false;
+	shared->link_batch = Min(Max(store->count / (LINK_BATCHES * (build->workers + 1)), LEAST_LINK_BATCH), MOST_LINK_BATCH);
+	tell_index(build, &shared->index);
+	tell_store(store, &shared->store);
+	shared->pages = *linker->pages;
+	shared->pages.model = NULL; /* the leader writes the head */
+	place_arrays(tell_place, arena, linker->nodes, linker->pages, &model, &shared->places,
+				 vecgraph_workers_share(context, KEY_CHUNKS, chunks_bytes));
+	vecgraph_arena_handles(arena, &shared->arena);
+	linker->shared = shared;
 	BarrierAttach(&shared->barrier);
 	vecgraph_workers_launch(context, "build");
-	participate(shared, build, PHASE_ENCODE, true, seed);
+	return context;
+}
+
+/* Returns false, with nothing done but arrays moved to shared memory, if there can be no workers. */
+static bool
+link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena)
+{
+	Linker		linker = {.build = build,.nodes = nodes,.pages = pages,.is_leader = true};
+	ParallelContext *context;
+	void	   *model;
+
+	if (arena == NULL || !vecgraph_workers_help(build->workers, nodes->store.count))
+		return false;
+	if (!move_to_arena(arena, nodes, pages, &model))
+		return false;
+	context = start_linking(&linker, arena, model);
+	if (context == NULL)
+		return false;
+	participate(&linker, PHASE_ENCODE);
 	vecgraph_workers_finish(context);
 	return true;
 }
 
 void
-vecgraph_build_link(VecGraphBuild *build, const void *model, Size model_bytes)
+vecgraph_build_link(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena)
 {
-	if (!link_with_workers(build, VECGRAPH_BUILD_SEED, model, model_bytes))
-		link_and_write_alone(build);
+	if (!link_with_workers(build, nodes, pages, arena))
+		link_alone(build, nodes, pages);
 }
 
 /* ---- a worker ---- */
-
-/* The worker's view of the store; codec is the worker's, too. */
-static void
-view_store(Shared *shared, const VecGraphArena *arena, const VecGraphPlace *chunks, VxMemStore *store, VxMem *mem, VxCodec *codec)
-{
-	vx_memstore_init(store, mem, &shared->space, shared->max_degree, shared->alpha);
-	store->poll = vecgraph_poll;
-	store->count = shared->count;
-	store->only_codes = shared->only_codes;
-	store->chunk_count = shared->chunk_count;
-	if (shared->chunk_count > 0)
-		store->chunks = vx_alloc_array(mem, shared->chunk_count, sizeof(char *));
-	for (uint32 i = 0; i < shared->chunk_count; i++)
-		store->chunks[i] = vecgraph_arena_address(arena, chunks[i]);
-	store->edges = vecgraph_arena_address(arena, shared->edges);
-	store->degrees = vecgraph_arena_address(arena, shared->degrees);
-	store->versions = vecgraph_arena_address(arena, shared->versions);
-	store->deleted = vecgraph_arena_address(arena, shared->deleted);
-	store->codes = vecgraph_arena_address(arena, shared->codes);
-	store->order = vecgraph_arena_address(arena, shared->order);
-	if (!shared->coded)
-		return;
-
-	vx_codec_init(codec, mem, shared->code_kind, shared->space.metric, shared->space.dim,
-				  vx_code_subvectors(shared->code_bytes));
-	vx_codec_set_max_norm2(codec, shared->space.max_norm2);
-	if (vx_code_kind(shared->code_kind)->model == VX_MODEL_CODEBOOK)
-		vx_codec_set_codebooks(codec, vecgraph_arena_address(arena, shared->model), NULL);
-	else
-		vx_codec_set_means(codec, mem, vecgraph_arena_address(arena, shared->model), NULL);
-	vx_memstore_set_codec(store, codec, shared->score_codes);
-}
-
-/* The worker's view of what it writes. */
-static void
-view_build(Shared *shared, const VecGraphArena *arena, VecGraphBuild *build)
-{
-	build->regime = shared->regime;
-	build->pages = shared->pages;
-	build->meta = shared->meta;
-	build->geometry = shared->geometry;
-	build->tids = vecgraph_arena_address(arena, shared->tids);
-	build->more = vecgraph_arena_address(arena, shared->more);
-	build->chains = vecgraph_arena_address(arena, shared->chains);
-}
 
 /* Where parallel workers of a build start; found by its name. */
 PGDLLEXPORT void vecgraph_build_link_main(dsm_segment *segment, shm_toc *toc);
@@ -394,24 +445,25 @@ PGDLLEXPORT void vecgraph_build_link_main(dsm_segment *segment, shm_toc *toc);
 void
 vecgraph_build_link_main(dsm_segment *segment, shm_toc *toc)
 {
-	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	VecGraphPlace *chunks = shm_toc_lookup(toc, KEY_CHUNKS, false);
-	VxMem		mem = vecgraph_mem(CurrentMemoryContext);
-	LOCKMODE	lock_mode = vecgraph_build_index_lock(shared->concurrent);
-	VecGraphArena *arena;
+	LinkShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	VecGraphBuild build = {0};
-	VxCodec		codec;
+	VecGraphBuildNodes nodes = {0};
+	VecGraphBuildPages pages = shared->pages;
+	Linker		linker = {.shared = shared,.build = &build,.nodes = &nodes,.pages = &pages};
+	VecGraphArena *arena;
+	void	   *model = NULL;
 	int			phase;
 
 	vecgraph_workers_begin(toc);
 	arena = vecgraph_arena_attach(&shared->arena);
-	view_store(shared, arena, chunks, &build.store, &mem, &codec);
-	view_build(shared, arena, &build);
-	build.index = index_open(shared->index, lock_mode);
+	hear_index(&shared->index, &build);
+	hear_store(&shared->store, &build, &nodes.store);
+	place_arrays(hear_place, arena, &nodes, &pages, &model, &shared->places, shm_toc_lookup(toc, KEY_CHUNKS, false));
+	hear_codec(&shared->store, model, &nodes.store);
 	phase = BarrierAttach(&shared->barrier);
 	if (phase < PHASE_DONE)
-		participate(shared, &build, phase, false, 0);
+		participate(&linker, phase);
 	BarrierArriveAndDetach(&shared->barrier);
-	index_close(build.index, lock_mode);
+	index_close(build.index, vecgraph_build_index_lock(build.concurrent));
 	vecgraph_arena_detach(arena);
 }

@@ -1,17 +1,20 @@
 /*
- * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build_impl.h.
+ * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build_state.h.
  *
  * Identical vectors share a node: the table of twins finds it by the hash of the vector.
+ *
+ * Here it is decided where vectors are, each when the one before would exceed the memory, linking included: in memory; on their pages,
+ * with only codes in memory; or with the rest, which waits on disk. To go from the first to the second makes the pages of all nodes so
+ * far and encodes them; each later row goes straight to its page and its code. One process, the leader, does all this.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 
-#include "commands/progress.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
 /* So many points are loaded whatever the memory: a mean of fewer would be none. */
-#define LEAST_POINTS 128
+#define LEAST_LOADED 128
 
 /* Points, and heap TIDs besides the first of each; tables of them with room to spare are counted in 32 bits. */
 #define MOST_LOADED (UINT32_MAX / 2)
@@ -21,88 +24,128 @@
 /* After so many rows loaded the progress is reported. */
 #define PROGRESS_ROWS 256
 
-static void
-init_store(VecGraphBuild *build)
+/* Where a node is found by its vector. */
+typedef struct Twin
 {
-	vx_memstore_init(&build->store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
-	build->store.poll = vecgraph_poll;
+	uint32		node;			/* id + 1, 0: free */
+	uint32		hash;
+} Twin;
+
+struct VecGraphBuildLoad
+{
+	VecGraphBuild *build;
+	VecGraphBuildLoaded *loaded;
+	Twin	   *twins;			/* open hash table [twins_mask + 1] */
+	uint32		twins_mask;
+	VxRobustSum *norms;			/* squared norms of the nodes; NULL but for inner product */
+	Size		reserved_bytes; /* of others */
+	double		rows;
+
+	/* once vectors are on their pages */
+	double		switched_after; /* rows */
+	uint8	   *code;			/* [link_codec->code_bytes] of the row at hand */
+	uint8	   *index_code;		/* [meta.code_bytes] the same where the index has other codes */
+};
+
+static void
+init_store(VecGraphBuild *build, VxMemStore *store)
+{
+	vx_memstore_init(store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
+	store->poll = vecgraph_poll;
 }
 
 /* Shared memory for what the workers will look at, if there are to be workers. */
 static void
-start_arena(VecGraphBuild *build)
+start_arena(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 {
+	VxMemStore *store = &loaded->nodes.store;
+
 	if (build->workers <= 0)
 		return;
-	build->arena = vecgraph_arena_begin(vx_memstore_chunk_bytes(&build->store), build->memory_limit, build->context);
-	build->store.arrays = vecgraph_arena_mem(build->arena);
+	loaded->arena = vecgraph_arena_begin(vx_memstore_chunk_bytes(store), build->memory_limit, build->context);
+	store->arrays = vecgraph_arena_mem(loaded->arena);
+}
+
+VecGraphBuildLoad *
+vecgraph_build_load_begin(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
+{
+	VecGraphBuildLoad *load = MemoryContextAllocZero(build->context, sizeof(VecGraphBuildLoad));
+
+	load->build = build;
+	load->loaded = loaded;
+	load->twins_mask = FIRST_TWINS - 1;
+	load->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
+	init_store(build, &loaded->nodes.store);
+	start_arena(build, loaded);
+	if (build->meta.metric == VX_METRIC_IP)
+	{
+		load->norms = MemoryContextAlloc(build->context, sizeof(VxRobustSum));
+		vx_robust_begin(load->norms);
+	}
+	return load;
 }
 
 void
-vecgraph_build_begin_load(VecGraphBuild *build)
+vecgraph_build_load_reserve(VecGraphBuildLoad *load, Size bytes)
 {
-	build->twins_mask = FIRST_TWINS - 1;
-	build->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
-	init_store(build);
-	start_arena(build);
-	if (build->meta.metric == VX_METRIC_IP)
-	{
-		build->norms = MemoryContextAlloc(build->context, sizeof(VxRobustSum));
-		vx_robust_begin(build->norms);
-	}
+	load->reserved_bytes = bytes;
 }
 
 /* Whether one more row would take more memory than there is, linking included. */
 static bool
-is_full(VecGraphBuild *build)
+is_full(const VecGraphBuildLoad *load)
 {
-	VxMemStore *store = &build->store;
+	const VecGraphBuild *build = load->build;
+	const VecGraphBuildNodes *nodes = &load->loaded->nodes;
+	const VxMemStore *store = &nodes->store;
+	const VecGraphArena *arena = load->loaded->arena;
+	bool		placed = load->loaded->pages.points_placed;
 	Size		n = (Size) store->count + 1;
 	Size		more = vx_memstore_is_full(store) ? vx_memstore_chunk_bytes(store) : 0;
 	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
 	/* codes that wait in chunks are copied before they are linked */
-	uint32		code_bytes = build->regime == BUILD_CODES ? build->link_codec->code_bytes : build->meta.code_bytes;
-	Size		tids = build->tids_capacity * sizeof(NodeTids) + build->more_capacity * sizeof(MoreTids);
-	Size		keys = build->regime == BUILD_CODES ? build->tids_capacity * sizeof(uint32) : 0;
-	Size		loading = build->queue_bytes + ((Size) build->twins_mask + 1) * sizeof(Twin);
+	uint32		code_bytes = placed ? load->loaded->fit.link_codec->code_bytes : build->meta.code_bytes;
+	Size		tids = nodes->tids_capacity * sizeof(VecGraphNodeTids) + nodes->more_capacity * sizeof(VecGraphMoreTids);
+	Size		keys = placed ? nodes->tids_capacity * sizeof(uint32) : 0;
+	Size		loading = load->reserved_bytes + ((Size) load->twins_mask + 1) * sizeof(Twin);
 	/* the order of linking takes twice an id, reachability later a bitmap and a stack (5 bytes) */
 	Size		linking = n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes + 2 * sizeof(uint32))
 		+ build->memory_limit / VECGRAPH_ORDER_SHARE;
 
 	/* workers get copies of heap TIDs */
-	if (build->arena != NULL)
+	if (arena != NULL)
 		linking += tids;
-	if (build->regime == BUILD_POINTS && build->arena != NULL)
-		items = vecgraph_arena_bytes(build->arena, more);
-	if (n > MOST_LOADED || build->more_count >= MOST_LOADED)
+	if (!placed && arena != NULL)
+		items = vecgraph_arena_bytes(arena, more);
+	if (n > MOST_LOADED || nodes->more_count >= MOST_LOADED)
 		return true;
-	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_POINTS;
+	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_LOADED;
 }
 
 /* ---- twins ---- */
 
 static void
-twins_put(VecGraphBuild *build, Twin twin)
+twins_put(VecGraphBuildLoad *load, Twin twin)
 {
-	uint32		at = twin.hash & build->twins_mask;
+	uint32		at = twin.hash & load->twins_mask;
 
-	while (build->twins[at].node != 0)
-		at = (at + 1) & build->twins_mask;
-	build->twins[at] = twin;
+	while (load->twins[at].node != 0)
+		at = (at + 1) & load->twins_mask;
+	load->twins[at] = twin;
 }
 
 /* Doubles the table. */
 static void
-twins_grow(VecGraphBuild *build)
+twins_grow(VecGraphBuildLoad *load)
 {
-	Twin	   *old = build->twins;
-	Size		old_size = (Size) build->twins_mask + 1;
+	Twin	   *old = load->twins;
+	Size		old_size = (Size) load->twins_mask + 1;
 
-	build->twins = MemoryContextAllocExtended(build->context, 2 * old_size * sizeof(Twin), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	build->twins_mask = 2 * old_size - 1;
+	load->twins = MemoryContextAllocExtended(load->build->context, 2 * old_size * sizeof(Twin), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	load->twins_mask = 2 * old_size - 1;
 	for (Size i = 0; i < old_size; i++)
 		if (old[i].node != 0)
-			twins_put(build, old[i]);
+			twins_put(load, old[i]);
 	pfree(old);
 }
 
@@ -124,19 +167,20 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 
 /* The node that has this very vector, or VX_NO_NODE. */
 static VxNodeId
-twins_find(VecGraphBuild *build, const VxPoint *point, uint32 hash)
+twins_find(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 {
-	uint32		at = hash & build->twins_mask;
+	VecGraphBuild *build = load->build;
+	uint32		at = hash & load->twins_mask;
 
-	for (; build->twins[at].node != 0; at = (at + 1) & build->twins_mask)
+	for (; load->twins[at].node != 0; at = (at + 1) & load->twins_mask)
 	{
-		VxNodeId	id = build->twins[at].node - 1;
+		VxNodeId	id = load->twins[at].node - 1;
 
-		if (build->twins[at].hash != hash)
+		if (load->twins[at].hash != hash)
 			continue;
-		if (build->regime == BUILD_CODES
+		if (load->loaded->pages.points_placed
 			? placed_point_is(build, id, point)
-			: vx_space_same(&build->space, vx_memstore_point(&build->store, id), point))
+			: vx_space_same(&build->space, vx_memstore_point(&load->loaded->nodes.store, id), point))
 			return id;
 	}
 	return VX_NO_NODE;
@@ -145,196 +189,216 @@ twins_find(VecGraphBuild *build, const VxPoint *point, uint32 hash)
 /* ---- rows ---- */
 
 static void
-add_tid(VecGraphBuild *build, VxNodeId id, ItemPointer heap_tid)
+add_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemPointer heap_tid)
 {
-	NodeTids   *node = &build->tids[id];
-	MoreTids   *more;
+	VecGraphNodeTids *node = &nodes->tids[id];
+	VecGraphMoreTids *more;
 
 	if (node->count++ == 0)
 	{
 		vecgraph_tid_set(&node->first, heap_tid);
 		return;
 	}
-	if (build->more_count == build->more_capacity)
+	if (nodes->more_count == nodes->more_capacity)
 	{
-		build->more_capacity = vx_grown(build->more_capacity, 1024);
-		build->more = vx_resize_array(&build->mem, build->more, build->more_capacity, sizeof(MoreTids));
+		nodes->more_capacity = vx_grown(nodes->more_capacity, 1024);
+		nodes->more = vx_resize_array(&build->mem, nodes->more, nodes->more_capacity, sizeof(VecGraphMoreTids));
 	}
-	more = &build->more[build->more_count++];
+	more = &nodes->more[nodes->more_count++];
 	vecgraph_tid_set(&more->tid, heap_tid);
 	more->next = node->more;
-	node->more = build->more_count;
+	node->more = nodes->more_count;
 }
 
 /* Keeps the code of a new node in memory and puts everything else on its page. */
 static VxNodeId
-add_code(VecGraphBuild *build, const VxPoint *point, uint32 hash)
+add_code(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 {
+	VecGraphBuildLoaded *loaded = load->loaded;
 	VxNodeId	id;
 
-	vx_codec_encode(build->link_codec, point, build->code);
-	id = vx_memstore_add_code(&build->store, build->code);
-	build->keys[id] = vecgraph_build_key(build, point, hash);
-	vecgraph_build_place_point(build, id, point);
-	if (build->pages.codes_placed)
+	vx_codec_encode(loaded->fit.link_codec, point, load->code);
+	id = vx_memstore_add_code(&loaded->nodes.store, load->code);
+	loaded->order.keys[id] = vx_order_key(&loaded->order.order, point, hash);
+	vecgraph_build_place_point(load->build, &loaded->pages, id, point);
+	if (loaded->pages.codes_placed)
 	{
-		vx_codec_encode(&build->codec, point, build->index_code);
-		vecgraph_build_place_code(build, id, build->index_code);
+		vx_codec_encode(&loaded->fit.codec, point, load->index_code);
+		vecgraph_build_place_code(load->build, &loaded->pages, id, load->index_code);
 	}
 	return id;
 }
 
-/* Adds a row: its vector, or just its heap TID if the vector is there already. */
+/* Makes room for what is known of one more node by its id. */
 static void
-load(VecGraphBuild *build, VecGraphRow *row)
+grow_tables(VecGraphBuildLoad *load)
 {
+	const VxMem *mem = &load->build->mem;
+	VecGraphBuildNodes *nodes = &load->loaded->nodes;
+	VecGraphBuildOrder *order = &load->loaded->order;
+
+	if (nodes->store.count < nodes->tids_capacity)
+		return;
+	nodes->tids_capacity = Max(1024, nodes->tids_capacity + nodes->tids_capacity / 2);
+	nodes->tids = vx_resize_array(mem, nodes->tids, nodes->tids_capacity, sizeof(VecGraphNodeTids));
+	if (order->keys != NULL)
+		order->keys = vx_resize_array(mem, order->keys, nodes->tids_capacity, sizeof(uint32));
+}
+
+/* Adds a row to memory: its vector, or just its heap TID if the vector is there already. */
+static void
+add_row(VecGraphBuildLoad *load, VecGraphRow *row)
+{
+	VecGraphBuildNodes *nodes = &load->loaded->nodes;
 	VxNodeId	id;
 
-	id = twins_find(build, row->point, row->hash);
+	id = twins_find(load, row->point, row->hash);
 	if (id == VX_NO_NODE)
 	{
-		if (build->store.count == build->tids_capacity)
-		{
-			build->tids_capacity = Max(1024, build->tids_capacity + build->tids_capacity / 2);
-			build->tids = vx_resize_array(&build->mem, build->tids, build->tids_capacity, sizeof(NodeTids));
-			if (build->regime == BUILD_CODES)
-				build->keys = vx_resize_array(&build->mem, build->keys, build->tids_capacity, sizeof(uint32));
-		}
-		id = build->regime == BUILD_CODES ? add_code(build, row->point, row->hash) : vx_memstore_add(&build->store, row->point);
-		memset(&build->tids[id], 0, sizeof(NodeTids));
-		if (build->store.count > build->twins_mask / 2)
-			twins_grow(build);
-		twins_put(build, (Twin)
-				  {
-					  .node = id + 1,.hash = row->hash
-				  });
-		if (build->norms != NULL)
-			vx_robust_add(build->norms, row->point->norm2);
+		Twin		twin = {.hash = row->hash};
+
+		grow_tables(load);
+		id = load->loaded->pages.points_placed ? add_code(load, row->point, row->hash) : vx_memstore_add(&nodes->store, row->point);
+		memset(&nodes->tids[id], 0, sizeof(VecGraphNodeTids));
+		if (nodes->store.count > load->twins_mask / 2)
+			twins_grow(load);
+		twin.node = id + 1;
+		twins_put(load, twin);
+		if (load->norms != NULL)
+			vx_robust_add(load->norms, row->point->norm2);
 	}
-	add_tid(build, id, &row->tid);
+	add_tid(load->build, nodes, id, &row->tid);
 }
 
-/* ---- when vectors do not fit ---- */
-
-/* Codes to link by: those of the index, if they are good enough, else some of their own. */
-static void
-choose_link_codec(VecGraphBuild *build)
-{
-	build->link_codec = &build->codec;
-	if (vx_code_kind(build->meta.code_kind)->prunes)
-		return;
-	build->link_codec = &build->own_link_codec;
-	build->pages.codes_placed = build->meta.code_kind != VX_CODES_NONE && !build->untrained;
-	vx_codec_init(build->link_codec, &build->mem, VX_CODES_SCALAR4, (VxMetric) build->meta.metric, build->meta.dim, 0);
-	vecgraph_build_fit_mean(build, build->link_codec);
-}
+/* ---- making room ---- */
 
 /*
- * Goes from BUILD_POINTS to BUILD_CODES: moves the vectors to their pages and keeps codes. Returns false, having done nothing, if
- * that would not make enough room, or codes would be too coarse to link by.
+ * Moves the vectors to their pages and keeps codes. Returns false, having done nothing, if that would not make enough room, or codes
+ * would be too coarse to link by.
  */
 static bool
-switch_to_codes(VecGraphBuild *build)
+switch_to_codes(VecGraphBuildLoad *load)
 {
+	VecGraphBuild *build = load->build;
+	VecGraphBuildLoaded *loaded = load->loaded;
+	VecGraphBuildFit *fit = &loaded->fit;
+	VxMemStore *store = &loaded->nodes.store;
+	VxMemStore	points = *store;
 	uint32		dim = build->meta.dim;
-	VxMemStore	points = build->store;
 	Size		link_bytes = vx_memstore_link_bytes(build->meta.max_degree);
 	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, build->space.metric, dim, 0);
 
-	Assert(build->regime == BUILD_POINTS);
+	Assert(!loaded->pages.points_placed);
 	if (!vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
 		|| link_bytes + 2 * code_bytes > (link_bytes + vx_space_room(&build->space)) * 3 / 4)
 		return false;
 
-	vecgraph_build_fit(build, true);
-	vecgraph_build_make_order(build);
-	build->keys = MemoryContextAllocHuge(build->context, vx_size_product(build->tids_capacity, sizeof(uint32)));
-	choose_link_codec(build);
-	build->code = MemoryContextAlloc(build->context, build->link_codec->code_bytes);
-	build->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));
-	build->switched_after = build->index_tuples;
-	build->regime = BUILD_CODES;
+	vecgraph_build_fit(build, store, fit, true);
+	vecgraph_build_order_make(build, store, &loaded->order);
+	vecgraph_build_fit_link_codec(build, store, fit);
+	loaded->order.keys = MemoryContextAllocHuge(build->context, vx_size_product(loaded->nodes.tids_capacity, sizeof(uint32)));
+	load->code = MemoryContextAlloc(build->context, fit->link_codec->code_bytes);
+	load->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));
+	load->switched_after = load->rows;
+	loaded->pages.points_placed = true;
+	loaded->pages.codes_placed = fit->link_codec != &fit->codec && fit->codec.kind != VX_CODES_NONE;
+	loaded->pages.model = fit->model;
 
-	init_store(build);
-	vx_memstore_use_codes(&build->store, build->link_codec);
+	init_store(build, store);
+	vx_memstore_use_codes(store, fit->link_codec);
 	for (VxNodeId id = 0; id < points.count; id++)
 	{
 		const VxPoint *point = vx_memstore_point(&points, id);
 
 		CHECK_FOR_INTERRUPTS();
-		add_code(build, point, vx_space_hash(&build->space, point));
+		add_code(load, point, vx_space_hash(&build->space, point));
 	}
 	vx_memstore_free(&points);
-	if (build->arena != NULL)
-		vecgraph_arena_end(build->arena);
-	start_arena(build);
+	if (loaded->arena != NULL)
+		vecgraph_arena_end(loaded->arena);
+	start_arena(build, loaded);
 	return true;
 }
 
 /* Not even codes fit: other rows, the rest, wait. */
 static void
-begin_rest(VecGraphBuild *build)
+begin_rest(VecGraphBuildLoad *load)
 {
 	ereport(NOTICE,
-			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", build->index_tuples),
+			(errmsg("vecgraph graph no longer fits into maintenance_work_mem after %.0f rows", load->rows),
 			 errdetail("The other rows are linked through the pages of the index, which takes longer."),
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 	/* pages will change many times: they are logged in the end */
-	build->pages.log_later = true;
-	vecgraph_build_begin_rest(build);
+	load->loaded->pages.log_later = true;
+	load->loaded->rest = vecgraph_build_rest_begin(load->build);
 }
 
 /* Makes room for one more row, if that is possible. */
 static void
-make_room(VecGraphBuild *build)
+make_room(VecGraphBuildLoad *load)
 {
-	if (build->rest != NULL || !is_full(build))
+	if (load->loaded->rest != NULL || !is_full(load))
 		return;
-	if (build->regime == BUILD_POINTS && switch_to_codes(build))
+	if (!load->loaded->pages.points_placed && switch_to_codes(load))
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_LOADING);
-		if (!is_full(build))
+		if (!is_full(load))
 			return;
 	}
-	begin_rest(build);
+	begin_rest(load);
 }
 
+/* ---- the whole ---- */
+
 void
-vecgraph_build_take(VecGraphBuild *build, VecGraphRow *row)
+vecgraph_build_load_row(VecGraphBuildLoad *load, VecGraphRow *row)
 {
-	make_room(build);
-	if (build->rest != NULL)
-		vecgraph_build_put_rest(build, row);
+	make_room(load);
+	if (load->loaded->rest != NULL)
+		vecgraph_build_rest_put(load->loaded->rest, row);
 	else
-		load(build, row);
-	build->index_tuples++;
-	if ((uint64) build->index_tuples % PROGRESS_ROWS == 0)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->index_tuples);
+		add_row(load, row);
+	load->rows++;
+	if ((uint64) load->rows % PROGRESS_ROWS == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) load->rows);
+}
+
+double
+vecgraph_build_load_end(VecGraphBuildLoad *load)
+{
+	VecGraphBuild *build = load->build;
+	double		rows = load->rows;
+
+	if (load->loaded->pages.points_placed && load->loaded->rest == NULL)
+		ereport(NOTICE,
+				(errmsg("vectors no longer fit into maintenance_work_mem after %.0f rows", load->switched_after),
+				 errdetail("The graph of index \"%s\" is linked by their codes, which are a little less exact.",
+						   RelationGetRelationName(build->index)),
+				 errhint("Increase maintenance_work_mem to keep vectors in memory.")));
+	if (load->norms != NULL)
+	{
+		vecgraph_choose_max_norm(&build->meta, load->norms);
+		load->loaded->nodes.store.space.max_norm2 = build->meta.max_norm2;
+		pfree(load->norms);
+	}
+	pfree(load->twins);
+	pfree(load);
+	return rows;
 }
 
 void
-vecgraph_build_end_load(VecGraphBuild *build)
+vecgraph_build_unload(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 {
-	pfree(build->twins);
-	build->twins = NULL;
-}
+	VecGraphBuildNodes *nodes = &loaded->nodes;
 
-void
-vecgraph_build_free_memory(VecGraphBuild *build)
-{
 	/* they may have been moved to where workers see them */
-	vx_free(build->store.arrays, build->tids);
-	vx_free(build->store.arrays, build->more);
-	vx_free(build->store.arrays, build->chains);
-	vx_memstore_free(&build->store);
-	vx_order_free(&build->order, &build->mem);
-	if (build->arena != NULL)
-		vecgraph_arena_end(build->arena);
-	build->arena = NULL;
-	if (build->keys != NULL)
-		pfree(build->keys);
-	build->keys = NULL;
-	build->tids = NULL;
-	build->more = NULL;
-	build->chains = NULL;
+	vx_free(nodes->store.arrays, nodes->tids);
+	vx_free(nodes->store.arrays, nodes->more);
+	vx_free(nodes->store.arrays, loaded->pages.chains);
+	vx_memstore_free(&nodes->store);
+	vx_order_free(&loaded->order.order, &build->mem);
+	if (loaded->arena != NULL)
+		vecgraph_arena_end(loaded->arena);
+	if (loaded->order.keys != NULL)
+		pfree(loaded->order.keys);
 }

@@ -1,7 +1,7 @@
 /*
- * vecgraph_build_order.c: the order in which loaded nodes are linked; see vecgraph_build_impl.h and vx_order.h.
+ * vecgraph_build_order.c: the order in which loaded nodes are linked; see vecgraph_build_state.h and vx_order.h.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -12,61 +12,82 @@
 static const VxPoint *
 loaded_point(void *context, uint32 i)
 {
-	return vx_memstore_point(&((VecGraphBuild *) context)->store, i);
-}
-
-/* Moves a node; number store.count is a place aside. */
-static void
-move_node(void *context, uint32 to, uint32 from)
-{
-	VecGraphBuild *build = context;
-	uint32		n = build->store.count;
-	NodeTids   *to_tids = to < n ? &build->tids[to] : &build->tids_aside;
-	VxPoint    *to_point = to < n ? (VxPoint *) vx_memstore_point(&build->store, to) : build->point_aside;
-
-	*to_tids = from < n ? build->tids[from] : build->tids_aside;
-	memcpy(to_point, from < n ? vx_memstore_point(&build->store, from) : build->point_aside, build->store.item_bytes);
+	return vx_memstore_point(context, i);
 }
 
 void
-vecgraph_build_make_order(VecGraphBuild *build)
+vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuildOrder *order)
 {
 	uint32		dim = build->meta.dim;
-	uint64		rows = (uint64) Max(build->expected_rows, build->store.count);
+	uint64		rows = (uint64) Max(build->expected_rows, store->count);
 	uint32		depth = 0;
 
-	if (build->has_order)
+	if (order->done)
 		return;
-	build->has_order = true;
+	order->done = true;
 	if (rows >= LEAST_ORDERED)
 		depth = vx_order_depth(dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
-	vx_order_init(&build->order, &build->mem, build->space.metric, dim, depth, loaded_point, build, build->store.count,
+	vx_order_init(&order->order, &build->mem, build->space.metric, dim, depth, loaded_point, store, store->count,
 				  VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
 
-void
-vecgraph_build_order_points(VecGraphBuild *build)
+/* Nodes that are put in order, and places for one of them. */
+typedef struct Mover
 {
-	uint32		n = build->store.count;
-	uint32	   *keys;
-	uint32	   *sorted;
+	VecGraphBuildNodes *nodes;
+	VecGraphNodeTids tids;
+	VxPoint    *point;
+} Mover;
 
-	vecgraph_build_make_order(build);
-	if (build->order.depth == 0)
-		return;
-	keys = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
-	sorted = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
+/* Moves a node; number store.count is the place aside. */
+static void
+move_node(void *context, uint32 to, uint32 from)
+{
+	Mover	   *mover = context;
+	const VxMemStore *store = &mover->nodes->store;
+	uint32		n = store->count;
+	VecGraphNodeTids *to_tids = to < n ? &mover->nodes->tids[to] : &mover->tids;
+	VxPoint    *to_point = to < n ? (VxPoint *) vx_memstore_point(store, to) : mover->point;
+
+	*to_tids = from < n ? mover->nodes->tids[from] : mover->tids;
+	memcpy(to_point, from < n ? vx_memstore_point(store, from) : mover->point, store->item_bytes);
+}
+
+/* Gives points the ids in whose order they are best linked. */
+static void
+move_points(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxOrder *order)
+{
+	const VxMemStore *store = &nodes->store;
+	uint32		n = store->count;
+	uint32	   *keys = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
+	uint32	   *sorted = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
+	Mover		mover = {.nodes = nodes};
+
 	for (uint32 i = 0; i < n; i++)
 	{
-		const VxPoint *point = loaded_point(build, i);
+		const VxPoint *point = vx_memstore_point(store, i);
 
 		CHECK_FOR_INTERRUPTS();
-		keys[i] = vecgraph_build_key(build, point, vx_space_hash(&build->space, point));
+		keys[i] = vx_order_key(order, point, vx_space_hash(&build->space, point));
 	}
-	vx_order_sort(&build->order, &build->mem, keys, n, sorted);
-	build->point_aside = MemoryContextAlloc(build->context, build->store.item_bytes);
-	vx_order_apply(sorted, n, move_node, build);
-	pfree(build->point_aside);
+	vx_order_sort(order, &build->mem, keys, n, sorted);
+	mover.point = MemoryContextAlloc(build->context, store->item_bytes);
+	vx_order_apply(sorted, n, move_node, &mover);
+	pfree(mover.point);
 	pfree(keys);
 	pfree(sorted);
+}
+
+void
+vecgraph_build_order_nodes(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildOrder *order)
+{
+	VxMemStore *store = &nodes->store;
+
+	vecgraph_build_order_make(build, store, order);
+	if (order->order.depth == 0)
+		return;
+	if (order->keys == NULL)
+		move_points(build, nodes, &order->order);
+	else
+		vx_order_sort(&order->order, &build->mem, order->keys, store->count, vx_memstore_make_order(store));
 }

@@ -1,11 +1,11 @@
 /*
- * vecgraph_build_rest.c: the rows of a build that came when memory was full, until they are inserted; see vecgraph_build_impl.h.
+ * vecgraph_build_rest.c: the rows of a build that came when memory was full, until they are inserted; see vecgraph_build_state.h.
  *
  * They wait on disk until the others are linked and written, and are then sorted into the order in which they are best linked
  * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers, and in
  * the processor's caches. All memory of the build is there for finding that order, and then for the sort.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"
 
 #include "catalog/pg_operator.h"
@@ -32,73 +32,83 @@ enum
 	COLUMNS = COLUMN_ROW
 };
 
-/* Rows that wait, read one after the other. */
-typedef struct Waiting
+struct VecGraphBuildRest
 {
-	Tuplestorestate *store;
-	TupleTableSlot *slot;		/* of the last row */
-	uint64		position;		/* of the next */
-	VecGraphFlatRow *row;		/* the last */
-} Waiting;
+	VxSpace		space;
+	uint64		count;
+	TupleTableSlot *slot;		/* of the row that was read last */
+	VecGraphFlatRow *row;		/* this, aligned */
+	Tuplestorestate *waiting;	/* first */
+	uint64		position;		/* of the next in it */
+	Tuplesortstate *sort;		/* then */
+};
 
-void
-vecgraph_build_begin_rest(VecGraphBuild *build)
+VecGraphBuildRest *
+vecgraph_build_rest_begin(VecGraphBuild *build)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(build->context);
+	VecGraphBuildRest *rest = palloc0(sizeof(VecGraphBuildRest));
 	TupleDesc	desc = CreateTemplateTupleDesc(COLUMNS);
 
 	TupleDescInitEntry(desc, COLUMN_KEY, "key", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_HASH, "hash", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_ROW, "row", BYTEAOID, -1, 0);
-	build->rest = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
-	tuplestore_set_eflags(build->rest, EXEC_FLAG_REWIND);
-	build->rest_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	rest->space = build->space;
+	rest->waiting = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
+	tuplestore_set_eflags(rest->waiting, EXEC_FLAG_REWIND);
+	rest->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	MemoryContextSwitchTo(old_context);
+	return rest;
 }
 
 void
-vecgraph_build_put_rest(VecGraphBuild *build, const VecGraphRow *row)
+vecgraph_build_rest_put(VecGraphBuildRest *rest, const VecGraphRow *row)
 {
-	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&build->space));
+	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&rest->space));
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {false};
 
-	SET_VARSIZE(value, VARHDRSZ + vecgraph_flatten_row(&build->space, row, (VecGraphFlatRow *) VARDATA(value)));
+	SET_VARSIZE(value, VARHDRSZ + vecgraph_flatten_row(&rest->space, row, (VecGraphFlatRow *) VARDATA(value)));
 	values[COLUMN_KEY - 1] = Int32GetDatum(0);
 	values[COLUMN_HASH - 1] = Int32GetDatum((int32) row->hash);
 	values[COLUMN_ROW - 1] = PointerGetDatum(value);
-	tuplestore_putvalues(build->rest, build->rest_slot->tts_tupleDescriptor, values, nulls);
-	build->rest_rows++;
+	tuplestore_putvalues(rest->waiting, rest->slot->tts_tupleDescriptor, values, nulls);
+	rest->count++;
 }
 
-static void
-begin_waiting(VecGraphBuild *build, Waiting *waiting)
+uint64
+vecgraph_build_rest_count(const VecGraphBuildRest *rest)
 {
-	waiting->store = build->rest;
-	waiting->slot = build->rest_slot;
-	waiting->position = 0;
-	waiting->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&build->space));
-	tuplestore_rescan(build->rest);
+	return rest->count;
 }
 
-/* Copies the row out of a tuple, where it need not be aligned. */
+/* Copies the row out of the slot, where it need not be aligned. */
 static void
-copy_row(TupleTableSlot *slot, VecGraphFlatRow *row)
+copy_row(VecGraphBuildRest *rest)
 {
 	bool		is_null;
-	bytea	   *value = (bytea *) DatumGetPointer(slot_getattr(slot, COLUMN_ROW, &is_null));
+	bytea	   *value = (bytea *) DatumGetPointer(slot_getattr(rest->slot, COLUMN_ROW, &is_null));
 
-	memcpy(row, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	memcpy(rest->row, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/* ---- waiting rows, read one after the other ---- */
+
+static void
+rewind_waiting(VecGraphBuildRest *rest)
+{
+	rest->position = 0;
+	tuplestore_rescan(rest->waiting);
 }
 
 static bool
-next_waiting(Waiting *waiting)
+next_waiting(VecGraphBuildRest *rest)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (!tuplestore_gettupleslot(waiting->store, true, false, waiting->slot))
+	if (!tuplestore_gettupleslot(rest->waiting, true, false, rest->slot))
 		return false;
-	waiting->position++;
-	copy_row(waiting->slot, waiting->row);
+	rest->position++;
+	copy_row(rest);
 	return true;
 }
 
@@ -106,77 +116,92 @@ next_waiting(Waiting *waiting)
 static const VxPoint *
 waiting_point(void *context, uint32 i)
 {
-	Waiting    *waiting = context;
+	VecGraphBuildRest *rest = context;
 
 	/* by few at a time, since this cannot be interrupted */
-	while (waiting->position < i)
+	while (rest->position < i)
 	{
-		uint64		step = Min(i - waiting->position, 1000);
+		uint64		step = Min(i - rest->position, 1000);
 
 		CHECK_FOR_INTERRUPTS();
-		tuplestore_skiptuples(waiting->store, (int64) step, true);
-		waiting->position += step;
+		tuplestore_skiptuples(rest->waiting, (int64) step, true);
+		rest->position += step;
 	}
-	if (!next_waiting(waiting))
+	if (!next_waiting(rest))
 		elog(ERROR, "rows that wait to be inserted are lost");
-	return &waiting->row->point;
+	return &rest->row->point;
 }
 
-/* Finds the order of the rows that wait. */
+/* ---- sorting ---- */
+
 static void
-order_rest(VecGraphBuild *build, Waiting *waiting, VxOrder *order)
+find_order(VecGraphBuild *build, VecGraphBuildRest *rest, VxOrder *order)
 {
 	uint32		dim = build->meta.dim;
 
-	begin_waiting(build, waiting);
+	rewind_waiting(rest);
 	vx_order_init(order, &build->mem, build->space.metric, dim,
-				  vx_order_depth(dim, build->rest_rows, ORDER_BYTES(build->memory_limit)),
-				  waiting_point, waiting, (uint32) Min(build->rest_rows, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
-	pfree(waiting->row);
+				  vx_order_depth(dim, rest->count, ORDER_BYTES(build->memory_limit)),
+				  waiting_point, rest, (uint32) Min(rest->count, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
 
-Tuplesortstate *
-vecgraph_build_sort_rest(VecGraphBuild *build)
+/* Gives the sort the waiting rows with their places in the order. */
+static void
+feed_sort(VecGraphBuildRest *rest, const VxOrder *order)
 {
-	AttrNumber	columns[] = {COLUMN_KEY, COLUMN_HASH};
-	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
-	Oid			collations[] = {InvalidOid, InvalidOid};
-	bool		nulls_first[] = {false, false};
-	TupleTableSlot *slot = build->rest_slot;
+	TupleTableSlot *slot = rest->slot;
 	TupleTableSlot *keyed = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsVirtual);
-	VxOrder		order;
-	Waiting		waiting;
-	Size		memory;
-	Tuplesortstate *sort;
 
-	order_rest(build, &waiting, &order);
-	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
-	sort = tuplesort_begin_heap(slot->tts_tupleDescriptor, lengthof(columns), columns, operators, collations, nulls_first,
-								(int) (memory / 1024), NULL, 0);
-	begin_waiting(build, &waiting);
-	while (next_waiting(&waiting))
+	rewind_waiting(rest);
+	while (next_waiting(rest))
 	{
 		slot_getallattrs(slot);
 		ExecClearTuple(keyed);
 		memcpy(keyed->tts_values, slot->tts_values, COLUMNS * sizeof(Datum));
 		memset(keyed->tts_isnull, 0, COLUMNS * sizeof(bool));
-		keyed->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vx_order_key(&order, &waiting.row->point, waiting.row->hash));
-		tuplesort_puttupleslot(sort, ExecStoreVirtualTuple(keyed));
+		keyed->tts_values[COLUMN_KEY - 1] = Int32GetDatum((int32) vx_order_key(order, &rest->row->point, rest->row->hash));
+		tuplesort_puttupleslot(rest->sort, ExecStoreVirtualTuple(keyed));
 	}
 	ExecDropSingleTupleTableSlot(keyed);
 	ExecClearTuple(slot);
-	tuplestore_end(build->rest);
+}
+
+void
+vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
+{
+	AttrNumber	columns[] = {COLUMN_KEY, COLUMN_HASH};
+	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
+	Oid			collations[] = {InvalidOid, InvalidOid};
+	bool		nulls_first[] = {false, false};
+	VxOrder		order;
+	Size		memory;
+
+	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space));
+	find_order(build, rest, &order);
+	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
+	rest->sort = tuplesort_begin_heap(rest->slot->tts_tupleDescriptor, lengthof(columns), columns, operators, collations, nulls_first,
+									  (int) (memory / 1024), NULL, 0);
+	feed_sort(rest, &order);
+	tuplestore_end(rest->waiting);
 	vx_order_free(&order, &build->mem);
-	pfree(waiting.row);
-	tuplesort_performsort(sort);
-	return sort;
+	tuplesort_performsort(rest->sort);
 }
 
 bool
-vecgraph_build_next_rest(Tuplesortstate *sort, TupleTableSlot *slot, VecGraphFlatRow *flat)
+vecgraph_build_rest_next(VecGraphBuildRest *rest, VecGraphRow *row)
 {
-	if (!tuplesort_gettupleslot(sort, true, false, slot, NULL))
+	if (!tuplesort_gettupleslot(rest->sort, true, false, rest->slot, NULL))
 		return false;
-	copy_row(slot, flat);
+	copy_row(rest);
+	*row = vecgraph_unflatten_row(rest->row);
 	return true;
+}
+
+void
+vecgraph_build_rest_end(VecGraphBuildRest *rest)
+{
+	ExecDropSingleTupleTableSlot(rest->slot);
+	tuplesort_end(rest->sort);
+	pfree(rest->row);
+	pfree(rest);
 }

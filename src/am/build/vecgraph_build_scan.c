@@ -1,11 +1,11 @@
 /*
- * vecgraph_build_scan.c: the heap scan of a build, with parallel workers where there are any; see vecgraph_build_impl.h.
+ * vecgraph_build_scan.c: the heap scan of a build, with parallel workers where there are any; see vecgraph_build_state.h.
  *
  * All participants read blocks of the heap, get at the vectors (from TOAST, or by evaluating an expression) and hand over batches
  * of rows. The leader alone takes rows in, its own and those of the batches: what it does then, finding twins and copying, is
  * little beside the reading, and so neither memory nor the switch to a smaller regime needs to be agreed upon.
  */
-#include "am/build/vecgraph_build_impl.h"
+#include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"
 #include "am/build/vecgraph_workers.h"
 
@@ -27,7 +27,8 @@
 #define KEY_QUEUE UINT64CONST(2)
 #define KEY_SCAN UINT64CONST(3)
 
-typedef struct Shared
+/* What the leader shares with workers, besides queue and scan. */
+typedef struct ScanShared
 {
 	Oid			heap;
 	Oid			index;
@@ -35,7 +36,7 @@ typedef struct Shared
 	VxSpace		space;
 	pg_atomic_uint32 broken_hot_chain;
 	pg_atomic_uint64 heap_rows; /* that they have read */
-} Shared;
+} ScanShared;
 
 /* Who reads the heap. */
 typedef struct Reader
@@ -44,7 +45,7 @@ typedef struct Reader
 	VxSpace		space;
 	MemoryContext context;		/* of a row */
 	VecGraphQueue *queue;		/* NULL: the leader, alone */
-	VecGraphBuild *build;		/* of the leader; NULL: a worker */
+	VecGraphBuildLoad *load;	/* of the leader; NULL: a worker */
 	uint64		own_rows;		/* that the leader has met */
 	VecGraphBatch *batch;		/* that a worker fills, NULL: it has none */
 } Reader;
@@ -67,9 +68,9 @@ hand_over(Reader *reader, const VecGraphRow *row)
 
 /* ---- the leader ---- */
 
-/* Takes in the rows of a batch, and gives it back. */
+/* Loads the rows of a batch, and gives it back. */
 static void
-take_batch(Reader *reader, VecGraphBatch *batch)
+load_batch(Reader *reader, VecGraphBatch *batch)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(reader->context);
 
@@ -78,7 +79,7 @@ take_batch(Reader *reader, VecGraphBatch *batch)
 	{
 		VecGraphRow row = vecgraph_unflatten_row(vecgraph_queue_row(reader->queue, batch, i));
 
-		vecgraph_build_take(reader->build, &row);
+		vecgraph_build_load_row(reader->load, &row);
 		MemoryContextReset(reader->context);
 	}
 	MemoryContextSwitchTo(old_context);
@@ -94,15 +95,15 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	VecGraphBatch *batch;
 	VecGraphRow row;
 
-	if (reader->build != NULL && reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
+	if (reader->load != NULL && reader->queue != NULL && reader->own_rows++ % OWN_ROWS == 0)
 		while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
-			take_batch(reader, batch);
+			load_batch(reader, batch);
 	old_context = MemoryContextSwitchTo(reader->context);
 	if (vecgraph_make_row(reader->opclass, &reader->space, values, is_null, tid, reader->context, &row))
 	{
 		row.hash = vx_space_hash(&reader->space, row.point);
-		if (reader->build != NULL)
-			vecgraph_build_take(reader->build, &row);
+		if (reader->load != NULL)
+			vecgraph_build_load_row(reader->load, &row);
 		else
 			hand_over(reader, &row);
 	}
@@ -112,33 +113,29 @@ read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 
 /* Starts workers, if there can be any; *shared is what the leader shares with them. */
 static ParallelContext *
-start_workers(VecGraphBuild *build, Relation heap, Snapshot snapshot, Shared **shared, VecGraphQueue **queue)
+start_scanning(VecGraphBuild *build, Relation heap, Snapshot snapshot, ScanShared **shared, VecGraphQueue **queue,
+			   Size *queue_bytes)
 {
+	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_scan_main", build->workers);
+	Size		scan_bytes = table_parallelscan_estimate(heap, snapshot);
 	VecGraphQueue sized;
-	Size		queue_bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
-	Size		scan_bytes;
-	ParallelTableScanDesc scan;
-	ParallelContext *context;
 
-	context = vecgraph_workers_enter("vecgraph_build_scan_main", build->workers);
-	scan_bytes = table_parallelscan_estimate(heap, snapshot);
-	vecgraph_workers_expect(context, sizeof(Shared));
-	vecgraph_workers_expect(context, queue_bytes);
+	*queue_bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
+	vecgraph_workers_expect(context, sizeof(ScanShared));
+	vecgraph_workers_expect(context, *queue_bytes);
 	vecgraph_workers_expect(context, scan_bytes);
 	if (!vecgraph_workers_make_memory(context))
 		return NULL;
-	*shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(Shared));
+	*shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(ScanShared));
 	(*shared)->heap = RelationGetRelid(heap);
 	(*shared)->index = RelationGetRelid(build->index);
 	(*shared)->concurrent = build->concurrent;
 	(*shared)->space = build->space;
 	pg_atomic_init_u32(&(*shared)->broken_hot_chain, 0);
 	pg_atomic_init_u64(&(*shared)->heap_rows, 0);
-	*queue = vecgraph_workers_share(context, KEY_QUEUE, queue_bytes);
+	*queue = vecgraph_workers_share(context, KEY_QUEUE, *queue_bytes);
 	vecgraph_queue_init(*queue, &sized);
-	scan = vecgraph_workers_share(context, KEY_SCAN, scan_bytes);
-	table_parallelscan_initialize(heap, scan, snapshot);
-	build->queue_bytes = queue_bytes;
+	table_parallelscan_initialize(heap, vecgraph_workers_share(context, KEY_SCAN, scan_bytes), snapshot);
 	vecgraph_workers_launch(context, "heap scan");
 	return context;
 }
@@ -156,29 +153,28 @@ wants_workers(VecGraphBuild *build)
 
 /* The scan with workers; false, having done nothing, if there can be none. */
 static bool
-scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_rows)
+scan_with_workers(VecGraphBuild *build, Reader *reader, Relation heap, IndexInfo *info, double *heap_rows)
 {
-	VecGraphBuild *build = reader->build;
 	Snapshot	snapshot = build->concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	Shared	   *shared = NULL;
-	ParallelContext *context = start_workers(build, heap, snapshot, &shared, &reader->queue);
+	ScanShared *shared;
+	Size		queue_bytes;
+	ParallelContext *context = start_scanning(build, heap, snapshot, &shared, &reader->queue, &queue_bytes);
 
 	if (context != NULL)
 	{
 		TableScanDesc scan = table_beginscan_parallel(heap, shm_toc_lookup(context->toc, KEY_SCAN, false));
 		VecGraphBatch *batch;
 
+		vecgraph_build_load_reserve(reader->load, queue_bytes);
 		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, reader, scan);
 		/* one that could not start has no rows, and is an error here */
 		WaitForParallelWorkersToAttach(context);
 		while ((batch = vecgraph_queue_wait_full(reader->queue, (uint32) context->nworkers_launched)) != NULL)
-			take_batch(reader, batch);
+			load_batch(reader, batch);
 		*heap_rows += (double) pg_atomic_read_u64(&shared->heap_rows);
 		if (pg_atomic_read_u32(&shared->broken_hot_chain) != 0)
 			info->ii_BrokenHotChain = true;
 		vecgraph_workers_finish(context);
-		reader->queue = NULL;
-		build->queue_bytes = 0;
 	}
 	if (IsMVCCSnapshot(snapshot))
 		UnregisterSnapshot(snapshot);
@@ -186,13 +182,13 @@ scan_with_workers(Reader *reader, Relation heap, IndexInfo *info, double *heap_r
 }
 
 double
-vecgraph_build_scan(VecGraphBuild *build, Relation heap, IndexInfo *info)
+vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap, IndexInfo *info)
 {
-	Reader		reader = {.opclass = vecgraph_opclass(build->index),.space = build->space,.build = build};
+	Reader		reader = {.opclass = vecgraph_opclass(build->index),.space = build->space,.load = load};
 	double		heap_rows;
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
-	if (!wants_workers(build) || !scan_with_workers(&reader, heap, info, &heap_rows))
+	if (!wants_workers(build) || !scan_with_workers(build, &reader, heap, info, &heap_rows))
 		heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, &reader, NULL);
 	MemoryContextDelete(reader.context);
 	return heap_rows;
@@ -206,7 +202,7 @@ PGDLLEXPORT void vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc);
 void
 vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 {
-	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	ScanShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	LOCKMODE	heap_lock = vecgraph_build_heap_lock(shared->concurrent);
 	LOCKMODE	index_lock = vecgraph_build_index_lock(shared->concurrent);
 	Reader		reader = {.space = shared->space,.queue = shm_toc_lookup(toc, KEY_QUEUE, false)};

@@ -1,0 +1,270 @@
+/*
+ * vecgraph_build_state.h: what the files of CREATE INDEX share, for these alone: the state of a build in parts, and per file what others call.
+ *
+ * Who calls whom: vecgraph_build.c the steps scan, load, link, write, insert; scan what loads; loading what fits, orders and writes, and
+ * the rest; linking what writes. Arena, queue and workers know of no build and have headers of their own.
+ *
+ * Everything lives in VecGraphBuild.context until the build ends, unless it is said here when it goes, or in shared memory
+ * (vecgraph_arena.h). What a function allocates in the current context is for the row at hand. All functions may raise errors of memory and
+ * of reading and writing; others are named.
+ */
+#ifndef VECGRAPH_BUILD_STATE_H
+#define VECGRAPH_BUILD_STATE_H
+
+#include "am/ops/vecgraph_ops.h"
+
+#include "commands/progress.h"
+
+#include "am/build/vecgraph_arena.h"
+#include "am/build/vecgraph_build.h"
+#include "graph/vx_build.h"
+#include "graph/vx_order.h"
+
+/* Steps in pg_stat_progress_create_index. */
+typedef enum VecGraphBuildStep
+{
+	VECGRAPH_STEP_LOADING = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1,
+	VECGRAPH_STEP_LINKING,
+	VECGRAPH_STEP_WRITING,
+	VECGRAPH_STEP_INSERTING,
+	VECGRAPH_STEP_TRAINING
+} VecGraphBuildStep;
+
+/* One build is like another: equal rows give equal graphs. */
+#define VECGRAPH_BUILD_SEED 1
+
+/* The part of the memory that finding the order of linking may take. */
+#define VECGRAPH_ORDER_SHARE 16
+
+/* ---- state ---- */
+
+/* The build at large: what all steps know. It is there before the first row; but meta gets what fitting, planning and linking find. */
+typedef struct VecGraphBuild
+{
+	Relation	index;
+	VxMeta		meta;
+	VxGeometry	geometry;
+	VxSpace		space;
+	bool		concurrent;		/* CREATE INDEX CONCURRENTLY: its locks are others */
+	int			workers;		/* that may be started, 0: none */
+	double		expected_rows;	/* a guess of what the heap has */
+	Size		memory_limit;	/* bytes */
+	MemoryContext context;
+	VxMem		mem;			/* the same for algorithms */
+} VecGraphBuild;
+
+/* Heap TIDs of a node beyond its first: a list, newest first. */
+typedef struct VecGraphMoreTids
+{
+	VxHeapTid	tid;
+	uint32		next;			/* position + 1 in VecGraphBuildNodes.more, 0 at the end */
+} VecGraphMoreTids;
+
+typedef struct VecGraphNodeTids
+{
+	VxHeapTid	first;
+	uint32		more;			/* position + 1 of the newest of the others */
+	uint32		count;
+} VecGraphNodeTids;
+
+/* What is in memory of the nodes: loaded, put in order, linked, written. To be linked by workers it moves to the arena. */
+typedef struct VecGraphBuildNodes
+{
+	VxMemStore	store;
+	VecGraphNodeTids *tids;		/* [tids_capacity], by id */
+	uint32		tids_capacity;
+	VecGraphMoreTids *more;
+	uint32		more_count;
+	uint32		more_capacity;
+} VecGraphBuildNodes;
+
+/* What codes are made with, once there is something to fit it to. */
+typedef struct VecGraphBuildFit
+{
+	bool		done;
+	VxPqCodebook *codebook;		/* that the index names; NULL: none */
+	VxCodec		codec;			/* of the index; of VX_CODES_NONE if nodes get no codes, or none yet */
+	const void *model;			/* for its pages: a codebook, this one or a trained one, or a mean; NULL: none */
+	VxCodec    *link_codec;		/* where vectors are on pages: of the codes that the graph is linked by; else NULL */
+	VxCodec		own_link_codec; /* it, where those of the index are too coarse */
+} VecGraphBuildFit;
+
+/* In which order nodes are linked. */
+typedef struct VecGraphBuildOrder
+{
+	bool		done;
+	VxOrder		order;			/* its depth is 0 where there are few points, or memory is very short: then there is no order */
+	uint32	   *keys;			/* where vectors are on pages: places in it, [tids_capacity] by id; else NULL */
+} VecGraphBuildOrder;
+
+/* Where the heap TIDs of a node are that do not fit it. */
+typedef struct VecGraphNodeChain
+{
+	VxNodeId	node;
+	VxNodeId	first;			/* id of the first of its slots, which follow each other */
+} VecGraphNodeChain;
+
+/* What is known of the pages of the index before they are written, to all who write; everyone has a copy. */
+typedef struct VecGraphBuildPages
+{
+	bool		points_placed;	/* vectors are on their pages, not in memory */
+	bool		codes_placed;	/* the codes of the index, too, since the graph is linked by others */
+	bool		log_later;		/* pages are not logged as they are written */
+	const void *model;			/* of the codes of the index, NULL: none; only the leader writes it */
+	BlockNumber made;			/* blocks, when vectors were placed */
+	BlockNumber extended;		/* blocks that the index has, as far as is known here */
+
+	/* from vecgraph_build_plan_pages on */
+	uint32		ids;			/* slots that the index will have, of nodes and of chains */
+	BlockNumber planned;		/* blocks that it will have */
+	BlockNumber tail;			/* the first of those with slots of chains; planned if there are none */
+	uint32		chain_count;
+	VecGraphNodeChain *chains;	/* [chain_count] by node; to be linked by workers it moves to the arena */
+} VecGraphBuildPages;
+
+/* Rows that memory has no room for; of vecgraph_build_rest.c alone. */
+typedef struct VecGraphBuildRest VecGraphBuildRest;
+
+/* What loading leaves to the steps after it. */
+typedef struct VecGraphBuildLoaded
+{
+	VecGraphArena *arena;		/* NULL: no workers */
+	VecGraphBuildNodes nodes;
+	VecGraphBuildFit fit;
+	VecGraphBuildOrder order;
+	VecGraphBuildPages pages;
+	VecGraphBuildRest *rest;	/* NULL: there is none */
+} VecGraphBuildLoaded;
+
+/* The lock that whoever builds holds on the index. */
+static inline LOCKMODE
+vecgraph_build_index_lock(bool concurrent)
+{
+	return concurrent ? RowExclusiveLock : AccessExclusiveLock;
+}
+
+/* The one on the table. */
+static inline LOCKMODE
+vecgraph_build_heap_lock(bool concurrent)
+{
+	return concurrent ? ShareUpdateExclusiveLock : ShareLock;
+}
+
+/* ---- vecgraph_build_load.c ---- */
+
+/* Rows on their way into memory. */
+typedef struct VecGraphBuildLoad VecGraphBuildLoad;
+
+/*
+ * Gets ready to fill in loaded, of which fit.codebook is set and all else zero. If there may be workers, asks for shared memory.
+ */
+extern VecGraphBuildLoad *vecgraph_build_load_begin(VecGraphBuild *build, VecGraphBuildLoaded *loaded);
+
+/* So many bytes of the build's memory are others' from now on. */
+extern void vecgraph_build_load_reserve(VecGraphBuildLoad *load, Size bytes);
+
+/* Takes in a row. May fit codes and put vectors on pages to make room: see vecgraph_build_load.c. */
+extern void vecgraph_build_load_row(VecGraphBuildLoad *load, VecGraphRow *row);
+
+/* All rows are there: chooses the largest norm, and gives back what only loading needs. Returns their number. */
+extern double vecgraph_build_load_end(VecGraphBuildLoad *load);
+
+/* Gives back all that was loaded but fit and rest, arena included. */
+extern void vecgraph_build_unload(VecGraphBuild *build, VecGraphBuildLoaded *loaded);
+
+/* ---- vecgraph_build_scan.c ---- */
+
+/*
+ * Reads the heap, by workers, too, and loads each row that belongs into the index. Returns its number of rows. Errors: vectors of another
+ * dimension, those of expressions, and those of workers.
+ */
+extern double vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap, struct IndexInfo *info);
+
+/* ---- vecgraph_build_fit.c ---- */
+
+/* What codes of a codec are made with: its codebook or its mean; NULL: none. */
+static inline const void *
+vecgraph_build_model(const VxCodec *codec)
+{
+	return vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
+}
+
+/* Fits the mean or trains the codebook of the index to the points of a store, unless that was done. no_room: there are more, but for memory. */
+extern void vecgraph_build_fit(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildFit *fit, bool no_room);
+
+/* Chooses the codec for linking without vectors, and fits it to those that are still there; the index's must be fitted. */
+extern void vecgraph_build_fit_link_codec(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildFit *fit);
+
+/* Everything is loaded: gives its store a codec if it is to have codes, fitted before, and the codec the largest norm. */
+extern void vecgraph_build_fit_store(VecGraphBuild *build, VxMemStore *store, VecGraphBuildFit *fit, bool no_room);
+
+/* ---- vecgraph_build_order.c ---- */
+
+/* Makes the order of linking from the points of a store, unless that was done. */
+extern void vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuildOrder *order);
+
+/*
+ * Puts the nodes in it, when all are loaded. Points get other ids, so that what is linked in turn is near each other on pages, too; codes
+ * have their vectors on pages already, and keep theirs.
+ */
+extern void vecgraph_build_order_nodes(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildOrder *order);
+
+/* ---- vecgraph_build_link.c ---- */
+
+/*
+ * Encodes the nodes, if their store has a codec, links and prunes them, notes the entries in meta, and writes the index but for its tail;
+ * with workers if arena is not NULL and the server grants some. Errors: those of workers.
+ */
+extern void vecgraph_build_link(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena);
+
+/* ---- vecgraph_build_write.c ---- */
+
+/* Puts the vector of a new node on its page, making pages as needed; its slot stays free. No lock on entry or return. */
+extern void vecgraph_build_place_point(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const VxPoint *point);
+
+/* The same for its code. */
+extern void vecgraph_build_place_code(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const uint8 *code);
+
+/*
+ * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted to what
+ * was loaded (NULL: none), the second for a later fit; or the empty log of codes.
+ */
+extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
+
+/* Blocks to be written at once, and logged. */
+#define VECGRAPH_WRITE_BATCH 64
+
+/* Decides where everything goes, once all rows are loaded and ids are final. Errors: too many rows. */
+extern void vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
+
+/*
+ * Write the index as linked: the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail. No lock on
+ * entry or return.
+ */
+extern void vecgraph_build_write_head(VecGraphBuild *build, VecGraphBuildPages *pages);
+extern void vecgraph_build_write_body(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
+									  BlockNumber first, BlockNumber end);
+extern void vecgraph_build_write_tail(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
+
+/* ---- vecgraph_build_rest.c ---- */
+
+/* Gets ready to take rows that memory has no room for. */
+extern VecGraphBuildRest *vecgraph_build_rest_begin(VecGraphBuild *build);
+
+/* Takes such a row. */
+extern void vecgraph_build_rest_put(VecGraphBuildRest *rest, const VecGraphRow *row);
+extern uint64 vecgraph_build_rest_count(const VecGraphBuildRest *rest);
+
+/* Finds the order of those rows, and sorts them, with all memory of the build but what a queue takes. */
+extern void vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest);
+
+/* The next of the sorted rows, valid until the next call; false at the end. */
+extern bool vecgraph_build_rest_next(VecGraphBuildRest *rest, VecGraphRow *row);
+extern void vecgraph_build_rest_end(VecGraphBuildRest *rest);
+
+/* ---- vecgraph_build_insert.c ---- */
+
+/* Inserts the rest into the pages of the index, when the others are there, by workers, too; then logs the whole. Errors: those of workers. */
+extern void vecgraph_build_insert(VecGraphBuild *build, VecGraphBuildRest *rest);
+
+#endif							/* VECGRAPH_BUILD_STATE_H */
