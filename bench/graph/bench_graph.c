@@ -136,7 +136,7 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 	{
 		const VxPoint *point = vx_memstore_point(store, id);
 
-		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
+		vx_space_coded(&store->space, point, vx_sample_add(&sample));
 	}
 	vx_robust_mean(&mem, &sample, mean);
 	vx_codec_set_means(codec, &mem, mean, NULL);

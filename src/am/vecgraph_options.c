@@ -145,7 +145,7 @@ vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim
 		return options->codes == VECGRAPH_CODES_PQ;
 	if (options != NULL && (options->pq_subvectors > 0 || options->codebook != 0))
 		return true;
-	return metric != VX_METRIC_L1 && dim >= CODES_FROM_DIM;
+	return vx_metric_kind(metric)->coded && dim >= CODES_FROM_DIM;
 }
 
 int

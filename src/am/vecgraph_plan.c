@@ -62,10 +62,12 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
 	{
-		if (meta->metric == VX_METRIC_L1 || !vecidx_type_has_codes(type, VX_CODES_PQ))
+		bool		has_codes = vecidx_type_has_codes(type, VX_CODES_PQ);
+
+		if (!has_codes || !vx_metric_kind(meta->metric)->coded)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("trained codes are not supported for %s", meta->metric == VX_METRIC_L1 ? "L1 distance" : type->name)));
+					 errmsg("trained codes are not supported for %s", has_codes ? "L1 distance" : type->name)));
 		meta->code_kind = VX_CODES_PQ;
 	}
 	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);

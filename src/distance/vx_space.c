@@ -6,6 +6,19 @@
 #include <math.h>
 #include <string.h>
 
+static const VxMetricKind kinds[] = {
+	[VX_METRIC_L2] = {.name = "l2",.coded = true},
+	[VX_METRIC_IP] = {.name = "ip",.coded = true,.lengths = true},
+	[VX_METRIC_COSINE] = {.name = "cosine",.coded = true,.directions = true},
+	[VX_METRIC_L1] = {.name = "l1"},
+};
+
+const VxMetricKind *
+vx_metric_kind(uint32_t metric)
+{
+	return metric < sizeof(kinds) / sizeof(kinds[0]) && kinds[metric].name != NULL ? &kinds[metric] : NULL;
+}
+
 static inline float
 orderable(float score)
 {
@@ -31,14 +44,14 @@ vx_point_set(VxPoint *point, const float *x, uint32_t dim)
 bool
 vx_space_is_valid(const VxSpace *space)
 {
-	return space->dim >= 1 && space->dim <= VX_DENSE_MAX_DIM && space->metric >= VX_METRIC_L2 && space->metric <= VX_METRIC_L1;
+	return space->dim >= 1 && space->dim <= VX_DENSE_MAX_DIM && vx_metric_kind(space->metric) != NULL;
 }
 
 bool
 vx_space_has_place(const VxSpace *space, const VxPoint *point)
 {
 	/* a norm that underflows is not that of a zero vector */
-	bool		has_place = space->metric != VX_METRIC_COSINE || point->norm2 > 0;
+	bool		has_place = !kinds[space->metric].directions || point->norm2 > 0;
 
 	for (uint32_t i = 0; i < space->dim && !has_place; i++)
 		has_place = point->x[i] != 0;
@@ -52,34 +65,36 @@ vx_space_is_sound(const VxSpace *space, const VxPoint *point)
 }
 
 float
-vx_space_unit_length(VxMetric metric, const float *x, uint32_t dim, float norm2)
+vx_space_unit_length(const VxSpace *space, const VxPoint *point)
 {
-	if (metric != VX_METRIC_COSINE)
+	if (!kinds[space->metric].directions)
 		return 1;
-	if (norm2 >= VX_LEAST_NORM2 && norm2 <= FLT_MAX)
-		return sqrtf(norm2);
-	return (float) sqrt(vx_wide_inner_product(x, x, dim));
+	if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
+		return sqrtf(point->norm2);
+	return (float) sqrt(vx_wide_inner_product(point->x, point->x, space->dim));
 }
 
 void
-vx_space_coded(VxMetric metric, const float *x, uint32_t dim, float norm2, float *out)
+vx_space_coded(const VxSpace *space, const VxPoint *point, float *out)
 {
-	if (metric != VX_METRIC_COSINE)
-		memcpy(out, x, dim * sizeof(float));
-	else if (norm2 >= VX_LEAST_NORM2 && norm2 <= FLT_MAX)
+	uint32_t	dim = space->dim;
+
+	if (!kinds[space->metric].directions)
+		memcpy(out, point->x, dim * sizeof(float));
+	else if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
 	{
-		float		scale = 1 / sqrtf(norm2);
+		float		scale = 1 / sqrtf(point->norm2);
 
 		for (uint32_t i = 0; i < dim; i++)
-			out[i] = x[i] * scale;
+			out[i] = point->x[i] * scale;
 	}
 	else
 	{
-		double		length = sqrt(vx_wide_inner_product(x, x, dim));
+		double		length = sqrt(vx_wide_inner_product(point->x, point->x, dim));
 		double		scale = length > 0 ? 1 / length : 0;
 
 		for (uint32_t i = 0; i < dim; i++)
-			out[i] = (float) ((double) x[i] * scale);
+			out[i] = (float) ((double) point->x[i] * scale);
 	}
 }
 

@@ -44,6 +44,18 @@ typedef enum VxMetric
 	VX_METRIC_L1 = 4
 } VxMetric;
 
+/* What a metric is like. */
+typedef struct VxMetricKind
+{
+	const char *name;			/* in SQL */
+	bool		directions;		/* vectors of one direction are one: what codes are made from has length 1 */
+	bool		lengths;		/* the longest vectors matter to linking: VxSpace.max_norm2 */
+	bool		coded;			/* codes estimate it; else they estimate L2, which puts vectors in roughly the same order */
+} VxMetricKind;
+
+/* The description of a metric; NULL for a number that is none. */
+const VxMetricKind *vx_metric_kind(uint32_t metric);
+
 typedef struct VxPoint
 {
 	float		norm2;			/* squared norm, as vx_kernels->norm_squared gives it */
@@ -113,14 +125,14 @@ bool		vx_space_is_sound(const VxSpace *space, const VxPoint *point);
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 
-/* What the vector x, whose squared norm is norm2, is divided by where only directions count: its length under cosine, else 1. */
-float		vx_space_unit_length(VxMetric metric, const float *x, uint32_t dim, float norm2);
+/* What a vector is divided by where only directions count: its length, else 1. */
+float		vx_space_unit_length(const VxSpace *space, const VxPoint *point);
 
 /*
- * out [dim] is what codes are of: the vector itself, whose squared norm is norm2, under cosine, where only directions count, the one
- * of length 1 (zero for a zero vector).
+ * out [dim] is what codes are made from: the vector itself or, where only directions count, the one of length 1 (zero for a zero
+ * vector).
  */
-void		vx_space_coded(VxMetric metric, const float *x, uint32_t dim, float norm2, float *out);
+void		vx_space_coded(const VxSpace *space, const VxPoint *point, float *out);
 
 /*
  * ip: the dimension added to a vector, for M and its squared norm. Where that is more than M, longer vectors are farther from

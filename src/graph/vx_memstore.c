@@ -413,7 +413,7 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 
 	store->codec = codec;
 	store->score_codes = score_codes;
-	store->base.rough_scores = score_codes && store->space.metric == VX_METRIC_L1;
+	store->base.rough_scores = score_codes && !vx_metric_kind(store->space.metric)->coded;
 	store->prune_codes = store->only_codes || (score_codes && vx_code_kind(codec->kind)->prunes);
 	if (store->codes == NULL)
 	{

@@ -18,8 +18,7 @@
 
 typedef struct VxOrder
 {
-	VxMetric	metric;
-	uint32_t	dim;
+	VxSpace		space;
 	uint32_t	depth;			/* of the tree: it has 2^depth leaves */
 	float	   *directions;		/* [2^depth - 1][dim], of node i whose children are 2i + 1 and 2i + 2 */
 	float	   *thresholds;		/* [2^depth - 1]: what projects on the direction beyond it belongs to the second child */
@@ -36,10 +35,10 @@ uint32_t	vx_order_depth(uint32_t dim, uint64_t n, size_t bytes);
 
 /*
  * Makes a tree of this depth from n points, of which it looks at some; point(context, i) is called with ever larger i, and is valid
- * until the next call. Under cosine directions count only. Equal seeds and points give equal trees. poll may raise an error;
+ * until the next call. Equal seeds and points give equal trees. poll may raise an error;
  * everything is in mem.
  */
-void		vx_order_init(VxOrder *order, const VxMem *mem, VxMetric metric, uint32_t dim, uint32_t depth,
+void		vx_order_init(VxOrder *order, const VxMem *mem, const VxSpace *space, uint32_t depth,
 						  const VxPoint *(*point) (void *context, uint32_t i), void *context, uint32_t n, uint64_t seed,
 						  void (*poll) (void *context));
 void		vx_order_free(VxOrder *order, const VxMem *mem);

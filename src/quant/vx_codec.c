@@ -303,6 +303,15 @@ rotate(VxCodec *codec)
 	vx_rotation_apply(&codec->rotation, codec->scratch);
 }
 
+/* What codes are made from, into out [dim]. */
+static inline void
+coded(const VxCodec *codec, const VxPoint *point, float *out)
+{
+	VxSpace		space = {.metric = codec->metric,.dim = codec->dim};
+
+	vx_space_coded(&space, point, out);
+}
+
 /*
  * As centred(), for a vector whose square is no float: the result is divided by *unit, a power of two. Slow.
  */
@@ -313,7 +322,7 @@ centred_wide(VxCodec *codec, const float *mean, float scale, const VxPoint *poin
 	double		largest = 0;
 	double		inverse;
 
-	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, y);
+	coded(codec, point, y);
 	for (uint32_t i = 0; i < codec->dim; i++)
 		largest = VX_MAX(largest, fabs((double) scale * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0))));
 	*unit = largest > 0 ? 1 / scale_for(to_float(largest)) : 1;
@@ -334,7 +343,7 @@ centred(VxCodec *codec, const float *mean, float scale, const VxPoint *point, fl
 	float	   *y = codec->scratch;
 	float		norm2;
 
-	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, y);
+	coded(codec, point, y);
 	if (scale != 1)
 		for (uint32_t i = 0; i < codec->dim; i++)
 			y[i] = y[i] * scale - (mean != NULL ? mean[i] * scale : 0);
@@ -444,7 +453,7 @@ pq_vector(const VxCodec *codec, const VxPoint *point)
 {
 	if (codec->metric != VX_METRIC_COSINE)
 		return point->x;
-	vx_space_coded(codec->metric, point->x, codec->dim, point->norm2, codec->pq_scratch);
+	coded(codec, point, codec->pq_scratch);
 	return codec->pq_scratch;
 }
 

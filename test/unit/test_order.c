@@ -62,7 +62,7 @@ free_points(Points *points)
 static void
 make_order(Points *points, VxMetric metric, uint32_t depth, VxOrder *order, uint32_t *keys, uint32_t *sorted)
 {
-	vx_order_init(order, &unit_mem, metric, DIM, depth, point_of, points, points->n, 5, no_poll);
+	vx_order_init(order, &unit_mem, &(VxSpace) {.metric = metric,.dim = DIM}, depth, point_of, points, points->n, 5, no_poll);
 	for (uint32_t i = 0; i < points->n; i++)
 	{
 		keys[i] = vx_order_key(order, points->points[i], i);
@@ -290,7 +290,7 @@ test_large(void **state)
 
 	(void) state;
 	if (setjmp(requests.leave) == 0)
-		vx_order_init(&order, &mem, VX_METRIC_L2, dim, depth, point_of, NULL, UINT32_MAX, 5, no_poll);
+		vx_order_init(&order, &mem, &(VxSpace) {.metric = VX_METRIC_L2,.dim = dim}, depth, point_of, NULL, UINT32_MAX, 5, no_poll);
 	assert_int_equal(requests.count, 3);
 	for (uint32_t i = 0; i < 3; i++)
 		rows = VX_MAX(rows, requests.sizes[i]);

@@ -155,7 +155,7 @@ unit_graph_codec(VxCodec *codec, const UnitGraph *graph)
 	{
 		const VxPoint *point = vx_memstore_point(&graph->store, id);
 
-		vx_space_coded(codec->metric, point->x, graph->dim, point->norm2, vx_sample_add(&sample));
+		vx_space_coded(&graph->store.space, point, vx_sample_add(&sample));
 	}
 	vx_robust_mean(&unit_mem, &sample, mean);
 	vx_codec_set_means(codec, &unit_mem, mean, NULL);

@@ -20,7 +20,6 @@ typedef struct Rows
 	float	   *direction;		/* [dim] of the last one */
 } Rows;
 
-/* Under cosine directions are trained. */
 static const float *
 training_row(void *context, uint32 i)
 {
@@ -28,9 +27,9 @@ training_row(void *context, uint32 i)
 	const VxSpace *space = &rows->store->space;
 	const VxPoint *point = vx_memstore_point(rows->store, i);
 
-	if (space->metric != VX_METRIC_COSINE)
+	if (!vx_metric_kind(space->metric)->directions)
 		return point->x;
-	vx_space_coded(VX_METRIC_COSINE, point->x, space->dim, point->norm2, rows->direction);
+	vx_space_coded(space, point, rows->direction);
 	return rows->direction;
 }
 
@@ -76,7 +75,7 @@ fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 		uint32		high = (uint64) n * (i + 1) / sample.capacity;
 		const VxPoint *point = vx_memstore_point(store, low + vx_rng_below(&rng, high - low));
 
-		vx_space_coded(codec->metric, point->x, dim, point->norm2, vx_sample_add(&sample));
+		vx_space_coded(&build->space, point, vx_sample_add(&sample));
 	}
 	vx_codec_fit_mean(&build->mem, &sample, mean);
 	vx_codec_set_means(codec, &build->mem, mean, NULL);
@@ -203,5 +202,5 @@ vecgraph_build_fit_store(VecGraphBuild *build, VxMemStore *store, VecGraphBuildF
 	vx_codec_set_max_norm2(&fit->codec, build->meta.max_norm2);
 	/* some codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
 	vx_memstore_set_codec(store, &fit->codec,
-						  vx_code_kind(build->meta.code_kind)->links && build->meta.metric != VX_METRIC_L1);
+						  vx_code_kind(build->meta.code_kind)->links && vx_metric_kind(build->meta.metric)->coded);
 }

@@ -77,7 +77,7 @@ vecgraph_build_load_begin(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 	load->twins = MemoryContextAllocZero(build->context, FIRST_TWINS * sizeof(Twin));
 	init_store(build, &loaded->nodes.store);
 	start_arena(build, loaded);
-	if (build->meta.metric == VX_METRIC_IP)
+	if (vx_metric_kind(build->meta.metric)->lengths)
 	{
 		load->norms = MemoryContextAlloc(build->context, sizeof(VxRobustSum));
 		vx_robust_begin(load->norms);

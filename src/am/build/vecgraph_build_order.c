@@ -18,7 +18,6 @@ loaded_point(void *context, uint32 i)
 void
 vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuildOrder *order)
 {
-	uint32		dim = build->meta.dim;
 	uint64		rows = (uint64) Max(build->expected_rows, store->count);
 	uint32		depth = 0;
 
@@ -26,8 +25,8 @@ vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuild
 		return;
 	order->done = true;
 	if (rows >= LEAST_ORDERED)
-		depth = vx_order_depth(dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
-	vx_order_init(&order->order, &build->mem, build->space.metric, dim, depth, loaded_point, store, store->count,
+		depth = vx_order_depth(build->space.dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
+	vx_order_init(&order->order, &build->mem, &build->space, depth, loaded_point, store, store->count,
 				  VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
 

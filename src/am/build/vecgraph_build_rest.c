@@ -137,11 +137,9 @@ waiting_point(void *context, uint32 i)
 static void
 find_order(VecGraphBuild *build, VecGraphBuildRest *rest, VxOrder *order)
 {
-	uint32		dim = build->meta.dim;
-
 	rewind_waiting(rest);
-	vx_order_init(order, &build->mem, build->space.metric, dim,
-				  vx_order_depth(dim, rest->count, ORDER_BYTES(build->memory_limit)),
+	vx_order_init(order, &build->mem, &build->space,
+				  vx_order_depth(build->space.dim, rest->count, ORDER_BYTES(build->memory_limit)),
 				  waiting_point, rest, (uint32) Min(rest->count, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
 

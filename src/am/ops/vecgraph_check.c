@@ -208,7 +208,7 @@ half_error(VecGraphCheck *check, const VxPoint *point)
 			return get_float8_infinity();
 		sum2 += error * error;
 	}
-	return sqrt(sum2) / (double) vx_space_unit_length(space->metric, point->x, space->dim, point->norm2);
+	return sqrt(sum2) / (double) vx_space_unit_length(space, point);
 }
 
 /*
@@ -244,7 +244,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 
 		vx_robust_add(check->code_error, stored);
 		if (row != NULL)
-			vx_space_coded(check->store->index.space.metric, point->x, check->store->index.space.dim, point->norm2, row);
+			vx_space_coded(&check->store->index.space, point, row);
 	}
 	else if (isfinite(norm2) && check->tids != NULL)
 		node_misfit(check, id, known ? "the code is not that of the vector" : "the code is of an unknown model");

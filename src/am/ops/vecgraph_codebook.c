@@ -51,8 +51,6 @@ VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
 /* Of the indexes with a codebook that is to be dropped, so many are named. */
 #define MOST_NAMED 10
 
-static const char *const metric_names[] = {"?", "l2", "ip", "cosine", "l1"};
-
 /* The quoted name of an object of the extension, whose function was called or belongs to an operator class. */
 static char *
 object_name(Oid function, const char *name)
@@ -164,11 +162,11 @@ check_fit(const CodebookRow *row, const char *name, VxMetric metric, int dim, in
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("codebook \"%s\" has %u dimensions, not %d", name, row->codebook->dim, dim)));
 	/* directions are what cosine encodes; L2 and inner product encode vectors */
-	else if ((strcmp(row->metric, "cosine") == 0) != (metric == VX_METRIC_COSINE))
+	else if ((strcmp(row->metric, "cosine") == 0) != vx_metric_kind(metric)->directions)
 		ereport(level,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("codebook \"%s\" was trained for metric %s", name, row->metric),
-				 errdetail("The index needs one for %s.", metric == VX_METRIC_COSINE ? "cosine" : "l2 or ip")));
+				 errdetail("The index needs one for %s.", vx_metric_kind(metric)->directions ? "cosine" : "l2 or ip")));
 	else
 		return true;
 	return false;
@@ -249,7 +247,7 @@ read_copy(Relation file, BlockNumber blocks, VxMetric metric, int dim, MemoryCon
 	parity = meta.code_epoch & 1;
 	if (PageIsNew((Page) page) || vx_meta_check(&meta, vecgraph_body_bytes(), &geometry) != NULL
 		|| vx_code_kind(meta.code_kind)->model != VX_MODEL_CODEBOOK || (meta.code_flags & VX_CODES_MODEL(parity)) == 0
-		|| meta.dim != (uint32) dim || (meta.metric == VX_METRIC_COSINE) != (metric == VX_METRIC_COSINE)
+		|| meta.dim != (uint32) dim || vx_metric_kind(meta.metric)->directions != vx_metric_kind(metric)->directions
 		|| geometry.first_segment > blocks)
 		return NULL;
 	codebook = MemoryContextAllocHuge(context, geometry.model_bytes);
@@ -469,7 +467,7 @@ add_to_sample(ColumnSample *column, Datum value)
 		return;
 	to = vx_sample_add(&column->sample);
 	if (to != NULL)
-		vx_space_coded(column->space.metric, point->x, column->space.dim, point->norm2, to);
+		vx_space_coded(&column->space, point, to);
 	pfree(point);
 }
 
@@ -519,8 +517,10 @@ read_sample(ColumnSample *column, const char *query)
 VxMetric
 vecgraph_metric_of(const char *name, bool with_l1)
 {
-	for (int metric = VX_METRIC_L2; metric <= (with_l1 ? VX_METRIC_L1 : VX_METRIC_COSINE); metric++)
-		if (pg_strcasecmp(name, metric_names[metric]) == 0)
+	const VxMetricKind *kind;
+
+	for (int metric = VX_METRIC_L2; (kind = vx_metric_kind(metric)) != NULL; metric++)
+		if ((kind->coded || with_l1) && pg_strcasecmp(name, kind->name) == 0)
 			return (VxMetric) metric;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -541,7 +541,7 @@ insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *c
 	memcpy(VARDATA(block), codebook, codebook->bytes);
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int32GetDatum(codebook->dim);
-	values[2] = CStringGetTextDatum(metric_names[metric]);
+	values[2] = CStringGetTextDatum(vx_metric_kind(metric)->name);
 	values[3] = Int32GetDatum(codebook->m);
 	values[4] = Int32GetDatum(codebook->sample_count);
 	values[5] = Float4GetDatum(codebook->variance > 0 ? codebook->error / codebook->variance : 0);

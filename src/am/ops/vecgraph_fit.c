@@ -163,7 +163,7 @@ add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		return;
 	to = vx_sample_add(sample);
 	if (to != NULL)
-		vx_space_coded(walk->store->index.space.metric, point->x, sample->dim, point->norm2, to);
+		vx_space_coded(&walk->store->index.space, point, to);
 }
 
 /* The mean [dim] of most vectors, or NULL if there are none. */
@@ -379,7 +379,7 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		new->ids[new->waiting++] = id;
 	}
 	new->nodes++;
-	if (store->index.space.metric == VX_METRIC_IP)
+	if (vx_metric_kind(store->index.space.metric)->lengths)
 		add_norm(walk, id, point, &new->norms);
 	if (id % ERROR_EVERY == 0 && point != walk->zero)
 		vx_robust_add(&new->error, vx_codec_error(codec, point, new->code, NULL));
@@ -512,7 +512,7 @@ finish_without_codes(Walk *walk)
 	Norms		norms;
 
 	begin_norms(&norms);
-	if (store->index.space.metric == VX_METRIC_IP)
+	if (vx_metric_kind(store->index.space.metric)->lengths)
 		visit_all(walk, add_norm, &norms);
 	store->index.meta.fitted_slots = store->index.id_bound;
 	write_fitted(store, &norms);

@@ -18,7 +18,6 @@ VECIDX_SQL_FUNCTION(vecgraph_info);
 Datum
 vecgraph_info(PG_FUNCTION_ARGS)
 {
-	static const char *const metrics[] = {"?", "l2", "ip", "cosine", "l1"};
 	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
 	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphStore store;
@@ -36,7 +35,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	live = found.slots[VX_SLOT_LIVE];
 
 	values[n++] = Int32GetDatum(meta->format_version);
-	values[n++] = CStringGetTextDatum(metrics[meta->metric]);
+	values[n++] = CStringGetTextDatum(vx_metric_kind(meta->metric)->name);
 	values[n++] = Int32GetDatum(meta->dim);
 	values[n++] = Int32GetDatum(meta->max_degree);
 	values[n++] = Int32GetDatum(meta->build_list_size);

@@ -83,7 +83,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	bool		is_far_longest = false;
 
 	vecgraph_store_refresh(store);
-	if (store->index.space.metric == VX_METRIC_IP && point->norm2 > store->index.space.max_norm2
+	if (vx_metric_kind(store->index.space.metric)->lengths && point->norm2 > store->index.space.max_norm2
 		&& store->index.space.max_norm2 < vx_space_norm_bound(store->index.meta.usual_norm2))
 		is_far_longest = vecgraph_raise_max_norm(&store->index, point->norm2);
 

@@ -269,17 +269,17 @@ follow_index(VecGraphStore *store)
 	store->base.overflow_degree = Max(1, meta->edge_capacity * 4 / 5);
 	store->base.alpha = vx_space_alpha(&store->index.space, meta->alpha);
 	store->by_codes = vx_codes_usable(meta);
-	store->base.rough_scores = store->by_codes && store->index.space.metric == VX_METRIC_L1;
+	store->base.rough_scores = store->by_codes && !vx_metric_kind(meta->metric)->coded;
 	if (index->codes == NULL)
 		return;
 
 	/*
-	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Under L1 codes estimate
-	 * another distance, which only decoded codes have in common.
+	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Where codes estimate another
+	 * distance than the metric, only decoded codes have that in common.
 	 */
 	store->scoring.decoded = store->by_codes
 		&& (vx_code_kind(meta->code_kind)->prunes || index->geometry.storage == VX_STORAGE_HEAP
-			|| store->index.space.metric == VX_METRIC_L1);
+			|| !vx_metric_kind(meta->metric)->coded);
 	if (store->scoring.decoded)
 		store->base.alpha = meta->alpha;
 	if (!store->scoring.query_ready)

@@ -115,7 +115,7 @@ vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms)
 	meta->fitted_nodes = index->meta.fitted_nodes;
 	meta->fitted_slots = index->meta.fitted_slots;
 	meta->fitted_error = index->meta.fitted_error;
-	if (norms != NULL && meta->metric == VX_METRIC_IP)
+	if (norms != NULL && vx_metric_kind(meta->metric)->lengths)
 		vecgraph_choose_max_norm(meta, norms);
 	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(buffer);
