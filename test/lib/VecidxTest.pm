@@ -1,4 +1,4 @@
-# VecidxTest: what the server tests share: a node with vecidx and data, comparison with exact search, waves of changes, and a full check of an
+# VecidxTest: what the server tests share: nodes with vecidx and data, their death, load, comparison with exact search, waves of changes, and a full check of an
 # index.
 package VecidxTest;
 
@@ -10,8 +10,10 @@ use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 use VecidxData qw(read_rows copy_binary data_set);
-our @EXPORT_OK = qw(new_node load_file load_set recall complete root comparison compare share waves);
+our @EXPORT_OK = qw(new_node new_pair kill_server start_again start_pgbench load_file load_set recall complete root
+  comparison compare share waves);
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
@@ -27,6 +29,77 @@ sub new_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION vecidx');
 	return $node;
+}
+
+# A started primary with the extension and its started standby. %options: conf, and standby_conf (what only the standby has).
+sub new_pair
+{
+	my (%options) = @_;
+	my $primary = new_node('primary', allows_streaming => 1, conf => $options{conf});
+	$primary->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($primary, 'base', has_streaming => 1);
+	$standby->append_conf('postgresql.conf', $options{standby_conf} // '');
+	$standby->start;
+	return ($primary, $standby);
+}
+
+# The children of a process.
+sub children_of
+{
+	my ($parent) = @_;
+	my @children;
+	for my $stat (glob '/proc/[0-9]*/stat')
+	{
+		open my $file, '<', $stat or next;
+		my $line = <$file> // '';
+		push @children, $1 if $line =~ /^(\d+) \(.*\) \S $parent /;
+	}
+	return @children;
+}
+
+# kill -9 for the postmaster and each of its children, as a power failure would have it but for the page cache.
+sub kill_server
+{
+	my ($node) = @_;
+	my $postmaster = $node->{_pid};
+	my @children = children_of($postmaster);
+	$node->kill9;
+	kill 'KILL', @children;
+	for (1 .. 500)
+	{
+		last unless grep { kill 0, $_ } $postmaster, @children;
+		usleep(10_000);
+	}
+	return;
+}
+
+# Starts a server that was killed, which takes several attempts while what it left is still in use.
+sub start_again
+{
+	my ($node) = @_;
+	for (1 .. 100)
+	{
+		last if $node->start(fail_ok => 1);
+		$node->{_pid} = undef;
+		usleep(100_000);
+	}
+	return;
+}
+
+# Starts a pgbench that runs a script for so many seconds. Returns its name, a reference to what it writes to stderr, and its handle.
+sub start_pgbench
+{
+	my ($node, $name, $sql, $seconds, @options) = @_;
+	my $file = $node->basedir . "/$name.sql";
+	my $errors = '';
+	unlink $file;
+	append_to_file($file, $sql);
+	return [
+		$name, \$errors,
+		IPC::Run::start([ 'pgbench', '-n', '-f', $file, '-T', $seconds, @options, '-d', $node->connstr('postgres') ],
+			'>', '/dev/null', '2>', \$errors)
+	];
 }
 
 # Creates a table (id integer primary key, v vector(dim)) from a vector file.

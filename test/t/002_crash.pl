@@ -4,11 +4,9 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use VecidxTest qw(new_node complete share);
+use VecidxTest qw(new_node kill_server start_again complete share);
 
 my $rounds = $ENV{VECIDX_CRASH_ROUNDS} || 3;
 my $seed = $ENV{VECIDX_SEED} || int(rand(1_000_000));
@@ -32,35 +30,9 @@ sub killed_while
 			'>', \$out, '2>', \$err);
 	}
 	usleep(1000 * int(rand($most_ms)));
-	kill_all();
+	kill_server($node);
 	$_->finish for map { my $h = $_; eval { $h->kill_kill }; $h } @running;
-	for (1 .. 100)
-	{
-		last if $node->start(fail_ok => 1);
-		$node->{_pid} = undef;
-		usleep(100_000);
-	}
-	return;
-}
-
-# kill -9 for the postmaster and each of its children, as a power failure would have it but for the page cache.
-sub kill_all
-{
-	my $postmaster = $node->{_pid};
-	my @children;
-	for my $stat (glob '/proc/[0-9]*/stat')
-	{
-		open my $file, '<', $stat or next;
-		my $line = <$file> // '';
-		push @children, $1 if $line =~ /^(\d+) \(.*\) \S $postmaster /;
-	}
-	$node->kill9;
-	kill 'KILL', @children;
-	for (1 .. 500)
-	{
-		last unless grep { kill 0, $_ } $postmaster, @children;
-		usleep(10_000);
-	}
+	start_again($node);
 	return;
 }
 

@@ -3,15 +3,10 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use PostgreSQL::Test::Cluster;
 use Test::More;
-use VecidxTest qw(new_node complete waves);
+use VecidxTest qw(new_pair complete waves);
 
-my $primary = new_node('primary', allows_streaming => 1, conf => "autovacuum = off\nshared_preload_libraries = 'vecidx'\n");
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my ($primary, $standby) = new_pair(conf => "autovacuum = off\nshared_preload_libraries = 'vecidx'\n");
 
 my $query = "SELECT id FROM items ORDER BY v <-> '[0.5,0.5,0.5,0.5]' LIMIT 20";
 

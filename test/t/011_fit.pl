@@ -4,16 +4,10 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node compare);
+use VecidxTest qw(new_pair compare);
 
-my $primary = new_node('primary', allows_streaming => 1, conf => "autovacuum = off\nenable_seqscan = off\nenable_sort = off\n");
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my ($primary, $standby) = new_pair(conf => "autovacuum = off\nenable_seqscan = off\nenable_sort = off\n");
 
 # 60 clusters in a region; the next region is far away, so a codebook of the one says nothing in the other.
 $primary->safe_psql('postgres', q{

@@ -5,18 +5,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node complete);
+use VecidxTest qw(new_pair start_pgbench complete);
 
-my $primary = new_node('primary', allows_streaming => 1,
+my ($primary, $standby) = new_pair(standby_conf => 'max_standby_streaming_delay = -1',
 	conf => "autovacuum = off\nfsync = off\nwal_consistency_checking = all\nmax_wal_size = 2GB\nenable_seqscan = off\n");
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->append_conf('postgresql.conf', 'max_standby_streaming_delay = -1');
-$standby->start;
 
 # The standby replays all that there is. It stops where that makes another page than the primary's.
 sub replayed
@@ -73,16 +67,7 @@ my %scripts = (
 	delete => 'DELETE FROM items WHERE id = 1000 + (random() * 4000)::int;',
 	search => "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[1,2,1,2,1,2,1,2]' LIMIT 500) s;",
 	vacuum => 'VACUUM items;');
-my @running;
-for my $name (sort keys %scripts)
-{
-	my $file = $primary->basedir . "/$name.sql";
-	append_to_file($file, $scripts{$name});
-	my $node = $name eq 'look' ? $standby : $primary;
-	my $log;
-	push @running, [ $name, \$log,
-		IPC::Run::start([ 'pgbench', '-n', '-f', $file, '-T', 2, '-c', 1, '-d', $node->connstr('postgres') ], '>', '/dev/null', '2>', \$log) ];
-}
+my @running = map { start_pgbench($_ eq 'look' ? $standby : $primary, $_, $scripts{$_}, 2, '-c', 1) } sort keys %scripts;
 for my $run (@running)
 {
 	my ($name, $log, $handle) = @$run;
