@@ -70,3 +70,9 @@ REINDEX INDEX CONCURRENTLY unlogged_v;
 REINDEX TABLE unlogged;
 SELECT vecgraph_check('unlogged_v'), vecgraph_check('unlogged_v2');
 DROP TABLE unlogged;
+-- vectors that a build hashes alike are different all the same
+CREATE TABLE alike (v vector(2));
+INSERT INTO alike VALUES ('[853,254]'), ('[797,160]'), ('[288,178]'), ('[427,82]');
+CREATE INDEX alike_v ON alike USING vecgraph (v);
+SELECT live, heap_tids FROM vecgraph_info('alike_v');
+DROP TABLE alike;

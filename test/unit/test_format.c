@@ -247,6 +247,13 @@ test_meta_check(void **state)
 	(void) state;
 	assert_null(vx_meta_check(&good, BODY, &g));
 	assert_non_null(vx_meta_check(&good, BODY / 2, &g));
+	for (int wrong = -4; wrong <= 4; wrong += 8)
+	{
+		VxMeta		meta = good;
+
+		meta.record_bytes += (uint32_t) wrong;
+		assert_non_null(vx_meta_check(&meta, BODY, &g));
+	}
 
 	/* whatever bytes are hit, the geometry of an accepted page is sound */
 	for (int round = 0; round < 20000; round++)

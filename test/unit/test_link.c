@@ -75,13 +75,71 @@ test_repair(void **state)
 
 		graph.store.base.ops->read_edges(&graph.store.base, id, NULL, &edges);
 		for (uint32_t i = 0; i < edges.count && edges.live; i++)
+		{
 			assert_false(graph.store.deleted[edges.ids[i]]);
+			assert_true(edges.ids[i] != id);
+		}
 	}
 	after = unit_graph_recall(&graph, 10, 60, 6);
 	print_message("# recall@10 before %.3f, after deleting a fifth %.3f\n", before, after);
 	assert_true(after >= before - 0.01);
 	vx_linker_free(&linker);
 	vx_memstore_free(&graph.store);
+}
+
+/* A new node gets edges to live nodes only, also where half of those around it are deleted and not yet repaired. */
+static void
+test_choose_live(void **state)
+{
+	UnitGraph	graph = {0};
+	VxLinker	linker;
+
+	(void) state;
+	unit_graph_make(&graph, VX_METRIC_L2, 1000, 8, 12, 53);
+	for (VxNodeId id = 0; id < 1000; id += 2)
+		graph.store.deleted[id] = 1;
+	vx_linker_init(&linker, &unit_mem);
+	for (VxNodeId id = 0; id < 1000; id += 50)
+	{
+		VxQuery		query = {.point = vx_memstore_point(&graph.store, id),.linking = true};
+
+		vx_link_choose(&linker, &graph.store.base, &query, 40, VX_NO_NODE);
+		assert_true(linker.edges.count > 0);
+		for (uint32_t i = 0; i < linker.edges.count; i++)
+			assert_false(graph.store.deleted[linker.edges.ids[i]]);
+	}
+	vx_linker_free(&linker);
+	vx_memstore_free(&graph.store);
+}
+
+/* A node whose only neighbour has a full list of better edges, one of which stands before the node, is led to all the same. */
+static void
+test_back_link_forced(void **state)
+{
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 1};
+	VxMemStore	store;
+	VxLinker	linker;
+	VxEdges		edges;
+	bool		led = false;
+	static const float places[] = {0, 9, -1, -2, -3, -4, -5, 10};
+
+	(void) state;
+	vx_memstore_init(&store, &unit_mem, &space, 4, 1.2f);
+	for (uint32_t i = 0; i < 8; i++)
+		unit_graph_add(&store, &places[i]);
+	vx_memstore_seal(&store);
+	for (VxNodeId id = 1; store.base.ops->add_edge(&store.base, 0, id) != VX_FULL; id++)
+		assert_true(id < 7);
+	vx_linker_init(&linker, &unit_mem);
+	linker.edges.count = 1;
+	linker.edges.ids[0] = 0;
+	vx_link_back(&linker, &store.base, 7);
+	store.base.ops->read_edges(&store.base, 0, NULL, &edges);
+	for (uint32_t i = 0; i < edges.count; i++)
+		led |= edges.ids[i] == 7;
+	assert_true(led);
+	vx_linker_free(&linker);
+	vx_memstore_free(&store);
 }
 
 /* A store whose replace_edges answers CONFLICT so many times before it does what it should. */
@@ -229,6 +287,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_choose_live),
+		cmocka_unit_test(test_back_link_forced),
 		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_attach),
 	};

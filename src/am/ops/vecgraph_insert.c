@@ -66,9 +66,13 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPo
 	uint32		n = Min(linker->usable, TWIN_CANDIDATES);
 
 	for (uint32 i = 0; i < n; i++)
-		if (is_twin(store, linker->candidates[i].id, point)
-			&& vecgraph_add_tid(&store->index, linker->candidates[i].id, point, heap_tid))
+	{
+		if (!is_twin(store, linker->candidates[i].id, point))
+			continue;
+		VECIDX_FAULT_POINT("insert-twin-found");
+		if (vecgraph_add_tid(&store->index, linker->candidates[i].id, point, heap_tid))
 			return true;
+	}
 	return false;
 }
 

@@ -262,6 +262,7 @@ unlink_tid_slot(VecGraphVacuum *vacuum, VxNodeId previous, VxNodeId victim)
 {
 	bool		emptied;
 
+	VECIDX_FAULT_POINT("vacuum-before-unlink");
 	if (!vecgraph_unlink_tid_slot(&vacuum->store.index, previous, victim, &emptied))
 		return false;
 	if (emptied)
