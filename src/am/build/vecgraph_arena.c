@@ -27,7 +27,7 @@ struct VecGraphArena
 
 /* A new segment, or NULL if the system has no room for it. */
 static dsm_segment *
-create_segment(VecGraphArena *arena, Size bytes)
+try_segment(VecGraphArena *arena, Size bytes)
 {
 	MemoryContext old_context = CurrentMemoryContext;
 	ResourceOwner old_owner = CurrentResourceOwner;
@@ -61,7 +61,7 @@ add_segment(VecGraphArena *arena, Size bytes)
 	dsm_segment *segment = NULL;
 
 	if (!arena->is_local && arena->segment_count < VECGRAPH_ARENA_SEGMENTS)
-		segment = create_segment(arena, bytes);
+		segment = try_segment(arena, bytes);
 	if (segment == NULL)
 	{
 		if (!arena->is_local)

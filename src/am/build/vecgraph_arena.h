@@ -1,10 +1,10 @@
 /*
  * vecgraph_arena.h: dynamic shared memory for what participants of a build all look at: points, codes, edges, heap TIDs.
  *
- * The leader makes an arena before it knows how many rows there are, allocates in it as they come (vecgraph_arena_mem), and gives it
- * back as a whole (vecgraph_arena_end); if the transaction fails, it goes with that. Where the system has no more shared memory,
- * local memory serves, and the build goes on without workers. Only the leader allocates. Workers attach to what is there; in them
- * an array has another address, and so it is called by its place.
+ * The leader makes an arena before it knows how many rows there are, allocates in it as they come (vecgraph_arena_mem), and
+ * gives it back as a whole (vecgraph_arena_end); if the transaction fails, it goes with that. Where the system has no more
+ * shared memory, local memory serves, and the build goes on without workers. Only the leader allocates. Workers attach to what
+ * is there; in them an array has another address, and so it is called by its place.
  */
 #ifndef VECGRAPH_ARENA_H
 #define VECGRAPH_ARENA_H

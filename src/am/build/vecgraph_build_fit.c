@@ -14,16 +14,16 @@
 #define POOR_CODES 0.5f
 
 /* Points that a codebook is trained from. */
-typedef struct Rows
+typedef struct TrainingRows
 {
 	const VxMemStore *store;
 	float	   *direction;		/* [dim] of the last one */
-} Rows;
+} TrainingRows;
 
 static const float *
 training_row(void *context, uint32 i)
 {
-	Rows	   *rows = context;
+	TrainingRows *rows = context;
 	const VxSpace *space = &rows->store->space;
 	const VxPoint *point = vx_memstore_point(rows->store, i);
 
@@ -37,7 +37,7 @@ training_row(void *context, uint32 i)
 static VxPqCodebook *
 train_codebook(VecGraphBuild *build, const VxMemStore *store)
 {
-	Rows		rows = {.store = store};
+	TrainingRows rows = {.store = store};
 	VxPqSample	sample = {.n = store->count,.row = training_row,.context = &rows,.poll = vecgraph_poll};
 	uint32		subvectors = vx_code_subvectors(build->meta.code_bytes);
 	VxPqCodebook *codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));

@@ -1,9 +1,9 @@
 /*
  * vecgraph_build_insert.c: inserts the rows of a build that memory had no room for; see vecgraph_build_state.h.
  *
- * The leader puts sorted rows (vecgraph_build_rest.c) into a queue of batches; all participants, the leader among them, take batches
- * from it and insert their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it finds no free
- * one. Rows of equal vectors come one after the other and go to the same participant, so they share a node.
+ * The leader puts sorted rows (vecgraph_build_rest.c) into a queue of batches; all participants, the leader among them, take
+ * batches from it and insert their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it
+ * finds no free one. Rows of equal vectors come one after the other and go to the same participant, so they share a node.
  */
 #include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"

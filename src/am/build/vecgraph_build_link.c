@@ -27,7 +27,7 @@
 
 /* Keys of the table of contents. */
 #define KEY_SHARED UINT64CONST(1)
-#define KEY_CHUNKS UINT64CONST(2)
+#define KEY_PLACES UINT64CONST(2)
 
 /*
  * How many ids are taken at once. Neighbours in id order are near each other, and who links them one after the other finds in its
@@ -49,34 +49,12 @@ typedef enum Phase
 	PHASE_DONE
 } Phase;
 
-/* Where the arrays of VecGraphBuildNodes and VecGraphBuildPages lie; those of chunks of points are in an array of their own. */
-typedef struct LinkPlaces
-{
-	VecGraphPlace edges;
-	VecGraphPlace degrees;
-	VecGraphPlace versions;
-	VecGraphPlace deleted;
-	VecGraphPlace codes;
-	VecGraphPlace order;
-	VecGraphPlace tids;
-	VecGraphPlace more;
-	VecGraphPlace chains;
-	VecGraphPlace model;		/* of the codes in memory */
-} LinkPlaces;
-
-/* The index: of VecGraphBuild. */
-typedef struct LinkIndex
-{
-	Oid			oid;
-	bool		concurrent;		/* the locks of CREATE INDEX CONCURRENTLY */
-	VxMeta		meta;
-	VxGeometry	geometry;
-} LinkIndex;
+/* Arrays that participants share, but for chunks of points: see place_arrays. */
+#define ARRAYS 10
 
 /* The memory store, and its codec. */
 typedef struct LinkStore
 {
-	VxSpace		space;
 	uint32		count;
 	uint32		chunk_count;
 	bool		only_codes;
@@ -94,22 +72,22 @@ typedef struct LinkShared
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];	/* when PHASE_ENTRIES is over */
 	uint32		entry_count;
 
-	LinkIndex	index;
+	Oid			index;
+	VecGraphBuild build;
 	LinkStore	store;
 	VecGraphBuildPages pages;
-	LinkPlaces	places;
 	VecGraphArenaHandles arena;
 } LinkShared;
 
-/* A participant: in a worker these are views of what is the leader's. */
-typedef struct Linker
+/* In a worker these are views of what is the leader's. */
+typedef struct Participant
 {
 	LinkShared *shared;
 	VecGraphBuild *build;
 	VecGraphBuildNodes *nodes;
 	VecGraphBuildPages *pages;
 	bool		is_leader;
-} Linker;
+} Participant;
 
 /* What follows when the graph is linked: entries are known, and the head of the index is written. */
 static void
@@ -164,11 +142,11 @@ wait_for_others(LinkShared *shared)
 
 /* Phases encode to attach, from the one that the participant came in. The leader begins and ends the linking. */
 static int
-link_phases(Linker *linker, int phase)
+link_phases(Participant *me, int phase)
 {
-	LinkShared *shared = linker->shared;
-	VxMemStore *store = &linker->nodes->store;
-	uint32		list_size = linker->build->meta.build_list_size;
+	LinkShared *shared = me->shared;
+	VxMemStore *store = &me->nodes->store;
+	uint32		list_size = me->build->meta.build_list_size;
 	VxBuild		linking;
 	VxNodeId	first;
 	VxNodeId	end;
@@ -183,7 +161,7 @@ link_phases(Linker *linker, int phase)
 	}
 	if (phase == PHASE_ENTRIES)
 	{
-		if (linker->is_leader)
+		if (me->is_leader)
 		{
 			vx_build_begin(&linking, store, list_size, VECGRAPH_BUILD_SEED);
 			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
@@ -192,7 +170,7 @@ link_phases(Linker *linker, int phase)
 		wait_for_others(shared);
 		phase++;
 	}
-	if (!linker->is_leader)
+	if (!me->is_leader)
 	{
 		memcpy(store->entry_ids, shared->entry_ids, sizeof(shared->entry_ids));
 		store->entry_count = shared->entry_count;
@@ -205,7 +183,7 @@ link_phases(Linker *linker, int phase)
 		{
 			vx_build_link(&linking, first, end);
 			/* the counter is that of all participants */
-			if (linker->is_leader)
+			if (me->is_leader)
 				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
 											 Min(pg_atomic_read_u64(&shared->next[PHASE_LINK]), store->count));
 		}
@@ -221,63 +199,59 @@ link_phases(Linker *linker, int phase)
 	}
 	if (phase == PHASE_ATTACH)
 	{
-		if (linker->is_leader)
+		if (me->is_leader)
 		{
 			vx_build_attach(&linking);
-			finish_linking(linker->build, store, linker->pages);
+			finish_linking(me->build, store, me->pages);
 		}
 		wait_for_others(shared);
 		phase++;
 	}
-	if (!linker->is_leader)
+	if (!me->is_leader)
 		vx_build_leave(&linking);
 	return phase;
 }
 
 /* All phases, from the one that the participant came in. */
 static void
-participate(Linker *linker, int phase)
+participate(Participant *me, int phase)
 {
-	BlockNumber head = linker->build->geometry.first_segment;
+	BlockNumber head = me->build->geometry.first_segment;
 	BlockNumber first;
 	BlockNumber end;
 
 	if (phase < PHASE_WRITE)
-		phase = link_phases(linker, phase);
+		phase = link_phases(me, phase);
 	if (phase == PHASE_WRITE)
 	{
-		while (take_some(linker->shared, PHASE_WRITE, linker->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
-			vecgraph_build_write_body(linker->build, linker->nodes, linker->pages, head + first, head + end);
-		if (linker->is_leader)
-			wait_for_others(linker->shared);
+		while (take_some(me->shared, PHASE_WRITE, me->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
+			vecgraph_build_write_body(me->build, me->nodes, me->pages, head + first, head + end);
+		if (me->is_leader)
+			wait_for_others(me->shared);
 	}
 }
 
 /* ---- what is shared: the leader tells, a worker hears ---- */
 
 static void
-tell_index(const VecGraphBuild *build, LinkIndex *index)
+tell_build(const VecGraphBuild *build, LinkShared *shared)
 {
-	index->oid = RelationGetRelid(build->index);
-	index->concurrent = build->concurrent;
-	index->meta = build->meta;
-	index->geometry = build->geometry;
+	shared->index = RelationGetRelid(build->index);
+	shared->build = *build;
 }
 
 static void
-hear_index(const LinkIndex *index, VecGraphBuild *build)
+hear_build(const LinkShared *shared, VecGraphBuild *build)
 {
-	build->index = index_open(index->oid, vecgraph_build_index_lock(index->concurrent));
-	build->concurrent = index->concurrent;
-	build->meta = index->meta;
-	build->geometry = index->geometry;
-	build->mem = vecgraph_mem(CurrentMemoryContext);
+	*build = shared->build;
+	build->index = index_open(shared->index, vecgraph_build_index_lock(build->concurrent));
+	build->context = CurrentMemoryContext;
+	build->mem = vecgraph_mem(build->context);
 }
 
 static void
 tell_store(const VxMemStore *store, LinkStore *told)
 {
-	told->space = store->space;
 	told->count = store->count;
 	told->chunk_count = store->chunk_count;
 	told->only_codes = store->only_codes;
@@ -293,7 +267,7 @@ tell_store(const VxMemStore *store, LinkStore *told)
 static void
 hear_store(const LinkStore *told, const VecGraphBuild *build, VxMemStore *store)
 {
-	vx_memstore_init(store, &build->mem, &told->space, build->meta.max_degree, build->meta.alpha);
+	vx_memstore_init(store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
 	store->poll = vecgraph_poll;
 	store->count = told->count;
 	store->only_codes = told->only_codes;
@@ -310,8 +284,9 @@ hear_codec(const LinkStore *told, const void *model, VxMemStore *store)
 	if (told->code_kind == VX_CODES_NONE)
 		return;
 	codec = vx_alloc(store->mem, sizeof(VxCodec));
-	vx_codec_init(codec, store->mem, told->code_kind, told->space.metric, told->space.dim, vx_code_subvectors(told->code_bytes));
-	vx_codec_set_max_norm2(codec, told->space.max_norm2);
+	vx_codec_init(codec, store->mem, told->code_kind, store->space.metric, store->space.dim,
+				  vx_code_subvectors(told->code_bytes));
+	vx_codec_set_max_norm2(codec, store->space.max_norm2);
 	if (vx_code_kind(told->code_kind)->model == VX_MODEL_CODEBOOK)
 		vx_codec_set_codebooks(codec, model, NULL);
 	else
@@ -335,25 +310,25 @@ hear_place(const VecGraphArena *arena, void *array, VecGraphPlace *place)
 	return vecgraph_arena_address(arena, *place);
 }
 
-/* All arrays that are shared. */
+/* All arrays that are shared; place [ARRAYS + chunk_count]. model: of the codes in memory. */
 static void
 place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model,
-			 LinkPlaces *places, VecGraphPlace *chunks)
+			 VecGraphPlace *place)
 {
 	VxMemStore *store = &nodes->store;
 
-	store->edges = placing(arena, store->edges, &places->edges);
-	store->degrees = placing(arena, store->degrees, &places->degrees);
-	store->versions = placing(arena, store->versions, &places->versions);
-	store->deleted = placing(arena, store->deleted, &places->deleted);
-	store->codes = placing(arena, store->codes, &places->codes);
-	store->order = placing(arena, store->order, &places->order);
 	for (uint32 i = 0; i < store->chunk_count; i++)
-		store->chunks[i] = placing(arena, store->chunks[i], &chunks[i]);
-	nodes->tids = placing(arena, nodes->tids, &places->tids);
-	nodes->more = placing(arena, nodes->more, &places->more);
-	pages->chains = placing(arena, pages->chains, &places->chains);
-	*model = placing(arena, *model, &places->model);
+		store->chunks[i] = placing(arena, store->chunks[i], place++);
+	store->edges = placing(arena, store->edges, place++);
+	store->degrees = placing(arena, store->degrees, place++);
+	store->versions = placing(arena, store->versions, place++);
+	store->deleted = placing(arena, store->deleted, place++);
+	store->codes = placing(arena, store->codes, place++);
+	store->order = placing(arena, store->order, place++);
+	nodes->tids = placing(arena, nodes->tids, place++);
+	nodes->more = placing(arena, nodes->more, place++);
+	pages->chains = placing(arena, pages->chains, place++);
+	*model = placing(arena, *model, place++);
 }
 
 /* ---- the leader ---- */
@@ -380,16 +355,16 @@ move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPage
 
 /* Starts workers and tells them everything; NULL if there can be none. */
 static ParallelContext *
-start_linking(Linker *linker, const VecGraphArena *arena, void *model)
+start_linking(Participant *me, const VecGraphArena *arena, void *model)
 {
-	VecGraphBuild *build = linker->build;
-	const VxMemStore *store = &linker->nodes->store;
-	Size		chunks_bytes = mul_size(store->chunk_count, sizeof(VecGraphPlace));
+	VecGraphBuild *build = me->build;
+	const VxMemStore *store = &me->nodes->store;
+	Size		places_bytes = mul_size(ARRAYS + (Size) store->chunk_count, sizeof(VecGraphPlace));
 	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers);
 	LinkShared *shared;
 
 	vecgraph_workers_expect(context, sizeof(LinkShared));
-	vecgraph_workers_expect(context, chunks_bytes);
+	vecgraph_workers_expect(context, places_bytes);
 	if (!vecgraph_workers_make_memory(context))
 		return NULL;
 	shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(LinkShared));
@@ -397,14 +372,13 @@ start_linking(Linker *linker, const VecGraphArena *arena, void *model)
 	for (int phase = 0; phase < PHASE_DONE; phase++)
 		pg_atomic_init_u64(&shared->next[phase], 0);
 	shared->link_batch = Min(Max(store->count / (LINK_BATCHES * (build->workers + 1)), LEAST_LINK_BATCH), MOST_LINK_BATCH);
-	tell_index(build, &shared->index);
+	tell_build(build, shared);
 	tell_store(store, &shared->store);
-	shared->pages = *linker->pages;
+	shared->pages = *me->pages;
 	shared->pages.model = NULL; /* the leader writes the head */
-	place_arrays(tell_place, arena, linker->nodes, linker->pages, &model, &shared->places,
-				 vecgraph_workers_share(context, KEY_CHUNKS, chunks_bytes));
+	place_arrays(tell_place, arena, me->nodes, me->pages, &model, vecgraph_workers_share(context, KEY_PLACES, places_bytes));
 	vecgraph_arena_handles(arena, &shared->arena);
-	linker->shared = shared;
+	me->shared = shared;
 	BarrierAttach(&shared->barrier);
 	vecgraph_workers_launch(context, "build");
 	return context;
@@ -414,7 +388,7 @@ start_linking(Linker *linker, const VecGraphArena *arena, void *model)
 static bool
 link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena)
 {
-	Linker		linker = {.build = build,.nodes = nodes,.pages = pages,.is_leader = true};
+	Participant me = {.build = build,.nodes = nodes,.pages = pages,.is_leader = true};
 	ParallelContext *context;
 	void	   *model;
 
@@ -422,10 +396,10 @@ link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuild
 		return false;
 	if (!move_to_arena(arena, nodes, pages, &model))
 		return false;
-	context = start_linking(&linker, arena, model);
+	context = start_linking(&me, arena, model);
 	if (context == NULL)
 		return false;
-	participate(&linker, PHASE_ENCODE);
+	participate(&me, PHASE_ENCODE);
 	vecgraph_workers_finish(context);
 	return true;
 }
@@ -446,23 +420,23 @@ void
 vecgraph_build_link_main(dsm_segment *segment, shm_toc *toc)
 {
 	LinkShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	VecGraphBuild build = {0};
+	VecGraphBuild build;
 	VecGraphBuildNodes nodes = {0};
 	VecGraphBuildPages pages = shared->pages;
-	Linker		linker = {.shared = shared,.build = &build,.nodes = &nodes,.pages = &pages};
+	Participant me = {.shared = shared,.build = &build,.nodes = &nodes,.pages = &pages};
 	VecGraphArena *arena;
 	void	   *model = NULL;
 	int			phase;
 
 	vecgraph_workers_begin(toc);
 	arena = vecgraph_arena_attach(&shared->arena);
-	hear_index(&shared->index, &build);
+	hear_build(shared, &build);
 	hear_store(&shared->store, &build, &nodes.store);
-	place_arrays(hear_place, arena, &nodes, &pages, &model, &shared->places, shm_toc_lookup(toc, KEY_CHUNKS, false));
+	place_arrays(hear_place, arena, &nodes, &pages, &model, shm_toc_lookup(toc, KEY_PLACES, false));
 	hear_codec(&shared->store, model, &nodes.store);
 	phase = BarrierAttach(&shared->barrier);
 	if (phase < PHASE_DONE)
-		participate(&linker, phase);
+		participate(&me, phase);
 	BarrierArriveAndDetach(&shared->barrier);
 	index_close(build.index, vecgraph_build_index_lock(build.concurrent));
 	vecgraph_arena_detach(arena);

@@ -3,9 +3,10 @@
  *
  * Identical vectors share a node: the table of twins finds it by the hash of the vector.
  *
- * Here it is decided where vectors are, each when the one before would exceed the memory, linking included: in memory; on their pages,
- * with only codes in memory; or with the rest, which waits on disk. To go from the first to the second makes the pages of all nodes so
- * far and encodes them; each later row goes straight to its page and its code. One process, the leader, does all this.
+ * Here it is decided where vectors are, each when the one before would exceed the memory, linking included: in memory; on their
+ * pages, with only codes in memory; or with the rest, which waits on disk. To go from the first to the second makes the pages
+ * of all nodes so far and encodes them; each later row goes straight to its page and its code. One process, the leader, does
+ * all this.
  */
 #include "am/build/vecgraph_build_state.h"
 
@@ -141,7 +142,8 @@ twins_grow(VecGraphBuildLoad *load)
 	Twin	   *old = load->twins;
 	Size		old_size = (Size) load->twins_mask + 1;
 
-	load->twins = MemoryContextAllocExtended(load->build->context, 2 * old_size * sizeof(Twin), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	load->twins = MemoryContextAllocExtended(load->build->context, 2 * old_size * sizeof(Twin),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	load->twins_mask = 2 * old_size - 1;
 	for (Size i = 0; i < old_size; i++)
 		if (old[i].node != 0)
@@ -189,7 +191,7 @@ twins_find(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 /* ---- rows ---- */
 
 static void
-add_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemPointer heap_tid)
+add_node_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemPointer heap_tid)
 {
 	VecGraphNodeTids *node = &nodes->tids[id];
 	VecGraphMoreTids *more;
@@ -258,7 +260,8 @@ add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 		Twin		twin = {.hash = row->hash};
 
 		grow_tables(load);
-		id = load->loaded->pages.points_placed ? add_code(load, row->point, row->hash) : vx_memstore_add(&nodes->store, row->point);
+		id = load->loaded->pages.points_placed ? add_code(load, row->point, row->hash)
+			: vx_memstore_add(&nodes->store, row->point);
 		memset(&nodes->tids[id], 0, sizeof(VecGraphNodeTids));
 		if (nodes->store.count > load->twins_mask / 2)
 			twins_grow(load);
@@ -267,14 +270,14 @@ add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 		if (load->norms != NULL)
 			vx_robust_add(load->norms, row->point->norm2);
 	}
-	add_tid(load->build, nodes, id, &row->tid);
+	add_node_tid(load->build, nodes, id, &row->tid);
 }
 
 /* ---- making room ---- */
 
 /*
- * Moves the vectors to their pages and keeps codes. Returns false, having done nothing, if that would not make enough room, or codes
- * would be too coarse to link by.
+ * Moves the vectors to their pages and keeps codes. Returns false, having done nothing, if that would not make enough room, or
+ * codes would be too coarse to link by.
  */
 static bool
 switch_to_codes(VecGraphBuildLoad *load)
@@ -378,7 +381,8 @@ vecgraph_build_load_end(VecGraphBuildLoad *load)
 	if (load->norms != NULL)
 	{
 		vecgraph_choose_max_norm(&build->meta, load->norms);
-		load->loaded->nodes.store.space.max_norm2 = build->meta.max_norm2;
+		build->space.max_norm2 = build->meta.max_norm2;
+		load->loaded->nodes.store.space = build->space;
 		pfree(load->norms);
 	}
 	pfree(load->twins);

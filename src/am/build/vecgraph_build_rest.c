@@ -2,8 +2,8 @@
  * vecgraph_build_rest.c: the rows of a build that came when memory was full, until they are inserted; see vecgraph_build_state.h.
  *
  * They wait on disk until the others are linked and written, and are then sorted into the order in which they are best linked
- * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers, and in
- * the processor's caches. All memory of the build is there for finding that order, and then for the sort.
+ * (vx_order.h): who inserts near vectors one after the other reads and writes the same pages, so few need to be in buffers, and
+ * in the processor's caches. All memory of the build is there for finding that order, and then for the sort.
  */
 #include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"
@@ -167,6 +167,7 @@ feed_sort(VecGraphBuildRest *rest, const VxOrder *order)
 void
 vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
 {
+	TupleDesc	desc = rest->slot->tts_tupleDescriptor;
 	AttrNumber	columns[] = {COLUMN_KEY, COLUMN_HASH};
 	Oid			operators[] = {Int4LessOperator, Int4LessOperator};
 	Oid			collations[] = {InvalidOid, InvalidOid};
@@ -177,7 +178,7 @@ vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
 	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space));
 	find_order(build, rest, &order);
 	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
-	rest->sort = tuplesort_begin_heap(rest->slot->tts_tupleDescriptor, lengthof(columns), columns, operators, collations, nulls_first,
+	rest->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
 									  (int) (memory / 1024), NULL, 0);
 	feed_sort(rest, &order);
 	tuplestore_end(rest->waiting);

@@ -88,7 +88,7 @@ load_batch(Reader *reader, VecGraphBatch *batch)
 
 /* A row of the heap, in any participant. */
 static void
-read_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
+scan_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool alive, void *state)
 {
 	Reader	   *reader = state;
 	MemoryContext old_context;
@@ -166,7 +166,7 @@ scan_with_workers(VecGraphBuild *build, Reader *reader, Relation heap, IndexInfo
 		VecGraphBatch *batch;
 
 		vecgraph_build_load_reserve(reader->load, queue_bytes);
-		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, reader, scan);
+		*heap_rows = table_index_build_scan(heap, build->index, info, true, true, scan_row, reader, scan);
 		/* one that could not start has no rows, and is an error here */
 		WaitForParallelWorkersToAttach(context);
 		while ((batch = vecgraph_queue_wait_full(reader->queue, (uint32) context->nworkers_launched)) != NULL)
@@ -189,7 +189,7 @@ vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
 	if (!wants_workers(build) || !scan_with_workers(build, &reader, heap, info, &heap_rows))
-		heap_rows = table_index_build_scan(heap, build->index, info, true, true, read_row, &reader, NULL);
+		heap_rows = table_index_build_scan(heap, build->index, info, true, true, scan_row, &reader, NULL);
 	MemoryContextDelete(reader.context);
 	return heap_rows;
 }
@@ -218,7 +218,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
 	reader.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
-	heap_rows = table_index_build_scan(heap, index, info, true, false, read_row, &reader,
+	heap_rows = table_index_build_scan(heap, index, info, true, false, scan_row, &reader,
 									   table_beginscan_parallel(heap, shm_toc_lookup(toc, KEY_SCAN, false)));
 	if (reader.batch != NULL)
 		vecgraph_queue_give(reader.queue, reader.batch, VECGRAPH_BATCH_FULL);

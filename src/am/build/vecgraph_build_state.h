@@ -1,12 +1,18 @@
 /*
- * vecgraph_build_state.h: what the files of CREATE INDEX share, for these alone: the state of a build in parts, and per file what others call.
+ * vecgraph_build_state.h: what the files of CREATE INDEX share, and they alone: the state of a build, in parts, and per file what
+ * others call.
  *
- * Who calls whom: vecgraph_build.c the steps scan, load, link, write, insert; scan what loads; loading what fits, orders and writes, and
- * the rest; linking what writes. Arena, queue and workers know of no build and have headers of their own.
+ * Who calls whom: vecgraph_build.c calls the steps scan, load, fit, order, link, write and insert; scanning calls load; loading
+ * calls fit, order and write, and puts the rest aside; linking calls write; inserting takes the rest. Arena, queue and workers
+ * know of no build and have headers of their own.
  *
- * Everything lives in VecGraphBuild.context until the build ends, unless it is said here when it goes, or in shared memory
- * (vecgraph_arena.h). What a function allocates in the current context is for the row at hand. All functions may raise errors of memory and
- * of reading and writing; others are named.
+ * Memory: what a build keeps is in VecGraphBuild.context, or in shared memory (vecgraph_arena.h): points, edges, codes and,
+ * when workers link, heap TIDs and chains. The leader alone allocates there, and in the state; a worker has a context of its
+ * own. While rows are read the current context is that of one row, and is reset after it. Peaks are counted in
+ * vecgraph_build_load.c.
+ *
+ * All functions may raise errors of memory, and of reading and writing the index; others are named. No page is locked on entry or
+ * return.
  */
 #ifndef VECGRAPH_BUILD_STATE_H
 #define VECGRAPH_BUILD_STATE_H
@@ -38,7 +44,7 @@ typedef enum VecGraphBuildStep
 
 /* ---- state ---- */
 
-/* The build at large: what all steps know. It is there before the first row; but meta gets what fitting, planning and linking find. */
+/* The build at large: what all steps know. It is there before the first row, but meta gets what fitting and linking find. */
 typedef struct VecGraphBuild
 {
 	Relation	index;
@@ -156,14 +162,14 @@ vecgraph_build_heap_lock(bool concurrent)
 typedef struct VecGraphBuildLoad VecGraphBuildLoad;
 
 /*
- * Gets ready to fill in loaded, of which fit.codebook is set and all else zero. If there may be workers, asks for shared memory.
+ * Gets ready to fill in loaded, of which fit.codebook is set and all else is zero. If there may be workers, there is an arena.
  */
 extern VecGraphBuildLoad *vecgraph_build_load_begin(VecGraphBuild *build, VecGraphBuildLoaded *loaded);
 
 /* So many bytes of the build's memory are others' from now on. */
 extern void vecgraph_build_load_reserve(VecGraphBuildLoad *load, Size bytes);
 
-/* Takes in a row. May fit codes and put vectors on pages to make room: see vecgraph_build_load.c. */
+/* Takes in a row; may fit codes and put vectors on pages to make room. */
 extern void vecgraph_build_load_row(VecGraphBuildLoad *load, VecGraphRow *row);
 
 /* All rows are there: chooses the largest norm, and gives back what only loading needs. Returns their number. */
@@ -175,8 +181,8 @@ extern void vecgraph_build_unload(VecGraphBuild *build, VecGraphBuildLoaded *loa
 /* ---- vecgraph_build_scan.c ---- */
 
 /*
- * Reads the heap, by workers, too, and loads each row that belongs into the index. Returns its number of rows. Errors: vectors of another
- * dimension, those of expressions, and those of workers.
+ * Reads the heap, by workers, too, and loads each row that belongs into the index. Returns the heap's number of rows. Errors:
+ * vectors of another dimension, those of expressions, and those of workers.
  */
 extern double vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap, struct IndexInfo *info);
 
@@ -186,10 +192,15 @@ extern double vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load,
 static inline const void *
 vecgraph_build_model(const VxCodec *codec)
 {
-	return vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK ? (const void *) codec->codebook[0] : (const void *) codec->mean[0];
+	if (vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK)
+		return codec->codebook[0];
+	return codec->mean[0];
 }
 
-/* Fits the mean or trains the codebook of the index to the points of a store, unless that was done. no_room: there are more, but for memory. */
+/*
+ * Fits the mean or trains the codebook of the index to the points of a store, unless that was done. no_room: there are more, but
+ * for memory.
+ */
 extern void vecgraph_build_fit(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildFit *fit, bool no_room);
 
 /* Chooses the codec for linking without vectors, and fits it to those that are still there; the index's must be fitted. */
@@ -204,30 +215,30 @@ extern void vecgraph_build_fit_store(VecGraphBuild *build, VxMemStore *store, Ve
 extern void vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuildOrder *order);
 
 /*
- * Puts the nodes in it, when all are loaded. Points get other ids, so that what is linked in turn is near each other on pages, too; codes
- * have their vectors on pages already, and keep theirs.
+ * Puts the nodes in it, when all are loaded. Points get other ids, so that what is linked in turn is near each other on pages,
+ * too; codes, whose vectors are on pages already, keep theirs.
  */
 extern void vecgraph_build_order_nodes(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildOrder *order);
 
 /* ---- vecgraph_build_link.c ---- */
 
 /*
- * Encodes the nodes, if their store has a codec, links and prunes them, notes the entries in meta, and writes the index but for its tail;
- * with workers if arena is not NULL and the server grants some. Errors: those of workers.
+ * Encodes the nodes, if their store has a codec, links and prunes them, notes the entries in meta, and writes the index but for
+ * its tail; with workers if arena is not NULL and the server grants some. Errors: those of workers.
  */
 extern void vecgraph_build_link(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena);
 
 /* ---- vecgraph_build_write.c ---- */
 
-/* Puts the vector of a new node on its page, making pages as needed; its slot stays free. No lock on entry or return. */
+/* Puts the vector of a new node on its page, making pages as needed; its slot stays free. */
 extern void vecgraph_build_place_point(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const VxPoint *point);
 
 /* The same for its code. */
 extern void vecgraph_build_place_code(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const uint8 *code);
 
 /*
- * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted to what
- * was loaded (NULL: none), the second for a later fit; or the empty log of codes.
+ * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted
+ * to what was loaded (NULL: none), the second for a later fit; or the empty log of codes.
  */
 extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
 
@@ -238,8 +249,7 @@ extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page,
 extern void vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
 
 /*
- * Write the index as linked: the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail. No lock on
- * entry or return.
+ * Write the index as linked: the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail.
  */
 extern void vecgraph_build_write_head(VecGraphBuild *build, VecGraphBuildPages *pages);
 extern void vecgraph_build_write_body(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
@@ -264,7 +274,10 @@ extern void vecgraph_build_rest_end(VecGraphBuildRest *rest);
 
 /* ---- vecgraph_build_insert.c ---- */
 
-/* Inserts the rest into the pages of the index, when the others are there, by workers, too; then logs the whole. Errors: those of workers. */
+/*
+ * Inserts the rest into the pages of the index, when the others are there, by workers, too; then logs the whole. Errors: those of
+ * workers.
+ */
 extern void vecgraph_build_insert(VecGraphBuild *build, VecGraphBuildRest *rest);
 
 #endif							/* VECGRAPH_BUILD_STATE_H */

@@ -208,7 +208,7 @@ first_of_chain(const VecGraphBuildPages *pages, VxNodeId node)
 
 /* Writes the node with its first TIDs. */
 static void
-fill_node(Writer *writer, VxSlot *slot, VxNodeId id)
+write_node(Writer *writer, VxSlot *slot, VxNodeId id)
 {
 	const VecGraphBuildNodes *nodes = writer->nodes;
 	const VxMemStore *store = &nodes->store;
@@ -230,7 +230,7 @@ fill_node(Writer *writer, VxSlot *slot, VxNodeId id)
 
 /* Writes the next slot of a chain, whose id is given. */
 static void
-fill_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
+write_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
 {
 	const VecGraphBuildNodes *nodes = writer->nodes;
 
@@ -249,7 +249,7 @@ fill_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
 
 /* Puts the codes of a page on it. */
 static void
-fill_code_page(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber block)
+write_codes(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber block)
 {
 	VxNodeId	first = vx_code_page_first_id(g, block);
 
@@ -259,7 +259,7 @@ fill_code_page(const VxGeometry *g, const VxMemStore *store, Page page, BlockNum
 }
 
 static void
-fill_node_page(Writer *writer, Page page, BlockNumber block)
+write_nodes(Writer *writer, Page page, BlockNumber block)
 {
 	const VxGeometry *g = &writer->build->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
@@ -270,9 +270,9 @@ fill_node_page(Writer *writer, Page page, BlockNumber block)
 		VxNodeId	id = first + i;
 
 		if (id < writer->nodes->store.count)
-			fill_node(writer, slot, id);
+			write_node(writer, slot, id);
 		else
-			fill_chain(writer, (VxTidSlot *) slot, id);
+			write_chain(writer, (VxTidSlot *) slot, id);
 		vecgraph_page_special(page)->free_slots--;
 	}
 	if (block == writer->build->meta.free_page)
@@ -300,9 +300,9 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 		if (!is_made || block == VECGRAPH_META_BLOCK)
 			init_block(build, pages->model, page, block);
 		if (block >= g->first_segment && !vx_block_has_codes(g, block))
-			fill_node_page(writer, page, block);
+			write_nodes(writer, page, block);
 		else if (block >= g->first_segment && !pages->codes_placed)
-			fill_code_page(g, &writer->nodes->store, page, block);
+			write_codes(g, &writer->nodes->store, page, block);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}

@@ -1,10 +1,10 @@
 /*
  * vecgraph_workers.h: parallel maintenance workers, as a build starts them: once to scan, once to link and write, once to insert.
  *
- * The leader: vecgraph_workers_enter, vecgraph_workers_expect for each thing to be shared, vecgraph_workers_make_memory,
- * vecgraph_workers_share for each, vecgraph_workers_launch, its own part of the work, vecgraph_workers_finish. A worker starts in a
- * function that is found by its name, calls vecgraph_workers_begin and finds the things by shm_toc_lookup. Who fails ends the build
- * by its error, which the leader meets where it waits or polls.
+ * The leader calls vecgraph_workers_enter, _expect for each thing that is to be shared, _make_memory, _share for each, _launch,
+ * does its own part of the work, and calls _finish. A worker starts in a function that is found by its name, calls
+ * vecgraph_workers_begin and finds the things by shm_toc_lookup. Who fails ends the build by its error, which the leader meets
+ * where it waits or polls.
  */
 #ifndef VECGRAPH_WORKERS_H
 #define VECGRAPH_WORKERS_H
