@@ -7,61 +7,9 @@
 #include <string.h>
 
 uint32_t
-vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
-{
-	size_t		halves = (dim + 1) / 2 * 2 * sizeof(uint16_t);
-	size_t		point = 0;
-
-	switch (storage)
-	{
-		case VX_STORAGE_FULL:
-			point = VX_POINT_BYTES(dim);
-			break;
-		case VX_STORAGE_HEAP:
-			point = sizeof(VxAbsentPoint);
-			break;
-		case VX_STORAGE_HALF:
-			point = sizeof(VxAbsentPoint) + halves;
-			break;
-		case VX_STORAGE_EXACT_HALF:
-			point = sizeof(VxHalfPoint) + halves;
-			break;
-	}
-	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + point);
-}
-
-uint32_t
 vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 {
 	return (uint32_t) ((vx_code_model_bytes(kind, dim) + body_bytes - 1) / body_bytes);
-}
-
-uint32_t
-vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least)
-{
-	uint32_t	fixed = vx_record_bytes(storage, dim, 0);
-	uint32_t	room;
-
-	if (fixed >= body_bytes)
-		return 0;
-	room = (body_bytes - fixed) / (uint32_t) sizeof(VxNodeId);
-	if (room < least)
-		return 0;
-	return VX_MIN(room, wanted);
-}
-
-uint32_t
-vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t least, uint32_t most)
-{
-	return vx_fitting_degree(body_bytes / (body_bytes / vx_record_bytes(storage, dim, least)), storage, dim, most, least);
-}
-
-uint32_t
-vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree)
-{
-	uint32_t	room = (body_bytes - vx_record_bytes(storage, 0, degree)) / (uint32_t) sizeof(float);
-
-	return storage == VX_STORAGE_FULL ? room : 2 * room;
 }
 
 /*
@@ -166,62 +114,4 @@ uint32_t
 vx_blocks_for(const VxGeometry *g, uint32_t ids)
 {
 	return ids == 0 ? g->first_segment : vx_id_block(g, ids - 1) + 1;
-}
-
-const char *
-vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep)
-{
-	const VxTidSlot *more = (const VxTidSlot *) slot;
-	bool		beyond = false;
-
-	if (slot->state == VX_SLOT_FREE)
-		return NULL;
-	if (slot->chain != VX_NO_NODE && slot->chain >= id_bound)
-		return "a chain leads out of the index";
-	if (slot->state == VX_SLOT_TIDS)
-	{
-		if (more->tid_count > g->tids_per_slot)
-			return "a slot has too many heap TIDs";
-		if (more->owner >= id_bound)
-			return "a slot belongs to a node out of the index";
-		return NULL;
-	}
-	if (slot->state != VX_SLOT_LIVE && slot->state != VX_SLOT_DELETED)
-		return "a slot has an unknown state";
-	if (slot->tid_count > VX_INLINE_TIDS)
-		return "a node has too many heap TIDs";
-	if (slot->degree > g->edge_capacity)
-		return "a node has too many edges";
-	/* no early exit, so that the compiler can compare many at once: every node that is read passes here */
-	for (uint32_t i = 0; i < slot->degree; i++)
-		beyond |= slot->edges[i] >= id_bound;
-	if (beyond)
-		return "an edge leads out of the index";
-	if (deep && g->storage == VX_STORAGE_FULL)
-	{
-		const VxPoint *point = vx_slot_point(g, (VxSlot *) slot);
-
-		for (uint32_t i = 0; i < g->dim; i++)
-			if (!isfinite(point->x[i]))
-				return "a vector has elements that are not finite";
-	}
-	if (deep && g->storage == VX_STORAGE_EXACT_HALF)
-	{
-		const VxHalfPoint *point = vx_slot_half_point(g, (VxSlot *) slot);
-
-		for (uint32_t i = 0; i < g->dim; i++)
-			if ((point->half[i] & 0x7C00) == 0x7C00)
-				return "a vector has elements that are not finite";
-	}
-	return NULL;
-}
-
-void
-vx_slot_clear(const VxGeometry *g, VxSlot *slot)
-{
-	uint32_t	version = slot->version;
-
-	memset(slot, 0, g->record_bytes);
-	slot->version = version + 1;
-	slot->chain = VX_NO_NODE;
 }

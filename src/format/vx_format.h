@@ -20,7 +20,7 @@
 #ifndef VX_FORMAT_H
 #define VX_FORMAT_H
 
-#include "distance/vx_space.h"
+#include "format/vx_record.h"
 #include "graph/vx_store.h"
 #include "quant/vx_codec.h"
 
@@ -54,40 +54,6 @@ typedef struct VxPageSpecial
 	uint16_t	free_slots;		/* node pages: how many slots are VX_SLOT_FREE */
 	uint16_t	kind;			/* VX_PAGE_* */
 } VxPageSpecial;
-
-/* What a node keeps inline. */
-typedef enum VxStorage
-{
-	VX_STORAGE_FULL = 1,		/* the vector: VxPoint */
-	VX_STORAGE_HEAP = 2,		/* VxAbsentPoint: the vector is read from the heap row; needs codes */
-	VX_STORAGE_HALF = 3,		/* VxAbsentPoint and the vector in half precision; needs codes */
-	VX_STORAGE_EXACT_HALF = 4	/* VxHalfPoint: the vector, of a type whose elements are halves */
-} VxStorage;
-
-/* Whether a node holds all that its vector is. */
-static inline bool
-vx_storage_is_exact(VxStorage storage)
-{
-	return storage == VX_STORAGE_FULL || storage == VX_STORAGE_EXACT_HALF;
-}
-
-/*
- * What stands in a node for a vector that only the heap has exactly: enough to recognise the same vector, and with
- * VX_STORAGE_HALF the vector as nearly as half precision has it.
- */
-typedef struct VxAbsentPoint
-{
-	float		norm2;
-	uint32_t	hash[2];
-	uint16_t	half[];			/* [dim] VX_STORAGE_HALF */
-} VxAbsentPoint;
-
-/* A vector whose elements are halves: VX_STORAGE_EXACT_HALF. */
-typedef struct VxHalfPoint
-{
-	float		norm2;			/* of VxPoint */
-	uint16_t	half[];			/* [dim] */
-} VxHalfPoint;
 
 typedef struct VxMeta
 {
@@ -205,80 +171,24 @@ vx_code_log_news(const VxCodeLog *log, uint32_t room, uint64_t changes, uint64_t
 	return changes <= log->changes && entries <= log->entries && log->entries - *first <= room;
 }
 
-typedef enum VxSlotState
-{
-	VX_SLOT_FREE = 0,
-	VX_SLOT_LIVE = 1,			/* a node with at least one heap TID */
-	VX_SLOT_DELETED = 2,		/* a node without heap TIDs, until VACUUM has led the graph around it */
-	VX_SLOT_TIDS = 3			/* more heap TIDs of the node that it names as owner */
-} VxSlotState;
-
-/* A heap TID: block number (high half first) and offset, the bytes of PostgreSQL's ItemPointerData. */
-typedef struct VxHeapTid
-{
-	uint16_t	block_high;
-	uint16_t	block_low;
-	uint16_t	offset;
-} VxHeapTid;
-
-#define VX_INLINE_TIDS 3
-
-/* First bytes of every slot. A node's edges follow, then its point (see VxStorage). */
-typedef struct VxSlot
-{
-	uint8_t		state;			/* VxSlotState */
-	uint8_t		tid_count;		/* inline heap TIDs */
-	uint16_t	degree;
-	uint32_t	version;		/* grows with every change of edges or state, also over reuse of the slot */
-	uint32_t	chain;			/* newest slot with more TIDs of this node, or VX_NO_NODE */
-	uint16_t	reserved;		/* zero */
-	VxHeapTid	tids[VX_INLINE_TIDS];
-	VxNodeId	edges[];		/* [edge_capacity], nearest first but for late additions */
-} VxSlot;
-
-/* A slot in state VX_SLOT_TIDS. */
-typedef struct VxTidSlot
-{
-	uint8_t		state;			/* VX_SLOT_TIDS */
-	uint8_t		reserved1;
-	uint16_t	tid_count;
-	uint32_t	version;
-	uint32_t	chain;			/* next older slot of the chain, or VX_NO_NODE */
-	VxNodeId	owner;
-	VxHeapTid	tids[];			/* [geometry.tids_per_slot] */
-} VxTidSlot;
-
-_Static_assert(sizeof(VxPageSpecial) == 8, "special space");
-_Static_assert(sizeof(VxHeapTid) == 6, "heap TID");
-_Static_assert(offsetof(VxSlot, tids) == 14 && offsetof(VxSlot, edges) == 32, "slot header");
-_Static_assert(offsetof(VxTidSlot, tids) == 16, "TID slot header");
-_Static_assert(offsetof(VxTidSlot, version) == offsetof(VxSlot, version), "version is common to all slots");
-_Static_assert(offsetof(VxTidSlot, chain) == offsetof(VxSlot, chain), "chain is common to all slots");
-_Static_assert(sizeof(VxCodeLog) == 16, "log of codes");
-_Static_assert(offsetof(VxMeta, entries) == 64, "meta page");
-_Static_assert(sizeof(VxMeta) == 64 + 4 * VX_MAX_ENTRIES + 64, "meta page");
-
-/* What follows from the meta page by arithmetic. */
-typedef struct VxGeometry
-{
-	VxStorage	storage;
-	uint32_t	dim;
-	uint32_t	edge_capacity;
-	uint32_t	record_bytes;
-	uint32_t	body_bytes;
-	uint32_t	model_bytes;	/* of what codes are made from */
-	uint32_t	model_pages;	/* of each copy of it */
-	uint32_t	first_segment;
-	uint32_t	nodes_per_page;
-	uint32_t	code_bytes;		/* 0 without codes */
-	uint32_t	codes_per_page;
-	uint32_t	code_pages;		/* per segment */
-	uint32_t	pages_per_segment;	/* node pages */
-	uint32_t	tids_per_slot;
-} VxGeometry;
-
-/* Bytes of a slot. */
-uint32_t	vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity);
+/* README.md says so. */
+_Static_assert(sizeof(VxPageSpecial) == 8 && offsetof(VxPageSpecial, free_slots) == 4 && offsetof(VxPageSpecial, kind) == 6,
+			   "special space");
+_Static_assert(offsetof(VxMeta, magic) == 0 && offsetof(VxMeta, format_version) == 4 && offsetof(VxMeta, build_id) == 8
+			   && offsetof(VxMeta, dim) == 16 && offsetof(VxMeta, metric) == 20 && offsetof(VxMeta, max_degree) == 22
+			   && offsetof(VxMeta, edge_capacity) == 24 && offsetof(VxMeta, build_list_size) == 26
+			   && offsetof(VxMeta, alpha) == 28, "meta page: what was asked for");
+_Static_assert(offsetof(VxMeta, storage) == 32 && offsetof(VxMeta, code_kind) == 33 && offsetof(VxMeta, code_bytes) == 34
+			   && offsetof(VxMeta, record_bytes) == 36 && offsetof(VxMeta, body_bytes) == 40
+			   && offsetof(VxMeta, first_segment) == 44, "meta page: what lies where");
+_Static_assert(offsetof(VxMeta, code_epoch) == 48 && offsetof(VxMeta, max_norm2) == 52 && offsetof(VxMeta, free_page) == 56
+			   && offsetof(VxMeta, entry_count) == 60 && offsetof(VxMeta, entries) == 64 && VX_MAX_ENTRIES == 72,
+			   "meta page: what changes");
+_Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_nodes) == 356 && offsetof(VxMeta, fitted_error) == 360
+			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368 && offsetof(VxMeta, reserved) == 372
+			   && sizeof(VxMeta) == 416, "meta page: what codes are made from");
+_Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries) == 8 && offsetof(VxCodeLog, blocks) == 16
+			   && VX_CODE_LOG_ENTRIES == 500, "log of codes");
 
 /* Pages of one copy of what codes are made from; 0 without codes. */
 uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
@@ -309,15 +219,6 @@ vx_model_page_used(uint32_t model_bytes, uint32_t model_pages, uint32_t body_byt
 {
 	return VX_MIN(body_bytes, model_bytes - i % model_pages * body_bytes);
 }
-
-/* The largest max degree <= wanted with which a node fits a page body, or 0 if not even least fits. */
-uint32_t	vx_fitting_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t wanted, uint32_t least);
-
-/* The largest max degree from least to most with which as many nodes fit a page body as with least, at least one. */
-uint32_t	vx_packing_degree(uint32_t body_bytes, VxStorage storage, uint32_t dim, uint32_t least, uint32_t most);
-
-/* The largest dim whose vector, stored so (not VX_STORAGE_HEAP), fits a page body with this degree. */
-uint32_t	vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree);
 
 /*
  * Checks a meta page and computes the geometry. Returns NULL, or what is wrong with it (a message fragment).
@@ -413,56 +314,5 @@ uint32_t	vx_id_bound(const VxGeometry *g, uint32_t blocks);
 
 /* Blocks of an index with this many ids. */
 uint32_t	vx_blocks_for(const VxGeometry *g, uint32_t ids);
-
-static inline VxSlot *
-vx_slot(const VxGeometry *g, void *body, uint32_t slot)
-{
-	return (VxSlot *) ((char *) body + (size_t) slot * g->record_bytes);
-}
-
-static inline bool
-vx_slot_is_node(const VxSlot *slot)
-{
-	return slot->state == VX_SLOT_LIVE || slot->state == VX_SLOT_DELETED;
-}
-
-/* The heap TIDs in a slot: those of a live node that are inline, or those of a slot of its chain; none in others. */
-static inline VxHeapTid *
-vx_slot_tids(VxSlot *slot, uint32_t *count)
-{
-	VxTidSlot  *more = (VxTidSlot *) slot;
-
-	*count = slot->state == VX_SLOT_LIVE ? slot->tid_count : slot->state == VX_SLOT_TIDS ? more->tid_count : 0;
-	return slot->state == VX_SLOT_TIDS ? more->tids : slot->tids;
-}
-
-static inline VxAbsentPoint *
-vx_slot_absent_point(const VxGeometry *g, VxSlot *slot)
-{
-	return (VxAbsentPoint *) (slot->edges + g->edge_capacity);
-}
-
-/* Only with VX_STORAGE_EXACT_HALF. */
-static inline VxHalfPoint *
-vx_slot_half_point(const VxGeometry *g, VxSlot *slot)
-{
-	return (VxHalfPoint *) (slot->edges + g->edge_capacity);
-}
-
-/* Only with VX_STORAGE_FULL. */
-static inline VxPoint *
-vx_slot_point(const VxGeometry *g, VxSlot *slot)
-{
-	return (VxPoint *) (slot->edges + g->edge_capacity);
-}
-
-/*
- * Checks one slot whatever its bytes are: state, counts, edges and chain below id_bound, norm and vector finite where
- * they must be. Returns NULL or what is wrong. deep also looks at every element of the vector.
- */
-const char *vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep);
-
-/* Clears a slot to VX_SLOT_FREE, keeping and advancing its version. */
-void		vx_slot_clear(const VxGeometry *g, VxSlot *slot);
 
 #endif							/* VX_FORMAT_H */

@@ -311,7 +311,7 @@ test_slot_check(void **state)
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
 	assert_null(vx_slot_check(&g, slot, bound, true));
-	vx_slot_point(&g, slot)->x[g.dim - 1] = INFINITY;
+	vx_slot_full_point(&g, slot)->x[g.dim - 1] = INFINITY;
 	assert_null(vx_slot_check(&g, slot, bound, false));
 	assert_non_null(vx_slot_check(&g, slot, bound, true));
 	free(slot);
@@ -334,6 +334,49 @@ test_slot_check(void **state)
 	free(slot);
 }
 
+/* What a slot is given of a vector it has again, as exactly as its storage can, and of no other. */
+static void
+test_slot_points(void **state)
+{
+	static const VxStorage storages[] = {VX_STORAGE_FULL, VX_STORAGE_HEAP, VX_STORAGE_HALF, VX_STORAGE_EXACT_HALF};
+	VxRng		rng = {7};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof(storages) / sizeof(storages[0]); s++)
+		for (uint32_t dim = 1; dim < 140; dim += 23)
+		{
+			VxMeta		meta = sample_meta_with(storages[s], storages[s] == VX_STORAGE_FULL ? VX_CODES_NONE : VX_CODES_SCALAR4, dim, 8);
+			VxSpace		space = vx_meta_space(&meta);
+			VxPoint    *point = malloc(vx_space_room(&space));
+			VxPoint    *other = malloc(vx_space_room(&space));
+			VxPoint    *room = malloc(vx_space_room(&space));
+			VxGeometry	g;
+			VxSlot	   *slot;
+
+			assert_null(vx_meta_check(&meta, BODY, &g));
+			slot = calloc(1, g.record_bytes);
+			/* halves, so that every storage can hold them */
+			for (uint32_t i = 0; i < dim; i++)
+				point->x[i] = (float) vx_rng_below(&rng, 512) / 8 + 1;
+			vx_point_set(point, point->x, dim);
+			memcpy(other, point, vx_space_bytes(&space, point));
+			other->x[dim - 1] += 1;
+			vx_point_set(other, other->x, dim);
+
+			vx_slot_set_point(&space, &g, slot, point, 77);
+			assert_true(vx_slot_has_point(&space, &g, slot, point, 77));
+			assert_false(vx_slot_has_point(&space, &g, slot, other, 78));
+			if (vx_storage_has_hash(storages[s]))
+				assert_false(vx_slot_has_point(&space, &g, slot, point, (uint64_t) 77 << 32));
+			if (storages[s] != VX_STORAGE_HEAP)
+				assert_true(vx_space_same(&space, vx_slot_point(&g, slot, room), point));
+			free(slot);
+			free(room);
+			free(other);
+			free(point);
+		}
+}
+
 int
 main(void)
 {
@@ -344,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_code_log),
 		cmocka_unit_test(test_meta_check),
 		cmocka_unit_test(test_slot_check),
+		cmocka_unit_test(test_slot_points),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

@@ -6,8 +6,6 @@
 #include "common/hashfn.h"
 #include "storage/buf_internals.h"
 
-#include "distance/vx_half.h"
-
 /*
  * Where pages were last seen in the buffer pool, by file and block: looking there first saves the buffer table's look-up, which
  * costs more than all else about a page in memory. The buffer itself says whether it still holds the page. Neighbours on disk
@@ -133,95 +131,35 @@ vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *b
 	return true;
 }
 
-static inline void
-hash_point(const VxSpace *space, const VxPoint *point, uint32 hash[2])
+/* What a slot has of a vector to know it by, where it has no more. The values are on disk: never another function. */
+static uint64
+hash_point(const VxSpace *space, const VxGeometry *g, const VxPoint *point)
 {
 	size_t		bytes;
 	const void *identity = vx_space_identity(space, point, &bytes);
-	uint64		value = hash_bytes_extended(identity, (int) bytes, 0);
 
-	hash[0] = (uint32) value;
-	hash[1] = (uint32) (value >> 32);
-}
-
-/* Whether halves are those of these floats, to the bit. */
-static bool
-has_halves(const uint16 *half, const float *x, uint32 dim)
-{
-	uint16		other[64];
-
-	for (uint32 i = 0; i < dim; i += lengthof(other))
-	{
-		uint32		n = Min(dim - i, lengthof(other));
-
-		vx_half_from_floats(x + i, n, other);
-		if (memcmp(half + i, other, n * sizeof(uint16)) != 0)
-			return false;
-	}
-	return true;
+	return vx_storage_has_hash(g->storage) ? hash_bytes_extended(identity, (int) bytes, 0) : 0;
 }
 
 bool
 vecgraph_slot_has_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
-	VxAbsentPoint *absent;
-	uint32		hash[2];
-
-	if (g->storage == VX_STORAGE_FULL)
-		return vx_space_same(space, vx_slot_point(g, slot), point);
-	if (g->storage == VX_STORAGE_EXACT_HALF)
-		return has_halves(vx_slot_half_point(g, slot)->half, point->x, g->dim);
-	absent = vx_slot_absent_point(g, slot);
-	hash_point(space, point, hash);
-	return absent->norm2 == point->norm2 && absent->hash[0] == hash[0] && absent->hash[1] == hash[1];
+	return vx_slot_has_point(space, g, slot, point, hash_point(space, g, point));
 }
 
 void
 vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const VxPoint *point)
 {
-	VxAbsentPoint *absent;
-
-	if (g->storage == VX_STORAGE_FULL)
-	{
-		memcpy(vx_slot_point(g, slot), point, vx_space_bytes(space, point));
-		return;
-	}
-	if (g->storage == VX_STORAGE_EXACT_HALF)
-	{
-		vx_slot_half_point(g, slot)->norm2 = point->norm2;
-		vx_half_from_floats(point->x, g->dim, vx_slot_half_point(g, slot)->half);
-		return;
-	}
-	absent = vx_slot_absent_point(g, slot);
-	absent->norm2 = point->norm2;
-	hash_point(space, point, absent->hash);
-	if (g->storage == VX_STORAGE_HALF)
-		vx_half_from_scaled(point->x, g->dim, vx_half_scale(point->norm2, g->dim), absent->half);
+	vx_slot_set_point(space, g, slot, point, hash_point(space, g, point));
 }
 
 const VxPoint *
 vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot)
 {
-	const VxGeometry *g = &index->geometry;
-	VxPoint    *point;
-
-	if (g->storage == VX_STORAGE_FULL)
-		return vx_slot_point(g, slot);
-	Assert(g->storage != VX_STORAGE_HEAP);
-	if (index->half_buffer == NULL)
+	Assert(index->geometry.storage != VX_STORAGE_HEAP);
+	if (index->half_buffer == NULL && index->geometry.storage != VX_STORAGE_FULL)
 		index->half_buffer = vx_alloc(&index->mem, vx_space_room(&index->space));
-	point = index->half_buffer;
-	if (g->storage == VX_STORAGE_EXACT_HALF)
-	{
-		point->norm2 = vx_slot_half_point(g, slot)->norm2;
-		vx_half_to_floats(vx_slot_half_point(g, slot)->half, g->dim, point->x);
-	}
-	else
-	{
-		point->norm2 = vx_slot_absent_point(g, slot)->norm2;
-		vx_half_to_scaled(vx_slot_absent_point(g, slot)->half, g->dim, vx_half_scale(point->norm2, g->dim), point->x);
-	}
-	return point;
+	return vx_slot_point(&index->geometry, slot, index->half_buffer);
 }
 
 bool
