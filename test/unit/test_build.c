@@ -13,7 +13,7 @@ test_build(void **state)
 	(void) state;
 	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_L1; metric++)
 	{
-		UnitGraph		graph = {0};
+		UnitGraph	graph = {0};
 		double		found;
 
 		unit_graph_make(&graph, (VxMetric) metric, 3000, 12, 24, 11);
@@ -32,7 +32,7 @@ test_small(void **state)
 	(void) state;
 	for (uint32_t n = 0; n <= 40; n++)
 	{
-		UnitGraph		graph = {0};
+		UnitGraph	graph = {0};
 
 		unit_graph_make(&graph, VX_METRIC_L2, n, 1, 4, 3);
 		unit_graph_check(&graph.store);
@@ -44,14 +44,15 @@ test_small(void **state)
 static void
 test_deterministic(void **state)
 {
-	UnitGraph		a = {0}, b = {0};
+	UnitGraph	a = {0}, b = {0};
 
 	(void) state;
 	unit_graph_make(&a, VX_METRIC_L2, 500, 8, 16, 9);
 	unit_graph_make(&b, VX_METRIC_L2, 500, 8, 16, 9);
 	for (VxNodeId id = 0; id < 500; id++)
 	{
-		VxEdges		x, y;
+		VxEdges		x,
+					y;
 
 		a.store.base.ops->read_edges(&a.store.base, id, NULL, &x);
 		b.store.base.ops->read_edges(&b.store.base, id, NULL, &y);
@@ -69,8 +70,8 @@ test_only_codes(void **state)
 	(void) state;
 	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_COSINE; metric++)
 	{
-		UnitGraph		points = {0};
-		UnitGraph		codes = {.dim = 24};
+		UnitGraph	points = {0};
+		UnitGraph	codes = {.dim = 24};
 		VxCodec		codec;
 		double		by_points;
 		double		by_codes;

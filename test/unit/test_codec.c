@@ -4,7 +4,6 @@
 #include "unit.h"
 
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 #include "quant/vx_codec.h"
@@ -14,15 +13,6 @@
 #define EPOCH_POINTS 500
 #define EPOCH_DIM 24
 
-static float
-normal(VxRng *rng)
-{
-	double		u = vx_rng_unit(rng) + 1e-12;
-	double		v = vx_rng_unit(rng);
-
-	return (float) (sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
-}
-
 static VxPoint *
 random_point(uint32_t dim, VxRng *rng, float offset)
 {
@@ -30,7 +20,7 @@ random_point(uint32_t dim, VxRng *rng, float offset)
 	float	   *x = malloc(dim * sizeof(float));
 
 	for (uint32_t i = 0; i < dim; i++)
-		x[i] = normal(rng) + offset;
+		x[i] = unit_normal(rng) + offset;
 	vx_point_set(point, x, dim);
 	free(x);
 	return point;
@@ -65,7 +55,7 @@ test_rotation(void **state)
 		b = calloc(rotation.padded, sizeof(float));
 		for (uint32_t i = 0; i < dims[d]; i++)
 		{
-			a[i] = normal(&rng);
+			a[i] = unit_normal(&rng);
 			b[i] = i == 0 ? 1 : 0;
 		}
 		for (uint32_t i = 0; i < rotation.padded; i++)
@@ -592,8 +582,8 @@ test_means_without_memory(void **state)
 	(void) state;
 	for (uint32_t i = 0; i < DIM; i++)
 	{
-		means[0][i] = normal(&rng);
-		means[1][i] = normal(&rng);
+		means[0][i] = unit_normal(&rng);
+		means[1][i] = unit_normal(&rng);
 	}
 	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
 	vx_code_query_init(&codec, &unit_mem, &query);
@@ -652,7 +642,7 @@ check_range(VxCodeKind kind, VxMetric metric, float size, float query_size, bool
 
 		points[i] = malloc(VX_POINT_BYTES(RANGE_DIM));
 		for (uint32_t k = 0; k < RANGE_DIM; k++)
-			x[k] = (i == RANGE_POINTS ? query_size : size) * (normal(&rng) + 0.3f);
+			x[k] = (i == RANGE_POINTS ? query_size : size) * (unit_normal(&rng) + 0.3f);
 		vx_point_set(points[i], x, RANGE_DIM);
 	}
 	vx_codec_init(&codec, &unit_mem, kind, metric, RANGE_DIM, 0);
@@ -765,7 +755,7 @@ test_around_zero(void **state)
 				float	   *x = vx_sample_add(&sample);
 
 				for (uint32_t k = 0; k < RANGE_DIM; k++)
-					x[k] = i % 2 == 0 ? sizes[s] * normal(&rng) : -points[i - 1]->x[k];
+					x[k] = i % 2 == 0 ? sizes[s] * unit_normal(&rng) : -points[i - 1]->x[k];
 				points[i] = malloc(VX_POINT_BYTES(RANGE_DIM));
 				vx_point_set(points[i], x, RANGE_DIM);
 			}

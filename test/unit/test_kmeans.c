@@ -3,18 +3,8 @@
  */
 #include "unit.h"
 
-#include <math.h>
 
 #include "quant/vx_kmeans.h"
-
-static float
-normal(VxRng *rng)
-{
-	double		u = vx_rng_unit(rng) + 1e-12;
-	double		v = vx_rng_unit(rng);
-
-	return (float) (sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
-}
 
 /* The tables of all processors agree to the bit, so that codes do; and with a plain loop. */
 static void
@@ -56,7 +46,7 @@ test_kernels_agree(void **state)
 			assert_true(distance == expected[best]);
 
 			for (uint32_t d = 0; d < dim; d++)
-				x[d] = normal(&rng);
+				x[d] = unit_normal(&rng);
 			scalar->inner_product(x, dim, centroids, expected);
 			kernels->inner_product(x, dim, centroids, out);
 			assert_memory_equal(out, expected, sizeof(out));
@@ -84,8 +74,8 @@ test_kmeans_clusters(void **state)
 	(void) state;
 	for (uint32_t i = 0; i < CLUSTERS * EACH; i++)
 	{
-		points[2 * i] = (float) (i % CLUSTERS % 8 * 100) + normal(&rng);
-		points[2 * i + 1] = (float) (i % CLUSTERS / 8 * 100) + normal(&rng);
+		points[2 * i] = (float) (i % CLUSTERS % 8 * 100) + unit_normal(&rng);
+		points[2 * i + 1] = (float) (i % CLUSTERS / 8 * 100) + unit_normal(&rng);
 	}
 	seeds_error = vx_kmeans(&params, &unit_mem, centroids);
 	params.max_iterations = 20;

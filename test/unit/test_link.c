@@ -48,10 +48,11 @@ is_deleted(void *context, VxNodeId id)
 static void
 test_repair(void **state)
 {
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 	VxLinker	linker;
 	VxRng		rng = {77};
-	double		before, after;
+	double		before,
+				after;
 
 	(void) state;
 	unit_graph_make(&graph, VX_METRIC_L2, 3000, 12, 24, 31);
@@ -161,11 +162,12 @@ conflicting_replace(VxStore *store, VxNodeId id, uint32_t seen, const VxNodeId *
 static void
 test_conflicts(void **state)
 {
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 	VxLinker	linker;
 	VxStoreOps	ops;
 	VxStore    *base = &graph.store.base;
-	VxEdges		before, after;
+	VxEdges		before,
+				after;
 	VxNodeId	to = 499;
 
 	(void) state;

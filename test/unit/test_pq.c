@@ -4,7 +4,6 @@
 #include "unit.h"
 
 #include <float.h>
-#include <math.h>
 
 #include "quant/vx_pq.h"
 
@@ -16,15 +15,6 @@ typedef struct Data
 	uint32_t	polls;
 } Data;
 
-static float
-normal(VxRng *rng)
-{
-	double		u = vx_rng_unit(rng) + 1e-12;
-	double		v = vx_rng_unit(rng);
-
-	return (float) (sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
-}
-
 static Data
 make_data(uint32_t n, uint32_t dim, float offset, uint64_t seed)
 {
@@ -32,7 +22,7 @@ make_data(uint32_t n, uint32_t dim, float offset, uint64_t seed)
 	VxRng		rng = {seed};
 
 	for (size_t i = 0; i < (size_t) n * dim; i++)
-		data.x[i] = normal(&rng) + offset;
+		data.x[i] = unit_normal(&rng) + offset;
 	return data;
 }
 

@@ -14,7 +14,7 @@
 /* What participants of a build share. */
 typedef struct Party
 {
-	UnitGraph	   *graph;
+	UnitGraph  *graph;
 	uint32_t	next[3];		/* to encode, to link, to prune */
 	uint64_t	lost_links;
 	pthread_barrier_t barrier;
@@ -34,13 +34,14 @@ take_batch(Party *party, int phase, VxNodeId *first, VxNodeId *end)
 static void
 participate(Party *party, bool is_first)
 {
-	UnitGraph	   *graph = party->graph;
+	UnitGraph  *graph = party->graph;
 	bool		coded = graph->store.codec != NULL;
 	VxMemStore	view;
 	VxMemStore *store = is_first ? &graph->store : &view;
 	VxBuild		build;
 	VxCodec		codec;
-	VxNodeId	first, end;
+	VxNodeId	first,
+				end;
 
 	if (!is_first)
 	{
@@ -105,7 +106,7 @@ build_by_threads(UnitGraph *graph)
 static double
 threads_recall(VxMetric metric, bool coded, bool alone)
 {
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 	VxCodec		codec;
 	double		found;
 
@@ -189,7 +190,7 @@ rewrite_edges(void *context)
 static void
 test_torn_reads(void **state)
 {
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 	pthread_t	threads[THREADS];
 
 	(void) state;
@@ -225,7 +226,7 @@ add_edges(void *context)
 static void
 test_added_edges(void **state)
 {
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 	pthread_t	threads[THREADS];
 
 	(void) state;

@@ -1,9 +1,10 @@
 /*
- * unit.h: what the unit tests share: cmocka, an allocator, and a memory store with random points.
+ * unit.h: what the unit tests share: cmocka, allocators, and random numbers.
  */
 #ifndef UNIT_H
 #define UNIT_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +33,16 @@ unit_resize(void *context, void *p, size_t size)
 }
 
 static const VxMem unit_mem = {.resize = unit_resize};
+
+/* A number of the standard normal distribution. */
+static inline float
+unit_normal(VxRng *rng)
+{
+	double		u = vx_rng_unit(rng) + 1e-12;
+	double		v = vx_rng_unit(rng);
+
+	return (float) (sqrt(-2 * log(u)) * cos(6.283185307179586 * v));
+}
 
 /*
  * An allocator that has no memory: it writes down what it is asked for, gives an address that must not be touched, and leaves at the
