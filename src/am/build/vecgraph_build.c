@@ -1,16 +1,16 @@
 /*
- * vecgraph_build.c: CREATE INDEX.
+ * vecgraph_build.c: CREATE INDEX: its callbacks, and the order of steps; see vecgraph_build_state.h.
  *
  * 1. loading   the heap is scanned; distinct vectors go to a memory store, identical ones share a node
- * 2. linking   vx_build makes the graph in memory
+ * 2. linking   codes are fitted, nodes put in order, and vx_build makes the graph in memory
  * 3. writing   pages are written and logged
+ * 4. inserting the rest, if there is any
  *
  * All steps are done by parallel workers, too, where the server grants them (vecgraph_workers.h).
  *
  * When vectors and graph outgrow maintenance_work_mem, the vectors go to their pages and only codes stay, by which the graph is
- * linked all the same. When codes and graph outgrow it, too, all other rows wait on disk until steps 2 and 3 are done. They are
- * then sorted into the order in which they are best linked, and inserted one by one into the pages, by all workers: slower, but
- * bounded. (BuildRegime has the names.)
+ * linked all the same. When codes and graph outgrow it, too, all other rows, the rest, wait on disk until steps 2 and 3 are done.
+ * They are then sorted into the order in which they are best linked, and inserted one by one into the pages: slower, but bounded.
  *
  * Everything that can be refused is refused before the heap is read.
  */
@@ -25,6 +25,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "am/build/vecgraph_build.h"
 #include "pg/vecidx_fault.h"
 
 char *

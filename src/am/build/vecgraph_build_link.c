@@ -134,10 +134,12 @@ take_some(LinkShared *shared, Phase phase, uint32 count, uint32 size, uint32 *fi
 	return true;
 }
 
-static void
-wait_for_others(LinkShared *shared)
+/* Waits until all participants have done a phase; returns the next one. */
+static int
+end_phase(LinkShared *shared, int phase)
 {
 	BarrierArriveAndWait(&shared->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	return phase + 1;
 }
 
 /* Phases encode to attach, from the one that the participant came in. The leader begins and ends the linking. */
@@ -156,8 +158,7 @@ link_phases(Participant *me, int phase)
 		while (store->codec != NULL && !store->only_codes
 			   && take_some(shared, PHASE_ENCODE, store->count, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
-		wait_for_others(shared);
-		phase++;
+		phase = end_phase(shared, phase);
 	}
 	if (phase == PHASE_ENTRIES)
 	{
@@ -167,8 +168,7 @@ link_phases(Participant *me, int phase)
 			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
 			shared->entry_count = store->entry_count;
 		}
-		wait_for_others(shared);
-		phase++;
+		phase = end_phase(shared, phase);
 	}
 	if (!me->is_leader)
 	{
@@ -187,15 +187,13 @@ link_phases(Participant *me, int phase)
 				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
 											 Min(pg_atomic_read_u64(&shared->next[PHASE_LINK]), store->count));
 		}
-		wait_for_others(shared);
-		phase++;
+		phase = end_phase(shared, phase);
 	}
 	if (phase == PHASE_PRUNE)
 	{
 		while (take_some(shared, PHASE_PRUNE, store->count, LIGHT_BATCH, &first, &end))
 			vx_build_prune(&linking, first, end);
-		wait_for_others(shared);
-		phase++;
+		phase = end_phase(shared, phase);
 	}
 	if (phase == PHASE_ATTACH)
 	{
@@ -204,8 +202,7 @@ link_phases(Participant *me, int phase)
 			vx_build_attach(&linking);
 			finish_linking(me->build, store, me->pages);
 		}
-		wait_for_others(shared);
-		phase++;
+		phase = end_phase(shared, phase);
 	}
 	if (!me->is_leader)
 		vx_build_leave(&linking);
@@ -227,7 +224,7 @@ participate(Participant *me, int phase)
 		while (take_some(me->shared, PHASE_WRITE, me->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
 			vecgraph_build_write_body(me->build, me->nodes, me->pages, head + first, head + end);
 		if (me->is_leader)
-			wait_for_others(me->shared);
+			end_phase(me->shared, phase);
 	}
 }
 

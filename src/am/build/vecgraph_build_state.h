@@ -22,7 +22,6 @@
 #include "commands/progress.h"
 
 #include "am/build/vecgraph_arena.h"
-#include "am/build/vecgraph_build.h"
 #include "graph/vx_build.h"
 #include "graph/vx_order.h"
 
