@@ -10,7 +10,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -18,7 +17,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "am/ops/vecgraph_ops.h"
 #include "graph/vx_build.h"
@@ -48,27 +46,28 @@ row_count(const VecGraphSource *source)
 	return (double) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* Loads a sample of vectors into a memory store. */
-static void
-load_sample(VxMemStore *store, const VecidxType *type, const char *query)
+/* A sample of vectors. */
+typedef struct Sample
 {
-	if (SPI_execute(query, true, SAMPLE_ROWS) != SPI_OK_SELECT)
-		elog(ERROR, "could not read a sample");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-		VxPoint    *point;
+	VecGraphSource source;
+	VxMemStore	store;
+	uint32		rows;			/* met so far */
+} Sample;
 
-		if (isnull)
-			continue;
-		point = vecgraph_point(type, &store->space, datum, CurrentMemoryContext);
-		if (point == NULL)
-			continue;
+static bool
+load(void *context, Datum value)
+{
+	Sample	   *sample = context;
+	VxMemStore *store = &sample->store;
+	VxPoint    *point = vecgraph_point(sample->source.type, &store->space, value, CurrentMemoryContext);
+
+	if (point != NULL)
+	{
 		vx_memstore_add(store, point);
 		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
 		pfree(point);
 	}
+	return ++sample->rows < SAMPLE_ROWS;
 }
 
 /* Seconds to link the sample, as the build would. */
@@ -108,13 +107,14 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 {
 	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
 	VecGraphOpclass opclass = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true)};
-	VecGraphSource source;
+	Sample		sample = {.rows = 0};
+	VecGraphSource *source = &sample.source;
+	VxMemStore *store = &sample.store;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph estimate", ALLOCSET_DEFAULT_SIZES);
 	VxMem		mem = vecgraph_mem(context);
 	VxMeta		meta;
 	VxGeometry	geometry;
 	VxSpace		space;
-	VxMemStore	store;
 	TupleDesc	desc;
 	double		rows;
 	double		seconds;
@@ -124,28 +124,28 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	vecgraph_open_source(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), fcinfo->flinfo->fn_oid, &source);
-	opclass.type = source.type;
-	vecgraph_plan(options, &opclass, source.typmod, options->pq_subvectors == source.typmod ? 0 : options->pq_subvectors, &meta,
+	vecgraph_open_source(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), fcinfo->flinfo->fn_oid, source);
+	opclass.type = source->type;
+	vecgraph_plan(options, &opclass, source->typmod, options->pq_subvectors == source->typmod ? 0 : options->pq_subvectors, &meta,
 				  &geometry);
 
 	SPI_connect();
-	rows = row_count(&source);
+	rows = row_count(source);
 	space = vx_meta_space(&meta);
-	vx_memstore_init(&store, &mem, &space, meta.max_degree, meta.alpha);
-	store.poll = vecgraph_poll;
-	load_sample(&store, source.type, vecgraph_sample_query(&source, SAMPLE_ROWS));
-	if (store.count < 2)
+	vx_memstore_init(store, &mem, &space, meta.max_degree, meta.alpha);
+	store->poll = vecgraph_poll;
+	vecgraph_read_source(source, SAMPLE_ROWS, load, &sample);
+	if (store->count < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("there are too few rows to estimate from"),
 				 errhint("ANALYZE the table if it has rows.")));
 	SPI_finish();
-	seconds = time_linking(&store, &meta, &mem);
+	seconds = time_linking(store, &meta, &mem);
 
-	rows = Max(rows, store.count);
-	memory = rows * (vx_space_room(&store.space) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
-	seconds *= rows / store.count * log(rows + 1) / log(store.count + 1);
+	rows = Max(rows, store->count);
+	memory = rows * (vx_space_room(&space) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
+	seconds *= rows / store->count * log(rows + 1) / log(store->count + 1);
 	values[0] = Int64GetDatum((int64) rows);
 	values[1] = Int32GetDatum((int32) meta.dim);
 	values[2] = Int64GetDatum((int64) memory);

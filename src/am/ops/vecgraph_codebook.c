@@ -45,7 +45,6 @@
 VECIDX_SQL_FUNCTION(vecidx_train_codebook);
 VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
 
-#define FETCH_ROWS 1000
 #define TRAINING_SEED 1
 
 /* Of the indexes with a codebook that is to be dropped, so many are named. */
@@ -454,9 +453,10 @@ begin_sample(ColumnSample *column, uint32 dim)
 	column->space.dim = dim;
 }
 
-static void
-add_to_sample(ColumnSample *column, Datum value)
+static bool
+add_to_sample(void *context, Datum value)
 {
+	ColumnSample *column = context;
 	VxPoint    *point;
 	float	   *to;
 
@@ -464,54 +464,12 @@ add_to_sample(ColumnSample *column, Datum value)
 		begin_sample(column, column->source.type->dim(value));
 	point = vecgraph_point(column->source.type, &column->space, value, CurrentMemoryContext);
 	if (point == NULL)
-		return;
+		return true;
 	to = vx_sample_add(&column->sample);
 	if (to != NULL)
 		vx_space_coded(&column->space, point, to);
 	pfree(point);
-}
-
-char *
-vecgraph_sample_query(const VecGraphSource *source, int wanted)
-{
-	Relation	relation = relation_open(source->table, AccessShareLock);
-	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-												  RelationGetRelationName(relation));
-	double		rows = relation->rd_rel->reltuples;
-	bool		can_sample = relation->rd_rel->relkind == RELKIND_RELATION || relation->rd_rel->relkind == RELKIND_MATVIEW;
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s FROM %s", source->expression, name);
-	if (can_sample && rows > 8.0 * wanted)
-		appendStringInfo(&query, " TABLESAMPLE pg_catalog.system (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
-	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(source->column));
-	relation_close(relation, AccessShareLock);
-	return query.data;
-}
-
-static void
-read_sample(ColumnSample *column, const char *query)
-{
-	Portal		cursor = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
-
-	for (;;)
-	{
-		SPI_cursor_fetch(cursor, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-			CHECK_FOR_INTERRUPTS();
-			if (!isnull)
-				add_to_sample(column, datum);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(cursor);
+	return true;
 }
 
 VxMetric
@@ -597,7 +555,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 	SPI_connect();
 	refuse_existing(function, name);
 	column.mem = vecgraph_mem(CurrentMemoryContext);
-	read_sample(&column, vecgraph_sample_query(&column.source, wanted));
+	vecgraph_read_source(&column.source, wanted, add_to_sample, &column);
 	vecgraph_check_training_rows(sample->count);
 	if (subvectors == 0)
 		subvectors = vecgraph_default_subvectors(sample->dim);

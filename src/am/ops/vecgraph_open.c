@@ -1,5 +1,5 @@
 /*
- * vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions.
+ * vecgraph_open.c: opening an index on behalf of SQL functions.
  *
  * Whoever may not use a function must not be able to hold up others with its locks, and waiting for one takes long. So, as the
  * server's own commands do, rights and kinds are checked before anything is locked, and again under the lock: owner or index may
@@ -16,9 +16,7 @@
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 pg_noreturn static void
@@ -119,39 +117,4 @@ vecgraph_end_owner_rights(VecGraphOwnerRights *rights)
 {
 	AtEOXact_GUC(false, rights->guc_level);
 	SetUserIdAndSecContext(rights->user, rights->context);
-}
-
-void
-vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source)
-{
-	AttrNumber	attribute = get_attnum(table, column);
-	char		kind = get_rel_relkind(table);
-	Oid			sql_type;
-	Oid			collation;
-
-	if (kind == '\0')
-		refuse_absent(table);
-	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_MATVIEW && kind != RELKIND_VIEW
-		&& kind != RELKIND_FOREIGN_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table, view or foreign table", get_rel_name(table))));
-	if (attribute == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(table))));
-	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK
-		&& pg_attribute_aclcheck(table, attribute, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(table));
-	get_atttypetypmodcoll(table, attribute, &sql_type, &source->typmod, &collation);
-	source->table = table;
-	source->column = column;
-	source->type = vecgraph_type_of(getBaseType(sql_type));
-	source->expression = pstrdup(quote_identifier(column));
-	if (source->type != NULL)
-		return;
-	source->type = &vecidx_vector_type;
-	source->expression = psprintf("%s::%s", source->expression,
-								  quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-															 source->type->name));
 }

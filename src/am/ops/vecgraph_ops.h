@@ -98,7 +98,7 @@ extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuple
  */
 extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
 
-/* ---- vecgraph_open.c: opening an index, and reading a column, on behalf of SQL functions ---- */
+/* ---- vecgraph_open.c: opening an index on behalf of SQL functions ---- */
 
 /*
  * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
@@ -119,6 +119,8 @@ typedef struct VecGraphOwnerRights
 extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
 extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
 
+/* ---- vecgraph_source.c: the vectors of a column ---- */
+
 /* A column that is read with SQL. */
 typedef struct VecGraphSource
 {
@@ -135,6 +137,12 @@ typedef struct VecGraphSource
  */
 extern void vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source);
 
+/*
+ * Reads the column, or of a large table a sample of about four times as many values as wanted: calls take with each, but for NULLs, for as
+ * long as it returns true. The caller has called SPI_connect.
+ */
+extern void vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (void *context, Datum value), void *context);
+
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
 /* Fewer vectors than this do not make a codebook. */
@@ -149,9 +157,6 @@ extern void vecgraph_check_training_rows(uint32 count);
 
 /* The metric of a name; l1 only where asked for. Errors: unknown. */
 extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
-
-/* SQL that reads a column: all rows, or of a large table a sample of about four times as many as wanted. */
-extern char *vecgraph_sample_query(const VecGraphSource *source, int wanted);
 
 /* What looking for a codebook came to. */
 typedef enum VecGraphCodebookStatus
