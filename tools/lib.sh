@@ -10,6 +10,22 @@ export LC_ALL=C.UTF-8
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# The comment at the head of the command that was called, which is what --help says.
+print_help() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# make_work NAME: sets WORK, a temporary directory that goes when the command ends, as does a server that it started.
+make_work() {
+  WORK=$(mktemp -d "${TMPDIR:-/tmp}/vecidx-$1.XXXXXX")
+  chmod 755 "$WORK"
+  trap clean_up EXIT
+  trap 'exit 130' INT TERM
+}
+clean_up() {
+  stop_server
+  # what it built and installed may be root's
+  rm -rf "$WORK" 2>/dev/null || as_root rm -rf "$WORK"
+}
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -46,9 +62,10 @@ as_pg_owner() {
   if [ -n "${VECIDX_PG_BIN:-}" ]; then as_user "$@"; else as_root "$@"; fi
 }
 
-# A PostgreSQL server refuses to run as root, so then everything around it runs as the package's user.
+# A PostgreSQL server refuses to run as root, so then everything around it runs as the package's user, who gets WORK, too.
 choose_user() {
   if [ "$(id -u)" = 0 ]; then RUN_AS=postgres; else RUN_AS=$(id -un); fi
+  [ "$(id -u)" != 0 ] || chown "$RUN_AS" "$WORK"
 }
 as_user() {
   if [ "$(id -u)" = 0 ]; then
