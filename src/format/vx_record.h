@@ -185,8 +185,8 @@ vx_slot_full_point(const VxGeometry *g, VxSlot *slot)
 }
 
 /*
- * Writes a point to a slot, as the storage of the index wants it. hash: of vx_space_identity, where vx_storage_has_hash. Vectors are read
- * again by those who know it, so it must be the same for all time.
+ * Writes a point to a slot, as the storage of the index wants it. hash: of vx_space_identity, where vx_storage_has_hash. Vectors
+ * are read again by those who know it, so it must be the same for all time.
  */
 void		vx_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const VxPoint *point, uint64_t hash);
 

@@ -112,7 +112,7 @@ node_point(Walk *walk, VxNodeId id, VxSlot *slot)
 	if (walk->rows == NULL)
 		return vecgraph_slot_point(&walk->store->index, slot);
 	vecgraph_fill_payload(slot, &payload);
-	if (vecgraph_heap_point(walk->rows, walk->store, id, &payload, &point) && point != NULL)
+	if (vecgraph_heap_point(walk->rows, &walk->store->index, id, &payload, &point) && point != NULL)
 		return point;
 	return walk->zero;
 }

@@ -35,6 +35,7 @@ struct VecGraphHeap
 	TupleTableSlot *whole;		/* the same with its out-of-line values fetched; NULL: rows cannot lose them */
 	Bitmapset  *columns;		/* that the index is made of, as pull_varattnos has them */
 	IndexInfo  *info;
+	const VecGraphOpclass *opclass;
 	EState	   *estate;
 	MemoryContext row_context;
 };
@@ -66,6 +67,7 @@ vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryCont
 	rows->fetch = table_index_fetch_begin(heap);
 	rows->slot = table_slot_create(heap, NULL);
 	rows->info = BuildIndexInfo(index);
+	rows->opclass = vecgraph_opclass(index);
 	rows->estate = CreateExecutorState();
 	if (!IsMVCCSnapshot(snapshot))
 	{
@@ -79,7 +81,7 @@ vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryCont
 }
 
 void
-vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node, ItemPointer tid)
+vecgraph_check_heap_tid(const VecGraphIndex *index, Relation heap, BlockNumber *known_blocks, VxNodeId node, ItemPointer tid)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 
@@ -87,7 +89,7 @@ vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_
 		return;
 	*known_blocks = RelationGetNumberOfBlocks(heap);
 	if (block >= *known_blocks)
-		vecgraph_slot_corrupted(&store->index, node, "a heap TID beyond the end of the table");
+		vecgraph_slot_corrupted(index, node, "a heap TID beyond the end of the table");
 }
 
 /*
@@ -170,7 +172,7 @@ fetch_values(VecGraphHeap *rows)
 
 /* The vector of the row at a heap TID of a node, NULL if the row has none. False if the snapshot does not see it. */
 static bool
-row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapTid *from, const VxPoint **point)
+row_point(VecGraphHeap *rows, const VecGraphIndex *index, VxNodeId node, const VxHeapTid *from, const VxPoint **point)
 {
 	ItemPointerData tid;
 	VecGraphRow row;
@@ -181,7 +183,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 	bool		isnull[INDEX_MAX_KEYS];
 
 	vecgraph_tid_get(from, &tid);
-	vecgraph_check_heap_tid(store, rows->heap, &rows->blocks, node, &tid);
+	vecgraph_check_heap_tid(index, rows->heap, &rows->blocks, node, &tid);
 	if (!table_index_fetch_tuple(rows->fetch, &tid, rows->snapshot, rows->slot, &call_again, &all_dead))
 		return false;
 	MemoryContextReset(rows->row_context);
@@ -193,7 +195,7 @@ row_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VxHeapT
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = vecgraph_make_row(store->opclass, &store->index.space, values, isnull, &tid, rows->row_context, &row) ? row.point : NULL;
+	*point = vecgraph_make_row(rows->opclass, &index->space, values, isnull, &tid, rows->row_context, &row) ? row.point : NULL;
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)
@@ -217,17 +219,16 @@ copy_chain_slot(VecGraphIndex *index, VecGraphChain *chain, VxHeapTid *tids)
 }
 
 bool
-vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
+vecgraph_heap_point(VecGraphHeap *rows, VecGraphIndex *index, VxNodeId node, const VecGraphPayload *payload,
 					const VxPoint **point)
 {
-	VecGraphIndex *index = &store->index;
 	VecGraphChain chain = vecgraph_chain_from(node, payload->chain);
 	VecGraphPayload again;
 	VxHeapTid  *tids;
 	bool		found = false;
 
 	for (int i = 0; i < payload->tid_count; i++)
-		if (row_point(rows, store, node, &payload->tids[i], point))
+		if (row_point(rows, index, node, &payload->tids[i], point))
 			return true;
 	if (chain.next == VX_NO_NODE)
 		return false;
@@ -241,7 +242,7 @@ vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, con
 		if (count < 0 && !vecgraph_chain_restart(index, &chain, &again))
 			break;
 		for (int i = 0; i < count && !found; i++)
-			found = row_point(rows, store, node, &tids[i], point);
+			found = row_point(rows, index, node, &tids[i], point);
 	}
 	pfree(tids);
 	return found;

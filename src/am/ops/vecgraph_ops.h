@@ -1,8 +1,8 @@
 /*
  * vecgraph_ops.h: what is done with an index, and what those operations share; grouped by the file that defines it.
  *
- * No function holds a lock or a pin on a page on entry or on return, unless it says so. All raise ERRCODE_INDEX_CORRUPTED for pages that
- * are not as ../README.md says.
+ * No function is called with a page locked, or leaves one locked or pinned, unless it says so. The index is locked as its table is, or
+ * at least for reading. All raise ERRCODE_INDEX_CORRUPTED for pages that are not as ../README.md says.
  */
 #ifndef VECGRAPH_OPS_H
 #define VECGRAPH_OPS_H
@@ -39,42 +39,36 @@ typedef struct VecGraphStore
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
 extern void vecgraph_store_refresh(VecGraphStore *store);
 
-/* ---- vecgraph_insert.c ---- */
+/* ---- vecgraph_insert.c: a row enters the live graph ---- */
 
+/* aminsert; returns false. The table is locked for writing. Errors: wrong number of dimensions, no room for more nodes. */
 extern bool vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
 							IndexUniqueCheck unique, bool index_unchanged, struct IndexInfo *index_info);
 
 /*
- * Inserts one row. The store is refreshed first. The caller is between vecgraph_begin_insert and _end_insert, or
- * nobody else can see the index.
+ * Inserts one row. The store is refreshed first. The caller is between
+ * vecgraph_begin_insert and _end_insert, or nobody else can see the index. Errors: no room for more nodes.
  */
 extern void vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row);
 
-/* ---- vecgraph_relink.c: leading the graph to nodes that it has lost ---- */
-
-/* Links a node that is in the index but that nothing, or nothing alive, leads to. The store is refreshed first. */
-extern void vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id);
+/* ---- vecgraph_scan.c: ORDER BY embedding <-> query ---- */
 
 /*
- * Gives edges to nodes that cannot be reached from the entries, as vx_link_attach does. VACUUM does not run, or is the caller: no
- * id may become another node's meanwhile.
+ * ambeginscan to amendscan. The table is locked for reading. A scan keeps no lock and no pin between calls. Errors: not one
+ * order and no key, a snapshot that is not MVCC, backward; a query of other dimensions than a live node.
  */
-extern void vecgraph_attach(VecGraphStore *store);
-
-/* ---- vecgraph_scan.c ---- */
-
 extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys);
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void vecgraph_endscan(IndexScanDesc scan);
 
-/* ---- vecgraph_prewarmer.c ---- */
+/* ---- vecgraph_vacuum.c: removing dead rows ---- */
 
-/* Asks for the worker that brings hot indexes back; while the library is preloaded. */
-extern void vecgraph_prewarmer_register(void);
-
-/* ---- vecgraph_vacuum.c ---- */
-
+/*
+ * ambulkdelete and amvacuumcleanup: the first takes the heap TIDs out that the callback tells, the second fits codes if that is
+ * wanted. Both return stats, allocated if NULL. ShareUpdateExclusiveLock on the table keeps all others off that free slots or
+ * fit codes.
+ */
 extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 												  IndexBulkDeleteCallback callback, void *callback_state);
 extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
@@ -84,25 +78,71 @@ extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, Inde
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
  * codebook), and all codes anew; returns how many. Entries are chosen anew, too, and nodes attached, also in an index without
- * codes. The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few vectors or
- * too little memory to train a codebook, and those of vecgraph_codebook_load.
+ * codes. The caller holds ShareUpdateExclusiveLock on the table. Searches and inserts go on. Errors, by request only: too few
+ * vectors or too little memory to train a codebook, and those of vecgraph_codebook_load.
  */
 extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);
 
-/* Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. */
+/*
+ * Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. Locks
+ * as above.
+ */
 extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);
 
 /*
- * For inserts, without any lock of theirs: fits the untrained codes of an index that began empty when it has its first rows,
- * unless someone else is at it.
+ * For inserts, after vecgraph_end_insert, since it waits for others: fits the untrained codes of an index that began empty when
+ * it has its first rows, unless someone else is at it.
  */
 extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
+
+/* ---- vecgraph_relink.c: leading the graph to nodes that it has lost ---- */
+
+/*
+ * Links a node that is in the index but that nothing, or nothing alive, leads to; nothing if it is not live by now. The store is
+ * refreshed first. As for vecgraph_insert_row, or nobody frees slots meanwhile.
+ */
+extern void vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id);
+
+/*
+ * Gives edges to nodes that cannot be reached from the entries, as vx_link_attach does. VACUUM does not run, or is the caller: no
+ * id may become another node's meanwhile.
+ */
+extern void vecgraph_attach(VecGraphStore *store);
+
+/* ---- vecgraph_heap.c: vectors of heap rows ---- */
+
+typedef struct VecGraphHeap VecGraphHeap;
+
+/*
+ * Begins to read rows, as far as a snapshot sees them; if it is not an MVCC snapshot, only those that still have their
+ * out-of-line values. The table is locked for reading. Everything is in context but the pin on the last page of the table, which
+ * vecgraph_heap_release gives back, as does the end.
+ */
+extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
+
+/*
+ * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if
+ * no row is seen. Leaves a page of the table pinned. Errors: those of functions in an indexed expression.
+ */
+extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphIndex *index, VxNodeId node, const VecGraphPayload *payload,
+								const VxPoint **point);
+extern void vecgraph_heap_release(VecGraphHeap *rows);
+extern void vecgraph_heap_end(VecGraphHeap *rows);
+
+/*
+ * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
+ * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at
+ * first, saves asking each time.
+ */
+extern void vecgraph_check_heap_tid(const VecGraphIndex *index, Relation heap, BlockNumber *known_blocks, VxNodeId node,
+									ItemPointer tid);
 
 /* ---- vecgraph_open.c: opening an index on behalf of SQL functions ---- */
 
 /*
  * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
- * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach.
+ * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach. The caller closes what is
+ * returned, with the locks or without.
  */
 extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
 extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
@@ -176,40 +216,13 @@ extern VxPqCodebook *vecgraph_codebook_load(Relation index, const char *name, Vx
 											MemoryContext context);
 
 /*
- * The codebook for an index that is being built and names one: the codebook of that name, else the index's own copy from before, or
- * NULL with a warning: then the index trains its own. Locks the name. Errors: the codebook is no good for the index.
+ * The codebook for an index that is being built and names one: the codebook of that name, else the index's own copy from before,
+ * or NULL with a warning: then the index trains its own. Locks the name. Errors: the codebook is no good for the index.
  */
 extern VxPqCodebook *vecgraph_codebook_for_build(Relation heap, Relation index, VxMetric metric, int dim, MemoryContext context);
 
 /* The newest codebook in an index's own pages, into context; NULL if it has none, or a damaged one. */
 extern VxPqCodebook *vecgraph_codebook_copy(Relation index, VxMetric metric, int dim, MemoryContext context);
-
-/* ---- vecgraph_heap.c: vectors of heap rows ---- */
-
-typedef struct VecGraphHeap VecGraphHeap;
-
-/*
- * Reads the rows that a snapshot sees; if it is not an MVCC snapshot, only those that still have their out-of-line values. Everything is
- * in context but pins, which vecgraph_heap_release gives back.
- */
-extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context);
-
-/*
- * The vector of a node from the first of its rows that is seen, valid until the next call; NULL if that row has none. False if
- * no row is seen. No lock on entry.
- */
-extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphStore *store, VxNodeId node, const VecGraphPayload *payload,
-								const VxPoint **point);
-extern void vecgraph_heap_release(VecGraphHeap *rows);
-extern void vecgraph_heap_end(VecGraphHeap *rows);
-
-/*
- * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
- * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at
- * first, saves asking each time.
- */
-extern void vecgraph_check_heap_tid(VecGraphStore *store, Relation heap, BlockNumber *known_blocks, VxNodeId node,
-									ItemPointer tid);
 
 /* ---- vecgraph_check.c: whether an index is what it should be ---- */
 
@@ -228,17 +241,22 @@ typedef struct VecGraphSurvey
 } VecGraphSurvey;
 
 /*
- * Opens an index and reads all of it, in the current memory context. Others may write meanwhile: each page is whole, but the numbers
- * are of pages read one after the other. Errors: what is wrong within a page.
+ * Opens an index and reads all of it, in the current memory context. Others may write meanwhile: each page is whole, but the
+ * numbers are of pages read one after the other. Errors: what is wrong within a page.
  */
 extern void vecgraph_survey(Relation index, VecGraphStore *store, VecGraphSurvey *found);
 
-/* ---- vecgraph_prewarm.c ---- */
+/* ---- vecgraph_prewarm.c: bringing codes into the cache ---- */
 
 /*
- * Loads the codes of an index into the cache as far as there is room, and for as long as is_wanted (NULL: always); returns of how many
- * nodes they are there.
+ * Loads the codes of an index into the cache as far as there is room, and for as long as is_wanted (NULL: always); returns of
+ * how many nodes they are there.
  */
 extern uint32 vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void));
+
+/* ---- vecgraph_prewarmer.c: bringing back those of hot indexes ---- */
+
+/* Asks for the worker that brings hot indexes back; while the library is preloaded. */
+extern void vecgraph_prewarmer_register(void);
 
 #endif							/* VECGRAPH_OPS_H */

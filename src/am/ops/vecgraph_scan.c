@@ -310,7 +310,7 @@ distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *pa
 {
 	const VxPoint *point;
 
-	if (!vecgraph_heap_point(state->rows, &state->store, node, payload, &point))
+	if (!vecgraph_heap_point(state->rows, &state->store.index, node, payload, &point))
 		return false;
 	/* a row whose indexed value is NULL cannot be one that is indexed here; the executor sees to it */
 	*distance = point == NULL ? 0 : vx_space_operator(&state->store.index.space, state->query.point, point);
@@ -451,7 +451,7 @@ add_tid(IndexScanDesc scan, const VxHeapTid *tid)
 	}
 	ready = &space->tids[state->tid_count];
 	vecgraph_tid_get(tid, ready);
-	vecgraph_check_heap_tid(&state->store, state->heap, &state->heap_blocks, state->chain.node, ready);
+	vecgraph_check_heap_tid(&state->store.index, state->heap, &state->heap_blocks, state->chain.node, ready);
 	if (state->seen != NULL)
 	{
 		bool		found;

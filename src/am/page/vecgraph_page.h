@@ -69,7 +69,10 @@ extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
 /* A page of codes, of the model or of the log of codes: zeros to be filled, used bytes long. */
 extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 
-/* These fail unless the locked buffer holds a good page of a kind. What is in slots, codes, models and logs is checked by who reads it. */
+/*
+ * These fail unless the locked buffer holds a good page of a kind. What is in slots, codes, models and logs is checked by who
+ * reads it.
+ */
 extern void vecgraph_check_meta_page(Relation relation, Buffer buffer);
 extern void vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
 extern void vecgraph_check_code_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
@@ -146,8 +149,8 @@ extern bool vecgraph_set_entries(VecGraphIndex *index, const VxNodeId *entries, 
 extern bool vecgraph_add_entry(VecGraphIndex *index, VxNodeId id);
 
 /*
- * Inner product: notes a norm, on the meta page, too, if it is the largest, on which the added dimension of linking depends, but at
- * most the bound of norms. Returns whether it has just come to the bound.
+ * Inner product: notes a norm, on the meta page, too, if it is the largest, on which the added dimension of linking depends, but
+ * at most the bound of norms. Returns whether it has just come to the bound.
  */
 extern bool vecgraph_raise_max_norm(VecGraphIndex *index, float norm2);
 
@@ -175,8 +178,8 @@ extern Buffer vecgraph_pin_recent(Relation relation, BlockNumber block);
 extern void vecgraph_note_recent(Relation relation, BlockNumber block, Buffer buffer);
 
 /*
- * Only asks the CPU for memory of the buffer pool: so many bytes of a slot. Whatever page is there by now, nothing is read from it, so
- * neither pin nor lock is needed.
+ * Only asks the CPU for memory of the buffer pool: so many bytes of a slot. Whatever page is there by now, nothing is read from
+ * it, so neither pin nor lock is needed.
  */
 extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint32 bytes);
 
@@ -187,8 +190,9 @@ extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint
 extern VxSlot *vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer);
 
 /*
- * Reads and locks a node page, checked with all its slots, but for what depends on other pages. False for a block that has no nodes, and
- * for a last page that was never filled: then nothing is locked. The caller unlocks and releases the buffer otherwise. Errors: as above.
+ * Reads and locks a node page, checked with all its slots, but for what depends on other pages. False for a block that has no
+ * nodes, and for a last page that was never filled: then nothing is locked. The caller unlocks and releases the buffer
+ * otherwise. Errors: as above.
  */
 extern bool vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *buffer);
 
@@ -223,8 +227,8 @@ extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
 /* ---- vecgraph_tids.c: the heap TIDs of a node, inline and in its chain ---- */
 
 /*
- * Adds a heap TID to a node that has this very vector: inline, in the newest slot of its chain, or in a new one. False if the node is not
- * live, or not this vector, any more. Takes one slot's lock at a time, and what vecgraph_take_slot does.
+ * Adds a heap TID to a node that has this very vector: inline, in the newest slot of its chain, or in a new one. False if the
+ * node is not live, or not this vector, any more. Takes one slot's lock at a time, and what vecgraph_take_slot does.
  */
 extern bool vecgraph_add_tid(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer heap_tid);
 
@@ -250,8 +254,8 @@ vecgraph_chain_from(VxNodeId node, VxNodeId next)
 extern VecGraphChain vecgraph_chain_of(VecGraphIndex *index, VxNodeId node);
 
 /*
- * Reads and locks (share) the next slot of a chain and goes on behind it. NULL if it is not in this chain any more; the chain stays
- * there. The caller unlocks and releases the buffer in any case.
+ * Reads and locks (share) the next slot of a chain and goes on behind it. NULL if it is not in this chain any more; the chain
+ * stays there. The caller unlocks and releases the buffer in any case.
  */
 extern VxTidSlot *vecgraph_chain_lock_next(VecGraphIndex *index, VecGraphChain *chain, Buffer *buffer);
 
@@ -263,18 +267,20 @@ vecgraph_chain_is_circle(const VecGraphIndex *index, const VecGraphChain *chain)
 }
 
 /*
- * Goes back to the first slot that the chain has now, and copies the inline heap TIDs with it, none if the node is gone. False if that was
- * done so often that the chain must be broken.
+ * Goes back to the first slot that the chain has now, and copies the inline heap TIDs with it, none if the node is gone. False
+ * if that was done so often that the chain must be broken.
  */
 extern bool vecgraph_chain_restart(VecGraphIndex *index, VecGraphChain *chain, VecGraphPayload *payload);
 
-/* Turns a slot of TIDs of an owner that is in no chain into a deleted one, for VACUUM to free; false if it is not that any more. */
+/*
+ * Turns a slot of TIDs of an owner that is in no chain into a deleted one, for VACUUM to free; false if it is not that any more.
+ */
 extern bool vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId owner);
 
 /*
- * For VACUUM: takes an empty slot out of a chain: previous, the node or slot before it, gets its link, and the slot becomes deleted, in
- * one record. *emptied tells whether previous is a deleted node now. Two pages are locked at once, in block order. False if the slot is
- * not empty, or previous does not lead to it, any more.
+ * For VACUUM: takes an empty slot out of a chain: previous, the node or slot before it, gets its link, and the slot becomes
+ * deleted, in one record. *emptied tells whether previous is a deleted node now. Two pages are locked at once, in block order.
+ * False if the slot is not empty, or previous does not lead to it, any more.
  */
 extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victim, bool *emptied);
 
@@ -294,12 +300,15 @@ extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
 /* ---- vecgraph_code_pages.c: codes, models and the log of codes on their pages ---- */
 
 /*
- * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a VecGraphIndex.
- * Node pages may be locked.
+ * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a
+ * VecGraphIndex. Node pages may be locked.
  */
 extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
 
-/* Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and notes it in the log. Then the cache is to catch up. */
+/*
+ * Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and notes it in the log. Then the cache is to catch
+ * up.
+ */
 extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
 
 /* Reads or writes a model [model_bytes] on the pages of a parity, one lock after the other. One that is in use is not written. */

@@ -13,8 +13,8 @@
 #define MAX_CHAIN_ATTEMPTS 1000
 
 /*
- * How often a walk may find that the chain has changed. VACUUM passes by a chain once, so more than a few times means that the chain
- * does not hold together.
+ * How often a walk may find that the chain has changed. VACUUM passes by a chain once, so more than a few times means that the
+ * chain does not hold together.
  */
 #define MAX_CHAIN_RESTARTS 64
 
