@@ -66,7 +66,7 @@ SELECT contexts FROM kept();
 CREATE TEMP TABLE wide AS SELECT memory_vector(1, 16000) AS v;
 DO $$
 BEGIN
-	FOR i IN 1 .. 130 LOOP
+	FOR i IN 1 .. 170 LOOP
 		EXECUTE format('CREATE UNLOGGED TABLE memory_%s AS SELECT v::vector(16000) FROM wide', i);
 		EXECUTE format('CREATE INDEX ON memory_%s USING vecgraph (v)', i);
 	END LOOP;
@@ -75,11 +75,11 @@ DO $$
 DECLARE
 	id int;
 BEGIN
-	FOR i IN 1 .. 130 LOOP
+	FOR i IN 1 .. 170 LOOP
 		EXECUTE format('SELECT 1 FROM memory_%s ORDER BY v <-> (SELECT v FROM wide) LIMIT 1', i) INTO id;
 	END LOOP;
 END $$;
-SELECT contexts > 50 AS several, contexts < 130 AS not_all, bytes BETWEEN 32 * 1024 * 1024 AND 64 * 1024 * 1024 AS bounded FROM kept();
-DO $$ BEGIN FOR i IN 1 .. 130 LOOP EXECUTE format('DROP TABLE memory_%s', i); END LOOP; END $$;
+SELECT contexts > 50 AS several, contexts < 170 AS not_all, bytes BETWEEN 32 * 1024 * 1024 AND 64 * 1024 * 1024 AS bounded FROM kept();
+DO $$ BEGIN FOR i IN 1 .. 170 LOOP EXECUTE format('DROP TABLE memory_%s', i); END LOOP; END $$;
 SELECT contexts FROM kept();
 DROP FUNCTION kept, memory_vector, memory_analyze;

@@ -24,6 +24,7 @@
 #include "graph/vx_build.h"
 #include "graph/vx_search.h"
 #include "limits.h"
+#include "quant/vx_code_kernels.h"
 #include "quant/vx_robust.h"
 #include "vectors.h"
 
@@ -139,12 +140,11 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 		vx_space_coded(&store->space, point, vx_sample_add(&sample));
 	}
 	vx_robust_mean(&mem, &sample, mean);
-	vx_codec_set_means(codec, &mem, mean, NULL);
+	vx_codec_set_models(codec, &mem, 0, false, mean, NULL);
 	vx_memstore_seal(store);
 	vx_memstore_set_codec(store, codec, true);
 	vx_memstore_encode(store, 0, store->count);
 	vx_sample_free(&sample, &mem);
-	vx_free(&mem, mean);
 }
 
 /* Builds a graph into store; returns the seconds it took, adding the points not included. */

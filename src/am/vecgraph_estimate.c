@@ -82,7 +82,7 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 	INSTR_TIME_SET_CURRENT(start);
 	if (meta->code_kind != VX_CODES_NONE && !vx_code_kind(meta->code_kind)->needs_training)
 	{
-		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, 0);
+		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes);
 		vx_codec_set_max_norm2(&codec, store->space.max_norm2);
 		vx_memstore_set_codec(store, &codec, vx_metric_kind(meta->metric)->coded);
 		vx_memstore_seal(store);

@@ -6,6 +6,8 @@
 #include "access/reloptions.h"
 #include "utils/guc.h"
 
+#include "quant/vx_pq.h"
+
 int			vecgraph_search_list_size;
 int			vecgraph_iterative_scan;
 int			vecgraph_max_scan_tuples;

@@ -421,7 +421,7 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
 		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 	}
 	if (store->only_codes)
-		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(vx_codec_decoded_values(codec)));
+		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(codec->decoded_values));
 	vx_code_query_init(codec, store->mem, &store->code_query);
 }
 

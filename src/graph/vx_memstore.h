@@ -32,7 +32,7 @@ typedef struct VxMemStore
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
 	uint8_t    *deleted;		/* [count] */
 	bool		only_codes;		/* no points: the items are codes, and are in codes once sealed */
-	VxPoint    *decoded;		/* [vx_codec_decoded_values] what vx_memstore_query decoded last; NULL with points */
+	VxPoint    *decoded;		/* [codec->decoded_values] what vx_memstore_query decoded last; NULL with points */
 	VxCodec    *codec;			/* NULL: no codes */
 	bool		score_codes;	/* searches score codes, else points */
 	bool		prune_codes;	/* pruning compares codes, else points */

@@ -9,6 +9,8 @@
 #include "cache/vecgraph_cache.h"
 #include "distance/vx_distance.h"
 #include "pg/vecidx_fault.h"
+#include "quant/vx_code_kernels.h"
+#include "quant/vx_pq_kernels.h"
 
 PG_MODULE_MAGIC;
 

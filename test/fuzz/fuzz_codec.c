@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "quant/vx_codec.h"
+#include "quant/vx_pq.h"
 
 #define CODES 3
 
@@ -39,7 +40,7 @@ training_row(void *context, uint32_t i)
 }
 
 static void
-set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem)
+set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem, uint32_t epoch, bool mixed)
 {
 	VxPqSample	sample = {.n = 4,.row = training_row};
 	void	   *codebook;
@@ -48,14 +49,14 @@ set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem)
 	{
 		float	   *mean[2] = {take_floats(input, mem, codec->dim), take_floats(input, mem, codec->dim)};
 
-		vx_codec_set_means(codec, mem, mean[0], fuzz_below(input, 2) == 0 ? NULL : mean[1]);
+		vx_codec_set_models(codec, mem, epoch, mixed, mean[0], fuzz_below(input, 2) == 0 ? NULL : mean[1]);
 		return;
 	}
 	sample.context = take_floats(input, mem, codec->dim + sample.n);
 	codebook = vx_alloc(mem, vx_pq_codebook_bytes(codec->dim));
-	vx_pq_train(mem, codec->dim, codec->subvectors, &sample, 1, codebook);
-	FUZZ_ASSERT(vx_pq_check(codebook, vx_pq_codebook_bytes(codec->dim)) == NULL);
-	vx_codec_set_codebooks(codec, codebook, codebook);
+	vx_pq_train(mem, codec->dim, vx_code_subvectors(codec->code_bytes), &sample, 1, codebook);
+	FUZZ_ASSERT(vx_code_model_check(codec->kind, codebook, codec->dim, codec->code_bytes) == NULL);
+	vx_codec_set_models(codec, mem, epoch, mixed, codebook, codebook);
 }
 
 int
@@ -68,6 +69,8 @@ fuzz_one(const uint8_t *data, size_t size)
 	VxMetric	metric = (VxMetric) (VX_METRIC_L2 + fuzz_below(&input, kind == VX_CODES_PQ ? 3 : 4));
 	uint32_t	dim = 1 + fuzz_below(&input, 40);
 	bool		linking = fuzz_below(&input, 2) == 1;
+	uint32_t	epoch;
+	bool		mixed;
 	VxCodec		codec;
 	VxCodeQuery query = {0};
 	VxPoint    *point = vx_alloc(&mem, VX_POINT_BYTES(dim));
@@ -76,18 +79,18 @@ fuzz_one(const uint8_t *data, size_t size)
 	uint8_t    *codes[CODES];
 	float		score[CODES];
 
-	vx_codec_init(&codec, &mem, kind, metric, dim, 1 + fuzz_below(&input, dim));
-	codec.epoch = fuzz_below(&input, 4);
-	codec.mixed = fuzz_below(&input, 2) == 1;
+	vx_codec_init(&codec, &mem, kind, metric, dim, vx_code_bytes(kind, metric, dim, 1 + fuzz_below(&input, dim)));
+	epoch = fuzz_below(&input, 4);
+	mixed = fuzz_below(&input, 2) == 1;
 	vx_codec_set_max_norm2(&codec, fabsf(take_float(&input)));
-	set_model(&codec, &input, &mem);
+	set_model(&codec, &input, &mem, epoch, mixed);
 	vx_point_set(point, take_floats(&input, &mem, dim), dim);
 	for (int i = 0; i < CODES; i++)
 	{
 		codes[i] = vx_alloc(&mem, codec.code_bytes + VX_CODE_OVERREAD);
 		memset(codes[i], 0, codec.code_bytes + VX_CODE_OVERREAD);
 		fuzz_take(&input, codes[i], codec.code_bytes);
-		decoded[i] = vx_alloc(&mem, VX_POINT_BYTES(vx_codec_decoded_values(&codec)));
+		decoded[i] = vx_alloc(&mem, VX_POINT_BYTES(codec.decoded_values));
 		opened[i] = vx_alloc(&mem, vx_codec_opened_bytes(&codec));
 	}
 	/* one that was made */

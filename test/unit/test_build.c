@@ -106,7 +106,7 @@ test_only_codes(void **state)
 		assert_true(by_codes >= by_points - 0.02);
 		vx_memstore_free(&codes.store);
 		vx_memstore_free(&points.store);
-		unit_free_codec(&codec);
+		unit_graph_free_codec(&codec);
 	}
 }
 

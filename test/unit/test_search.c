@@ -19,6 +19,7 @@ typedef struct Fixture
 {
 	VxMemStore	store;
 	VxCodec		codec;
+	float		mean[DIM];		/* of the codec */
 	double		distance[N];	/* of the query at hand */
 	double		sorted[N];
 } Fixture;
@@ -36,7 +37,6 @@ make_fixture(void **state)
 	Fixture    *f = calloc(1, sizeof(Fixture));
 	VxSpace		space = {.metric = VX_METRIC_L2,.dim = DIM};
 	VxRng		rng = {17};
-	float		mean[DIM];
 	float		x[DIM];
 
 	vx_memstore_init(&f->store, &unit_mem, &space, 32, 1.2f);
@@ -46,9 +46,9 @@ make_fixture(void **state)
 		unit_graph_add(&f->store, x);
 	}
 	for (int i = 0; i < DIM; i++)
-		mean[i] = 0.5f;
+		f->mean[i] = 0.5f;
 	vx_codec_init(&f->codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
-	vx_codec_set_means(&f->codec, &unit_mem, mean, NULL);
+	vx_codec_set_models(&f->codec, &unit_mem, 0, false, f->mean, NULL);
 	vx_memstore_seal(&f->store);
 	vx_memstore_set_codec(&f->store, &f->codec, true);
 	vx_memstore_encode(&f->store, 0, N);
@@ -63,7 +63,7 @@ free_fixture(void **state)
 	Fixture    *f = *state;
 
 	vx_memstore_free(&f->store);
-	unit_free_codec(&f->codec);
+	vx_codec_free(&f->codec, &unit_mem);
 	free(f);
 	return 0;
 }

@@ -70,7 +70,7 @@ static void
 end_trial(Trial *trial)
 {
 	vx_memstore_free(&trial->store);
-	unit_free_codec(&trial->codec);
+	vx_codec_free(&trial->codec, &unit_mem);
 }
 
 static void

@@ -76,7 +76,7 @@ participate(Party *party, bool is_first)
 	vx_build_leave(&build);
 	vx_memstore_free_view(&view);
 	if (coded)
-		unit_free_codec(&codec);
+		unit_graph_free_codec(&codec);
 }
 
 static void *
@@ -130,7 +130,7 @@ threads_recall(VxMetric metric, bool coded, bool alone)
 	found = unit_graph_recall(&graph, 10, 60, 5);
 	vx_memstore_free(&graph.store);
 	if (coded)
-		unit_free_codec(&codec);
+		unit_graph_free_codec(&codec);
 	return found;
 }
 

@@ -158,15 +158,13 @@ unit_graph_codec(VxCodec *codec, const UnitGraph *graph)
 		vx_space_coded(&graph->store.space, point, vx_sample_add(&sample));
 	}
 	vx_robust_mean(&unit_mem, &sample, mean);
-	vx_codec_set_means(codec, &unit_mem, mean, NULL);
+	vx_codec_set_models(codec, &unit_mem, 0, false, mean, NULL);
 	vx_sample_free(&sample, &unit_mem);
-	free(mean);
 }
 
 void
-unit_free_codec(VxCodec *codec)
+unit_graph_free_codec(VxCodec *codec)
 {
-	free(codec->rotation.signs);
-	free(codec->scratch);
-	free(codec->means);
+	free((void *) codec->model[0]);
+	vx_codec_free(codec, &unit_mem);
 }

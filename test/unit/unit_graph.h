@@ -5,6 +5,7 @@
 #define UNIT_GRAPH_H
 
 #include "graph/vx_memstore.h"
+#include "quant/vx_code_kernels.h"
 
 typedef struct UnitGraph
 {
@@ -33,10 +34,8 @@ void		unit_graph_check(VxMemStore *store);
 /* The share of the true k nearest live points of random queries that a search of list size l finds, in order. */
 double		unit_graph_recall(UnitGraph *graph, uint32_t k, uint32_t l, uint64_t seed);
 
-/* A scalar codec fitted to the points of a graph. */
+/* A scalar codec fitted to the points of a graph; gives it back. */
 void		unit_graph_codec(VxCodec *codec, const UnitGraph *graph);
-
-/* Codecs give nothing back by themselves. */
-void		unit_free_codec(VxCodec *codec);
+void		unit_graph_free_codec(VxCodec *codec);
 
 #endif							/* UNIT_GRAPH_H */

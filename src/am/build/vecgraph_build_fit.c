@@ -57,7 +57,7 @@ train_codebook(VecGraphBuild *build, const VxMemStore *store)
 	return codebook;
 }
 
-/* Gives a codec of scalar codes the mean of the points. */
+/* Gives a codec whose model is a mean that of the points. */
 static void
 fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 {
@@ -78,9 +78,8 @@ fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 		vx_space_coded(&build->space, point, vx_sample_add(&sample));
 	}
 	vx_codec_fit_mean(&build->mem, &sample, mean);
-	vx_codec_set_means(codec, &build->mem, mean, NULL);
+	vx_codec_set_models(codec, &build->mem, 0, false, mean, NULL);
 	vx_sample_free(&sample, &build->mem);
-	pfree(mean);
 }
 
 /* How far loaded points are from what their codes stand for: VxMeta.fitted_error. */
@@ -160,18 +159,22 @@ vecgraph_build_fit(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildF
 	meta->fitted_slots = n;
 	if (!coded || n == 0)
 		return;
-	vx_codec_init(&fit->codec, &build->mem, (VxCodeKind) meta->code_kind, build->space.metric, meta->dim,
-				  vx_code_subvectors(meta->code_bytes));
-	if (codebook == NULL && vx_code_kind(meta->code_kind)->needs_training)
-		codebook = train_codebook(build, store);
-	if (codebook != NULL)
-		vx_codec_set_codebooks(&fit->codec, codebook, NULL);
-	else
+	vx_codec_init(&fit->codec, &build->mem, (VxCodeKind) meta->code_kind, build->space.metric, meta->dim, meta->code_bytes);
+	switch (fit->codec.ops->model)
 	{
-		fit_mean(build, store, &fit->codec);
-		meta->code_flags = VX_CODES_MODEL(0);
+		case VX_MODEL_NONE:
+			break;
+		case VX_MODEL_MEAN:
+			fit_mean(build, store, &fit->codec);
+			meta->code_flags = VX_CODES_MODEL(0);
+			break;
+		case VX_MODEL_CODEBOOK:
+			if (codebook == NULL)
+				codebook = train_codebook(build, store);
+			vx_codec_set_models(&fit->codec, &build->mem, 0, false, codebook, NULL);
+			break;
 	}
-	fit->model = vecgraph_build_model(&fit->codec);
+	fit->model = fit->codec.model[0];
 	meta->fitted_nodes = n;
 	meta->fitted_error = measure_error(store, &fit->codec);
 }

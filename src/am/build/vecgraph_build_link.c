@@ -281,13 +281,9 @@ hear_codec(const LinkStore *told, const void *model, VxMemStore *store)
 	if (told->code_kind == VX_CODES_NONE)
 		return;
 	codec = vx_alloc(store->mem, sizeof(VxCodec));
-	vx_codec_init(codec, store->mem, told->code_kind, store->space.metric, store->space.dim,
-				  vx_code_subvectors(told->code_bytes));
+	vx_codec_init(codec, store->mem, told->code_kind, store->space.metric, store->space.dim, told->code_bytes);
 	vx_codec_set_max_norm2(codec, store->space.max_norm2);
-	if (vx_code_kind(told->code_kind)->model == VX_MODEL_CODEBOOK)
-		vx_codec_set_codebooks(codec, model, NULL);
-	else
-		vx_codec_set_means(codec, store->mem, model, NULL);
+	vx_codec_set_models(codec, store->mem, 0, false, model, NULL);
 	vx_memstore_set_codec(store, codec, told->score_codes);
 }
 
@@ -338,11 +334,11 @@ move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPage
 
 	vx_memstore_seal(store);
 	*model = NULL;
-	if (store->codec != NULL && vecgraph_build_model(store->codec) != NULL)
+	if (store->codec != NULL && store->codec->model[0] != NULL)
 	{
 		Size		bytes = vx_code_model_bytes(store->codec->kind, store->space.dim);
 
-		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), vecgraph_build_model(store->codec), bytes);
+		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), store->codec->model[0], bytes);
 	}
 	nodes->tids = vecgraph_arena_move(arena, nodes->tids, store->count * sizeof(VecGraphNodeTids));
 	nodes->more = vecgraph_arena_move(arena, nodes->more, nodes->more_count * sizeof(VecGraphMoreTids));

@@ -187,15 +187,6 @@ extern double vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load,
 
 /* ---- vecgraph_build_fit.c ---- */
 
-/* What codes of a codec are made with: its codebook or its mean; NULL: none. */
-static inline const void *
-vecgraph_build_model(const VxCodec *codec)
-{
-	if (vx_code_kind(codec->kind)->model == VX_MODEL_CODEBOOK)
-		return codec->codebook[0];
-	return codec->mean[0];
-}
-
 /*
  * Fits the mean or trains the codebook of the index to the points of a store, unless that was done. no_room: there are more, but
  * for memory.

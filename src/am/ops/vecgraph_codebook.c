@@ -259,8 +259,7 @@ read_copy(Relation file, BlockNumber blocks, VxMetric metric, int dim, MemoryCon
 			   vecgraph_model_page_used(&geometry, block));
 	}
 	pfree(page);
-	if (vx_pq_check(codebook, geometry.model_bytes) == NULL && codebook->dim == meta.dim
-		&& codebook->m == vx_code_subvectors(meta.code_bytes))
+	if (vx_code_model_check((VxCodeKind) meta.code_kind, codebook, meta.dim, meta.code_bytes) == NULL)
 		return codebook;
 	pfree(codebook);
 	return NULL;

@@ -206,7 +206,7 @@ check_size(VecGraphIndex *index, const char *name, const VxPqCodebook *codebook,
 static bool
 has_codebook(VecGraphIndex *index, const VxPqCodebook *codebook)
 {
-	const VxPqCodebook *ours = index->codes == NULL ? NULL : index->codes->codebooks[index->meta.code_epoch & 1];
+	const VxPqCodebook *ours = index->codes == NULL ? NULL : index->codes->codec.model[index->meta.code_epoch & 1];
 
 	return ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0;
 }

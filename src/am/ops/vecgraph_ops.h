@@ -10,6 +10,7 @@
 #include "am/vecgraph.h"
 #include "am/page/vecgraph_page.h"
 #include "graph/vx_link.h"
+#include "quant/vx_pq.h"
 
 /* ---- vecgraph_store.c: the graph's store over index pages ---- */
 

@@ -16,7 +16,7 @@ node_point(VecGraphStore *store, VxNodeId id)
 
 	if (store->index.geometry.storage == VX_STORAGE_HEAP)
 	{
-		point = vx_alloc(&store->index.mem, VX_POINT_BYTES(vx_codec_decoded_values(&store->index.codes->codec)));
+		point = vx_alloc(&store->index.mem, VX_POINT_BYTES(store->index.codes->codec.decoded_values));
 		vx_codec_decode(&store->index.codes->codec, vecgraph_code(&store->index, id, 0), point);
 		return point;
 	}

@@ -193,27 +193,6 @@ files_key(Relation index, uint64 build_id)
 	return hash_bytes_extended((const unsigned char *) &what, sizeof(what), 0);
 }
 
-/* What is wrong with a model that was read, or NULL. */
-static const char *
-check_model(VecGraphIndex *index, const void *model)
-{
-	const VxPqCodebook *codebook = model;
-	const float *mean = model;
-	const char *wrong;
-
-	if (vx_code_kind(index->meta.code_kind)->model == VX_MODEL_MEAN)
-	{
-		for (uint32 i = 0; i < index->geometry.dim; i++)
-			if (!isfinite(mean[i]))
-				return "the mean of the vectors is not finite";
-		return NULL;
-	}
-	wrong = vx_pq_check(model, index->geometry.model_bytes);
-	if (wrong == NULL && (codebook->dim != index->meta.dim || codebook->m != vx_code_subvectors(index->meta.code_bytes)))
-		wrong = "the codebook is not that of the index";
-	return wrong;
-}
-
 /*
  * Reads the models that the meta page speaks of into models [2], NULL where there is none. Returns the parity of a damaged one
  * and *wrong, else -1.
@@ -228,7 +207,7 @@ read_models(VecGraphIndex *index, MemoryContext context, void **models, const ch
 			continue;
 		models[parity] = MemoryContextAllocHuge(context, index->geometry.model_bytes);
 		vecgraph_read_model(index, parity, models[parity]);
-		*wrong = check_model(index, models[parity]);
+		*wrong = vx_code_model_check((VxCodeKind) index->meta.code_kind, models[parity], index->meta.dim, index->meta.code_bytes);
 		if (*wrong != NULL)
 			return parity;
 	}
@@ -270,25 +249,14 @@ load_models(VecGraphIndex *index, VecGraphCodes *codes)
 		if (!find_models(index))
 			vecgraph_corrupted(index->relation, vx_model_block(index->geometry.model_pages, damaged, 0), -1, wrong);
 	}
-	if (vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK)
-	{
-		memcpy(codes->codebooks, models, sizeof(models));
-		vx_codec_set_codebooks(&codes->codec, models[0], models[1]);
-		if (codes->codebook_context != NULL)
-			MemoryContextDelete(codes->codebook_context);
-		MemoryContextSetParent(context, codes->context);
-		codes->codebook_context = context;
-	}
-	else
-	{
-		codes->codec.epoch = index->meta.code_epoch;
-		vx_codec_set_means(&codes->codec, &mem, models[0], models[1]);
-		MemoryContextDelete(context);
-	}
+	vx_codec_set_models(&codes->codec, &mem, index->meta.code_epoch, (index->meta.code_flags & VX_CODES_MIXED) != 0,
+						models[0], models[1]);
+	if (codes->models != NULL)
+		MemoryContextDelete(codes->models);
+	MemoryContextSetParent(context, codes->context);
+	codes->models = context;
 	codes->epoch = index->meta.code_epoch;
 	codes->flags = index->meta.code_flags;
-	codes->codec.epoch = codes->epoch;
-	codes->codec.mixed = (codes->flags & VX_CODES_MIXED) != 0;
 }
 
 /* The codes of an index, made anew and kept. */
@@ -305,7 +273,7 @@ make_codes(VecGraphIndex *index, uint64 key)
 	codes->key = key;
 	codes->context = context;
 	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, (VxMetric) index->meta.metric,
-				  index->meta.dim, vx_code_subvectors(index->meta.code_bytes));
+				  index->meta.dim, index->meta.code_bytes);
 	vecgraph_cache_open(&codes->view, context, lasting, key, index->meta.code_bytes);
 	load_models(index, codes);
 	keep(codes);

@@ -334,8 +334,7 @@ typedef struct VecGraphCodes
 	uint32		flags;
 	MemoryContext context;		/* of all this */
 	VxCodec		codec;
-	void	   *codebooks[2];	/* VxPqCodebook, by parity, NULL where there is none */
-	MemoryContext codebook_context; /* of these; NULL: none yet */
+	MemoryContext models;		/* of the codec's; NULL: none yet */
 	VecGraphCacheView view;
 
 	/* of vecgraph_codes.c alone */
