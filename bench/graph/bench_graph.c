@@ -142,7 +142,7 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 	vx_robust_mean(&mem, &sample, mean);
 	vx_codec_set_models(codec, &mem, 0, false, mean, NULL);
 	vx_memstore_seal(store);
-	vx_memstore_set_codec(store, codec, true);
+	vx_memstore_set_codec(store, codec, codec->ops->prunes ? VX_BY_CODES : VX_BY_CODES_AND_POINTS);
 	vx_memstore_encode(store, 0, store->count);
 	vx_sample_free(&sample, &mem);
 }

@@ -84,7 +84,7 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 	{
 		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes);
 		vx_codec_set_max_norm2(&codec, store->space.max_norm2);
-		vx_memstore_set_codec(store, &codec, vx_metric_kind(meta->metric)->coded);
+		vx_memstore_set_codec(store, &codec, vx_comparison_for_linking(&codec));
 		vx_memstore_seal(store);
 		vx_memstore_encode(store, 0, store->count);
 	}

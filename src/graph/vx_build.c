@@ -10,14 +10,15 @@
 #include "core/vx_rng.h"
 #include "graph/vx_entries.h"
 
-/* How many points are looked at for entries; opened codes of them are to take a few megabytes at most. */
+/* How many points are looked at for entries; copies of them are to take a few megabytes at most. */
 static uint32_t
 sample_size(const VxMemStore *store)
 {
 	size_t		most = VX_ENTRIES_SAMPLE;
+	size_t		bytes = vx_computer_opened_bytes(&store->computer);
 
-	if (store->prune_codes)
-		most = VX_MIN(most, VX_MAX(VX_ENTRIES_LEAST_SAMPLE, ((size_t) 8 << 20) / vx_codec_opened_bytes(store->codec)));
+	if (bytes > 0)
+		most = VX_MIN(most, VX_MAX(VX_ENTRIES_LEAST_SAMPLE, ((size_t) 8 << 20) / bytes));
 	return VX_MIN(store->count, (uint32_t) most);
 }
 

@@ -75,14 +75,11 @@ mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	} while (!unchanged_since(store, id, version));
 	out->version = version / 2;
 	out->live = !store->deleted[id];
-	VX_ASSERT(query == NULL || !store->only_codes);
+	VX_ASSERT(query == NULL || !store->computer.ops->asks_codes);
 	if (query != NULL)
 		out->exact = vx_space_operator(&store->space, query->point, vx_memstore_point(store, id));
 	return VX_OK;
 }
-
-/* Of a point so much is asked for; the processor goes on by itself. */
-#define PREFETCH_BYTES 512
 
 static void
 mem_prefetch(VxStore *base, VxNodeId id)
@@ -99,52 +96,37 @@ mem_prepare(VxStore *base, const VxQuery *query)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	if (store->only_codes)
-		vx_codec_prepare_decoded(store->codec, query->point, query->linking, &store->code_query);
-	else if (store->score_codes)
-		vx_codec_prepare(store->codec, query->point, query->linking, &store->code_query);
+	if (store->computer.ops->prepare != NULL)
+		store->computer.ops->prepare(&store->computer, query);
 }
 
 static bool
 mem_asks_otherwise(VxStore *base, const VxQuery *query)
 {
-	VxMemStore *store = (VxMemStore *) base;
-
-	return vx_space_asks_otherwise(&store->space, store->only_codes ? vx_codec_own_norm2(store->codec, query->point)
-								   : ((const VxPoint *) query->point)->norm2);
+	return vx_computer_asks_otherwise(&((VxMemStore *) base)->computer, query->point);
 }
 
+/* items [n]: the points of nodes, or their codes. */
 static void
-score_codes(VxMemStore *store, const VxNodeId *ids, uint32_t n, float *score)
+find_items(const VxMemStore *store, bool codes, const VxNodeId *ids, uint32_t n, const void **items)
 {
-	const uint8_t *codes[VX_MAX_EDGES];
-
-	VX_ASSERT(n <= VX_MAX_EDGES);
-	for (uint32_t i = 0; i < n; i++)
-		codes[i] = vx_memstore_code(store, ids[i]);
-	vx_codec_score(store->codec, &store->code_query, codes, n, score);
+	if (codes)
+		for (uint32_t i = 0; i < n; i++)
+			items[i] = vx_memstore_code(store, ids[i]);
+	else
+		for (uint32_t i = 0; i < n; i++)
+			items[i] = vx_memstore_point(store, ids[i]);
 }
 
 static void
 mem_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
 	VxMemStore *store = (VxMemStore *) base;
+	const void *items[VX_MAX_EDGES];
 
-	if (store->score_codes)
-	{
-		score_codes(store, ids, n, score);
-		return;
-	}
-	/* ask for the next points while one is computed: a miss costs more than a distance */
-	for (uint32_t i = 0; i < n; i++)
-	{
-		const VxPoint *ahead = vx_memstore_point(store, ids[VX_MIN(i + 3, n - 1)]);
-		const VxPoint *p = vx_memstore_point(store, ids[i]);
-
-		vx_prefetch(ahead, VX_MIN(store->item_bytes, PREFETCH_BYTES));
-		score[i] = query->linking ? vx_space_pair(&store->space, query->point, p)
-			: vx_space_query(&store->space, query->point, p);
-	}
+	VX_ASSERT(n <= VX_MAX_EDGES);
+	find_items(store, store->computer.ops->scores_codes, ids, n, items);
+	store->computer.ops->score(&store->computer, query, items, n, score);
 }
 
 static void
@@ -153,16 +135,8 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	VxMemStore *store = (VxMemStore *) base;
 
 	vx_pointset_reserve(set, store->mem, n);
-	if (store->prune_codes)
-		vx_pointset_reserve_copies(set, store->mem, n, vx_codec_opened_bytes(store->codec));
-	for (uint32_t i = 0; i < n; i++)
-		if (!store->prune_codes)
-		{
-			set->points[i] = vx_memstore_point(store, ids[i]);
-			vx_prefetch(set->points[i], VX_MIN(store->item_bytes, PREFETCH_BYTES));
-		}
-		else
-			vx_codec_open(store->codec, vx_memstore_code(store, ids[i]), (void *) set->points[i]);
+	find_items(store, store->computer.ops->pairs_codes, ids, n, set->points);
+	store->computer.ops->open(&store->computer, store->mem, set, n);
 }
 
 static void
@@ -170,13 +144,7 @@ mem_pairs(VxStore *base, const void *one, const void *const *others, uint32_t n,
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	if (store->prune_codes)
-	{
-		vx_codec_pairs(store->codec, one, others, n, distance);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		distance[i] = vx_space_pair(&store->space, one, others[i]);
+	store->computer.ops->pairs(&store->computer, one, others, n, distance);
 }
 
 static VxStatus
@@ -274,6 +242,14 @@ set_item_bytes(VxMemStore *store, size_t bytes)
 }
 
 void
+vx_memstore_compare(VxMemStore *store, VxComparison comparison)
+{
+	vx_computer_free(&store->computer, store->mem);
+	vx_computer_init(&store->computer, store->mem, comparison, &store->space, store->codec);
+	store->base.rough_scores = store->computer.ops->scores_codes && !vx_metric_kind(store->space.metric)->coded;
+}
+
+void
 vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint32_t max_degree, float alpha)
 {
 	memset(store, 0, sizeof(*store));
@@ -285,13 +261,21 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	store->space = *space;
 	store->mem = store->arrays = mem;
 	set_item_bytes(store, vx_space_room(space));
+	vx_memstore_compare(store, VX_BY_POINTS);
+}
+
+/* Where chunks come from: of codes, which only wait there until they are sealed, they are nobody else's. */
+static inline const VxMem *
+chunk_mem(const VxMemStore *store)
+{
+	return store->computer.ops->asks_codes ? store->mem : store->arrays;
 }
 
 void
 vx_memstore_free(VxMemStore *store)
 {
 	for (uint32_t i = 0; i < store->chunk_count; i++)
-		vx_free(store->only_codes ? store->mem : store->arrays, store->chunks[i]);
+		vx_free(chunk_mem(store), store->chunks[i]);
 	vx_free(store->mem, store->chunks);
 	vx_free(store->arrays, store->edges);
 	vx_free(store->arrays, store->degrees);
@@ -314,7 +298,7 @@ vx_memstore_link_bytes(uint32_t max_degree)
 	return slack_capacity(max_degree) * sizeof(VxNodeId) + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(uint8_t);
 }
 
-/* Room for one more item. Codes only wait in chunks until they are sealed, so their chunks are nobody else's. */
+/* Room for one more item. */
 static void *
 add_item(VxMemStore *store)
 {
@@ -322,8 +306,7 @@ add_item(VxMemStore *store)
 	if (vx_memstore_is_full(store))
 	{
 		store->chunks = vx_resize_array(store->mem, store->chunks, (size_t) store->chunk_count + 1, sizeof(char *));
-		store->chunks[store->chunk_count] = vx_alloc(store->only_codes ? store->mem : store->arrays,
-													 vx_memstore_chunk_bytes(store));
+		store->chunks[store->chunk_count] = vx_alloc(chunk_mem(store), vx_memstore_chunk_bytes(store));
 		store->chunk_count++;
 	}
 	return (void *) vx_memstore_item(store, store->count++);
@@ -332,7 +315,7 @@ add_item(VxMemStore *store)
 VxNodeId
 vx_memstore_add(VxMemStore *store, const VxPoint *point)
 {
-	VX_ASSERT(!store->only_codes);
+	VX_ASSERT(!store->computer.ops->asks_codes);
 	memcpy(add_item(store), point, vx_space_bytes(&store->space, point));
 	return store->count - 1;
 }
@@ -340,10 +323,10 @@ vx_memstore_add(VxMemStore *store, const VxPoint *point)
 void
 vx_memstore_use_codes(VxMemStore *store, VxCodec *codec)
 {
-	VX_ASSERT(store->count == 0 && vx_code_kind(codec->kind)->prunes);
-	store->only_codes = true;
+	VX_ASSERT(store->count == 0 && codec->ops->prunes);
 	store->codec = codec;
 	set_item_bytes(store, codec->code_bytes);
+	vx_memstore_compare(store, VX_BY_CODES_ALONE);
 }
 
 VxNodeId
@@ -356,10 +339,19 @@ vx_memstore_add_code(VxMemStore *store, const uint8_t *code)
 const VxPoint *
 vx_memstore_query(VxMemStore *store, VxNodeId id)
 {
-	if (!store->only_codes)
-		return vx_memstore_point(store, id);
-	vx_codec_decode(store->codec, vx_memstore_code(store, id), store->decoded);
-	return store->decoded;
+	const void *item;
+
+	find_items(store, store->computer.ops->asks_codes, &id, 1, &item);
+	return vx_computer_query(&store->computer, item);
+}
+
+static void
+make_codes(VxMemStore *store)
+{
+	size_t		bytes = vx_size_product(store->count, store->codec->code_bytes);
+
+	store->codes = vx_alloc(store->arrays, vx_size_sum(bytes, VX_CODE_OVERREAD));
+	memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 }
 
 /* Brings the codes together, chunk by chunk. */
@@ -368,7 +360,7 @@ gather_codes(VxMemStore *store)
 {
 	size_t		in_chunk = (size_t) 1 << store->chunk_shift;
 
-	vx_memstore_set_codec(store, store->codec, true);
+	make_codes(store);
 	for (uint32_t i = 0; i < store->chunk_count; i++)
 	{
 		size_t		first = i * in_chunk;
@@ -387,7 +379,7 @@ vx_memstore_seal(VxMemStore *store)
 
 	if (store->edges != NULL)
 		return;
-	if (store->only_codes)
+	if (store->computer.ops->asks_codes)
 		gather_codes(store);
 	store->degrees = vx_alloc_array(store->arrays, n, sizeof(uint16_t));
 	store->versions = vx_alloc_array(store->arrays, n, sizeof(uint32_t));
@@ -407,22 +399,12 @@ vx_memstore_make_order(VxMemStore *store)
 }
 
 void
-vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes)
+vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, VxComparison comparison)
 {
-	size_t		bytes = vx_size_product(store->count, codec->code_bytes);
-
 	store->codec = codec;
-	store->score_codes = score_codes;
-	store->base.rough_scores = score_codes && !vx_metric_kind(store->space.metric)->coded;
-	store->prune_codes = store->only_codes || (score_codes && vx_code_kind(codec->kind)->prunes);
 	if (store->codes == NULL)
-	{
-		store->codes = vx_alloc(store->arrays, vx_size_sum(bytes, VX_CODE_OVERREAD));
-		memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
-	}
-	if (store->only_codes)
-		store->decoded = vx_alloc(store->mem, VX_POINT_BYTES(codec->decoded_values));
-	vx_code_query_init(codec, store->mem, &store->code_query);
+		make_codes(store);
+	vx_memstore_compare(store, comparison);
 }
 
 void
@@ -441,17 +423,14 @@ vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, Vx
 	*view = *store;
 	view->mem = mem;
 	memset(&view->base.stats, 0, sizeof(view->base.stats));
-	memset(&view->code_query, 0, sizeof(view->code_query));
-	view->decoded = NULL;
-	view->codec = NULL;
-	if (codec != NULL)
-		vx_memstore_set_codec(view, codec, store->score_codes);
+	memset(&view->computer, 0, sizeof(view->computer));
+	view->codec = codec;
+	vx_memstore_compare(view, store->computer.comparison);
 }
 
 void
 vx_memstore_free_view(VxMemStore *view)
 {
-	vx_code_query_free(&view->code_query, view->mem);
-	vx_free(view->mem, view->decoded);
+	vx_computer_free(&view->computer, view->mem);
 	memset(view, 0, sizeof(*view));
 }

@@ -2,7 +2,7 @@
  * vx_memstore.h: the store in memory, for building an index and for unit tests.
  *
  * Nodes are added as points first (vx_memstore_add) and become visible to searches when linked. Where memory is short they are
- * added as codes instead (vx_memstore_use_codes): then everything, queries and pruning included, goes by decoded codes.
+ * added as codes instead (vx_memstore_use_codes). By which of them nodes are compared is a matter of the store's computer.
  *
  * Ids are array positions, so the arrays may sit anywhere. Several threads or processes may link at once, each with a
  * VxMemStore of its own over the same arrays. Nobody waits for a lock: the version of a node is odd while its edges are
@@ -13,8 +13,8 @@
 #define VX_MEMSTORE_H
 
 #include "distance/vx_space.h"
+#include "graph/vx_computer.h"
 #include "graph/vx_link.h"
-#include "quant/vx_codec.h"
 
 typedef struct VxMemStore
 {
@@ -31,13 +31,9 @@ typedef struct VxMemStore
 	uint16_t   *degrees;		/* [count] */
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
 	uint8_t    *deleted;		/* [count] */
-	bool		only_codes;		/* no points: the items are codes, and are in codes once sealed */
-	VxPoint    *decoded;		/* [codec->decoded_values] what vx_memstore_query decoded last; NULL with points */
 	VxCodec    *codec;			/* NULL: no codes */
-	bool		score_codes;	/* searches score codes, else points */
-	bool		prune_codes;	/* pruning compares codes, else points */
 	uint8_t    *codes;			/* [count] code_bytes each, and VX_CODE_OVERREAD behind */
-	VxCodeQuery code_query;
+	VxComputer	computer;
 	VxNodeId   *order;			/* [count] in which nodes are linked; NULL: by id */
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];
 	uint32_t	entry_count;
@@ -87,12 +83,11 @@ void		vx_memstore_seal(VxMemStore *store);
 /* Makes room for an order of linking, to be filled in before that; all points have been added. */
 VxNodeId   *vx_memstore_make_order(VxMemStore *store);
 
-/*
- * Gives the store codes, not made yet, and memory for them if it has none. With score_codes searches score codes from now on, and
- * pruning compares them if their kind is as good for that as points, at a third of the time. The codec must stay
- * valid.
- */
-void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, bool score_codes);
+/* Gives the store codes, not made yet, and memory for them if it has none; compares by them as told. The codec must stay valid. */
+void		vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, VxComparison comparison);
+
+/* Compares nodes by something else that they have. */
+void		vx_memstore_compare(VxMemStore *store, VxComparison comparison);
 
 /* Encodes points first to end - 1. */
 void		vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end);

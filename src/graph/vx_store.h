@@ -138,7 +138,7 @@ vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)
 	set->capacity = n;
 }
 
-/* Makes points of a set with room for n those copies of so many bytes. */
+/* Makes room for n copies of so many bytes. */
 static inline void
 vx_pointset_reserve_copies(VxPointSet *set, const VxMem *mem, uint32_t n, size_t bytes)
 {
@@ -149,8 +149,12 @@ vx_pointset_reserve_copies(VxPointSet *set, const VxMem *mem, uint32_t n, size_t
 		set->copies = vx_resize(mem, set->copies, size);
 		set->copies_size = size;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		set->points[i] = (char *) set->copies + i * bytes;
+}
+
+static inline void *
+vx_pointset_copy(const VxPointSet *set, uint32_t i, size_t bytes)
+{
+	return (char *) set->copies + i * bytes;
 }
 
 static inline void

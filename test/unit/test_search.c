@@ -50,7 +50,7 @@ make_fixture(void **state)
 	vx_codec_init(&f->codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
 	vx_codec_set_models(&f->codec, &unit_mem, 0, false, f->mean, NULL);
 	vx_memstore_seal(&f->store);
-	vx_memstore_set_codec(&f->store, &f->codec, true);
+	vx_memstore_set_codec(&f->store, &f->codec, VX_BY_CODES);
 	vx_memstore_encode(&f->store, 0, N);
 	unit_graph_build(&f->store, 60);
 	*state = f;
@@ -127,7 +127,7 @@ test_deep(void **state)
 		int			late = 0;
 
 		/* at last by exact scores: then only what the search has not come by can be late */
-		f->store.score_codes = p < 2;
+		vx_memstore_compare(&f->store, p < 2 ? VX_BY_CODES : VX_BY_POINTS);
 		for (int q = 0; q < QUERIES; q++)
 		{
 			VxPoint    *point = make_query(f, &rng);
@@ -163,7 +163,7 @@ test_deep(void **state)
 		print_message("\n");
 		assert_true(late <= 0.0005 * QUERIES * N);
 	}
-	f->store.score_codes = true;
+	vx_memstore_compare(&f->store, VX_BY_CODES);
 	vx_search_free(&search);
 }
 

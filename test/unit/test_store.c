@@ -54,7 +54,7 @@ begin_trial(Trial *trial, VxMetric metric, bool coded)
 	{
 		vx_codec_init(&trial->codec, &unit_mem, VX_CODES_SCALAR4, metric, DIM, 0);
 		trial->codec.max_norm2 = space.max_norm2;
-		vx_memstore_set_codec(&trial->store, &trial->codec, true);
+		vx_memstore_set_codec(&trial->store, &trial->codec, VX_BY_CODES);
 		vx_memstore_encode(&trial->store, 0, NODES);
 	}
 	trial->store.entry_ids[0] = 7;

@@ -115,7 +115,7 @@ threads_recall(VxMetric metric, bool coded, bool alone)
 	if (coded)
 	{
 		unit_graph_codec(&codec, &graph);
-		vx_memstore_set_codec(&graph.store, &codec, true);
+		vx_memstore_set_codec(&graph.store, &codec, VX_BY_CODES);
 	}
 	if (!alone)
 		build_by_threads(&graph);
@@ -125,7 +125,7 @@ threads_recall(VxMetric metric, bool coded, bool alone)
 			vx_memstore_encode(&graph.store, 0, graph.store.count);
 		unit_graph_build(&graph.store, 60);
 	}
-	graph.store.score_codes = false;
+	vx_memstore_compare(&graph.store, VX_BY_POINTS);
 	unit_graph_check(&graph.store);
 	found = unit_graph_recall(&graph, 10, 60, 5);
 	vx_memstore_free(&graph.store);

@@ -203,7 +203,5 @@ vecgraph_build_fit_store(VecGraphBuild *build, VxMemStore *store, VecGraphBuildF
 	if (fit->codec.kind == VX_CODES_NONE)
 		return;
 	vx_codec_set_max_norm2(&fit->codec, build->meta.max_norm2);
-	/* some codes are too coarse for linking, and under L1 codes estimate another distance: vectors are in memory anyway */
-	vx_memstore_set_codec(store, &fit->codec,
-						  vx_code_kind(build->meta.code_kind)->links && vx_metric_kind(build->meta.metric)->coded);
+	vx_memstore_set_codec(store, &fit->codec, vx_comparison_for_linking(&fit->codec));
 }

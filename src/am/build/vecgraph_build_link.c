@@ -57,10 +57,9 @@ typedef struct LinkStore
 {
 	uint32		count;
 	uint32		chunk_count;
-	bool		only_codes;
 	VxCodeKind	code_kind;		/* VX_CODES_NONE: it has no codec */
 	uint32		code_bytes;
-	bool		score_codes;
+	VxComparison comparison;
 } LinkStore;
 
 /* What participants share. */
@@ -155,7 +154,7 @@ link_phases(Participant *me, int phase)
 
 	if (phase == PHASE_ENCODE)
 	{
-		while (store->codec != NULL && !store->only_codes
+		while (store->codec != NULL && store->computer.comparison != VX_BY_CODES_ALONE
 			   && take_some(shared, PHASE_ENCODE, store->count, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
 		phase = end_phase(shared, phase);
@@ -251,13 +250,12 @@ tell_store(const VxMemStore *store, LinkStore *told)
 {
 	told->count = store->count;
 	told->chunk_count = store->chunk_count;
-	told->only_codes = store->only_codes;
 	told->code_kind = VX_CODES_NONE;
 	if (store->codec == NULL)
 		return;
 	told->code_kind = store->codec->kind;
 	told->code_bytes = store->codec->code_bytes;
-	told->score_codes = store->score_codes;
+	told->comparison = store->computer.comparison;
 }
 
 /* The arrays are not there yet. */
@@ -267,7 +265,6 @@ hear_store(const LinkStore *told, const VecGraphBuild *build, VxMemStore *store)
 	vx_memstore_init(store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
 	store->poll = vecgraph_poll;
 	store->count = told->count;
-	store->only_codes = told->only_codes;
 	store->chunk_count = told->chunk_count;
 	store->chunks = vx_alloc_array(&build->mem, Max(told->chunk_count, 1), sizeof(char *));
 }
@@ -284,7 +281,7 @@ hear_codec(const LinkStore *told, const void *model, VxMemStore *store)
 	vx_codec_init(codec, store->mem, told->code_kind, store->space.metric, store->space.dim, told->code_bytes);
 	vx_codec_set_max_norm2(codec, store->space.max_norm2);
 	vx_codec_set_models(codec, store->mem, 0, false, model, NULL);
-	vx_memstore_set_codec(store, codec, told->score_codes);
+	vx_memstore_set_codec(store, codec, told->comparison);
 }
 
 /* Notes the place of an array, or finds the array by it. Returns where it is in this process. */

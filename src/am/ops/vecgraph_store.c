@@ -143,8 +143,9 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 	vx_pointset_reserve_copies(set, &store->index.mem, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		void	   *copy = (void *) set->points[i];
+		void	   *copy = vx_pointset_copy(set, i, bytes);
 
+		set->points[i] = copy;
 		if (store->scoring.decoded)
 			vx_codec_open(&store->index.codes->codec, vecgraph_code(&store->index, ids[i], 0), copy);
 		else if (!vecgraph_copy_point(&store->index, ids[i], copy))
