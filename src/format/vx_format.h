@@ -258,7 +258,7 @@ vx_code_offset(const VxGeometry *g, VxNodeId id)
 
 /* How many codes, id's being the first, lie one behind the other on the same page. */
 static inline uint32_t
-vx_code_run(const VxGeometry *g, VxNodeId id)
+vx_code_stretch(const VxGeometry *g, VxNodeId id)
 {
 	uint32_t	within = id % (g->pages_per_segment * g->nodes_per_page);
 	uint32_t	in_segment = g->pages_per_segment * g->nodes_per_page - within;

@@ -408,13 +408,13 @@ begin_growing(VxSearch *search)
 	rest_make_heap(search);
 
 	/* the nodes met so far, whether they have left or not; those outside the radius were met on the way */
-	memset(&search->fit, 0, sizeof(search->fit));
+	memset(&search->line, 0, sizeof(search->line));
 	for (uint32_t i = 0; i < search->found_count + search->handed_out; i++)
 	{
 		const VxFound *found = &search->found[search->found_heap[i]];
 
 		if (found->score <= search->radius)
-			vx_fit_add(&search->fit, found->score, found->distance);
+			vx_line_add(&search->line, found->score, found->distance);
 	}
 }
 
@@ -433,7 +433,7 @@ grow(VxSearch *search)
 	if (store->ops->read_edges(store, next.id, search->query, &search->edges) != VX_OK)
 		return;
 	store->stats.expanded++;
-	vx_fit_add(&search->fit, next.score, search->edges.exact);
+	vx_line_add(&search->line, next.score, search->edges.exact);
 	if (search->edges.live)
 		found_add(search, next.score, next.id);
 	offer(search, search->edges.ids, search->edges.count);
@@ -484,7 +484,7 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 		return true;
 	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
 		return false;
-	return vx_fit_lower(&search->fit, search->rest[0].score) <= search->found[search->found_heap[0]].distance;
+	return vx_line_lower(&search->line, search->rest[0].score) <= search->found[search->found_heap[0]].distance;
 }
 
 const VxFound *

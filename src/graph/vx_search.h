@@ -22,7 +22,7 @@
 #ifndef VX_SEARCH_H
 #define VX_SEARCH_H
 
-#include "core/vx_fit.h"
+#include "core/vx_line.h"
 #include "core/vx_idset.h"
 #include "graph/vx_store.h"
 
@@ -66,7 +66,7 @@ typedef struct VxSearch
 	bool		grown;			/* list [] is used no more, all candidates go to the rest */
 	uint32_t	reached;		/* its length: nodes that were expanded within the radius */
 	float		radius;			/* the highest score in it */
-	VxFit		fit;			/* of exact distances to scores */
+	VxLine		line;			/* of exact distances to scores */
 
 	/* Found nodes: a heap of places in an array, so that records do not move. */
 	bool		collecting;

@@ -18,8 +18,8 @@ check_id(const VxGeometry *g, VxNodeId id)
 	if (g->code_bytes == 0)
 		return;
 	FUZZ_ASSERT(vx_block_has_codes(g, vx_code_block(g, id)));
-	FUZZ_ASSERT(vx_code_run(g, id) >= 1);
-	FUZZ_ASSERT(vx_code_offset(g, id) + (uint64_t) vx_code_run(g, id) * g->code_bytes <= g->body_bytes);
+	FUZZ_ASSERT(vx_code_stretch(g, id) >= 1);
+	FUZZ_ASSERT(vx_code_offset(g, id) + (uint64_t) vx_code_stretch(g, id) * g->code_bytes <= g->body_bytes);
 	FUZZ_ASSERT(vx_code_page_first_id(g, vx_code_block(g, id)) <= id);
 }
 

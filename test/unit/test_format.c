@@ -57,15 +57,15 @@ check_geometry(VxGeometry g)
 		if (g.code_bytes > 0)
 		{
 			uint32_t	code_block = vx_code_block(&g, id);
-			uint32_t	run = vx_code_run(&g, id);
+			uint32_t	stretch = vx_code_stretch(&g, id);
 
 			assert_true(vx_block_has_codes(&g, code_block) && !vx_block_has_nodes(&g, code_block));
 			assert_true(code_block < block && block - code_block <= g.code_pages + g.pages_per_segment);
-			assert_true(vx_code_offset(&g, id) + run * g.code_bytes <= vx_code_page_used(&g));
+			assert_true(vx_code_offset(&g, id) + stretch * g.code_bytes <= vx_code_page_used(&g));
 			assert_true(vx_code_page_used(&g) <= BODY);
 			/* the next code is either right behind or starts another page */
-			assert_true(run >= 1);
-			if (run > 1)
+			assert_true(stretch >= 1);
+			if (stretch > 1)
 				assert_true(vx_code_block(&g, id + 1) == code_block
 							&& vx_code_offset(&g, id + 1) == vx_code_offset(&g, id) + g.code_bytes);
 			else

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "core/vx_fit.h"
+#include "core/vx_line.h"
 #include "core/vx_visited.h"
 #include "graph/vx_build.h"
 #include "unit_graph.h"
@@ -279,48 +279,48 @@ test_streaming(void **state)
 	vx_memstore_free(&graph.store);
 }
 
-/* A fit knows the line and the error of what it is given, and follows. */
+/* A line follows the pairs that it is given, and knows how far they lie from it. */
 static void
-test_fit(void **state)
+test_line(void **state)
 {
-	VxFit		fit = {0};
+	VxLine		line = {0};
 	VxRng		rng = {37};
 	int			below = 0;
 
 	(void) state;
-	for (int i = 0; i < VX_FIT_LEAST; i++)
+	for (int i = 0; i < VX_LINE_LEAST; i++)
 	{
-		assert_true(isinf(vx_fit_lower(&fit, 0)));
-		vx_fit_add(&fit, INFINITY, 1);
-		vx_fit_add(&fit, 1, (double) NAN);
-		vx_fit_add(&fit, i, 3 + 2 * i);
+		assert_true(isinf(vx_line_lower(&line, 0)));
+		vx_line_add(&line, INFINITY, 1);
+		vx_line_add(&line, 1, (double) NAN);
+		vx_line_add(&line, i, 3 + 2 * i);
 	}
-	assert_true(fabs(vx_fit_lower(&fit, 10) - 23) < 1e-6);
+	assert_true(fabs(vx_line_lower(&line, 10) - 23) < 1e-6);
 	for (int turn = 0; turn < 2; turn++)
 		for (int i = 0; i < 5000; i++)
 		{
 			double		x = turn * 100 + i * 0.001;
 			double		y = 1 + x * (turn + 1) + vx_rng_unit(&rng) - 0.5;
 
-			below += i > 1000 && y < vx_fit_lower(&fit, x);
-			vx_fit_add(&fit, x, y);
+			below += i > 1000 && y < vx_line_lower(&line, x);
+			vx_line_add(&line, x, y);
 		}
 	assert_int_equal(below, 0);
 	/* four times the deviation of what is uniform between -0.5 and 0.5 */
-	assert_true(fabs(vx_fit_lower(&fit, 105) - (211 - 4 * 0.2887)) < 0.3);
+	assert_true(fabs(vx_line_lower(&line, 105) - (211 - 4 * 0.2887)) < 0.3);
 
 	/* all estimates the same */
-	fit = (VxFit) {0};
+	line = (VxLine) {0};
 	for (int i = 0; i < 20; i++)
-		vx_fit_add(&fit, 5, 7);
-	assert_true(fabs(vx_fit_lower(&fit, 9) - 7) < 1e-9);
+		vx_line_add(&line, 5, 7);
+	assert_true(fabs(vx_line_lower(&line, 9) - 7) < 1e-9);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_stay),

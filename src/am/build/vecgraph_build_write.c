@@ -255,7 +255,7 @@ write_codes(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber
 
 	if (store->codes != NULL && first < store->count)
 		memcpy(vecgraph_page_body(page), vx_memstore_code(store, first),
-			   (Size) Min(vx_code_run(g, first), store->count - first) * g->code_bytes);
+			   (Size) Min(vx_code_stretch(g, first), store->count - first) * g->code_bytes);
 }
 
 static void

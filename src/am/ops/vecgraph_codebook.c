@@ -453,7 +453,7 @@ begin_sample(ColumnSample *column, uint32 dim)
 }
 
 static bool
-add_to_sample(void *context, Datum value)
+add_value_to_sample(void *context, Datum value)
 {
 	ColumnSample *column = context;
 	VxPoint    *point;
@@ -554,7 +554,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 	SPI_connect();
 	refuse_existing(function, name);
 	column.mem = vecgraph_mem(CurrentMemoryContext);
-	vecgraph_read_source(&column.source, wanted, add_to_sample, &column);
+	vecgraph_read_source(&column.source, wanted, add_value_to_sample, &column);
 	vecgraph_check_training_rows(sample->count);
 	if (subvectors == 0)
 		subvectors = vecgraph_default_subvectors(sample->dim);

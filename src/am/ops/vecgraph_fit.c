@@ -65,7 +65,7 @@ VECIDX_SQL_FUNCTION(vecgraph_train);
 /* While codes are made again, the error is measured for one node in so many. */
 #define ERROR_EVERY 8
 
-#define TRAINING_SEED 1
+#define FIT_SEED 1
 
 /* Walks through the vectors of an index. */
 typedef struct Walk
@@ -104,7 +104,7 @@ end_walk(Walk *walk)
 }
 
 static const VxPoint *
-node_point(Walk *walk, VxNodeId id, VxSlot *slot)
+visited_point(Walk *walk, VxNodeId id, VxSlot *slot)
 {
 	VecGraphPayload payload;
 	const VxPoint *point;
@@ -136,7 +136,7 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 		VxNodeId	id = vx_block_first_id(g, block) + i;
 
 		if (vx_slot_is_node(slot))
-			visit(walk, id, node_point(walk, id, slot), context);
+			visit(walk, id, visited_point(walk, id, slot), context);
 	}
 	if (walk->rows != NULL)
 		vecgraph_heap_release(walk->rows);
@@ -154,7 +154,7 @@ visit_all(Walk *walk, NodeVisit visit, void *context)
 }
 
 static void
-add_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
+add_point_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
 	VxSample   *sample = context;
 	float	   *to;
@@ -175,8 +175,8 @@ new_mean(Walk *walk)
 	float	   *mean = NULL;
 	VxSample	sample;
 
-	vx_sample_init(&sample, &store->index.mem, dim, Min(vx_robust_sample(dim), Max(store->index.id_bound, 1)), TRAINING_SEED);
-	visit_all(walk, add_to_sample, &sample);
+	vx_sample_init(&sample, &store->index.mem, dim, Min(vx_robust_sample(dim), Max(store->index.id_bound, 1)), FIT_SEED);
+	visit_all(walk, add_point_to_sample, &sample);
 	if (sample.count > 0)
 	{
 		mean = palloc(dim * sizeof(float));
@@ -257,14 +257,14 @@ new_codebook(Walk *walk, bool by_request)
 	if (capacity < VECGRAPH_TRAINING_ROWS && !by_request)
 		return NULL;
 	vecgraph_check_training_capacity(dim, capacity);
-	vx_sample_init(&sample, &store->index.mem, dim, Min(capacity, Max(store->index.id_bound, 1)), TRAINING_SEED);
-	visit_all(walk, add_to_sample, &sample);
+	vx_sample_init(&sample, &store->index.mem, dim, Min(capacity, Max(store->index.id_bound, 1)), FIT_SEED);
+	visit_all(walk, add_point_to_sample, &sample);
 	if (sample.count < VECGRAPH_TRAINING_ROWS && !by_request)
 		return NULL;
 	vecgraph_check_training_rows(sample.count);
 	training.n = sample.count;
 	codebook = vx_alloc(&store->index.mem, store->index.geometry.model_bytes);
-	vx_pq_train(&store->index.mem, dim, vx_code_subvectors(store->index.meta.code_bytes), &training, TRAINING_SEED, codebook);
+	vx_pq_train(&store->index.mem, dim, vx_code_subvectors(store->index.meta.code_bytes), &training, FIT_SEED, codebook);
 	vx_sample_free(&sample, &store->index.mem);
 	return codebook;
 }
@@ -328,7 +328,7 @@ typedef struct NewCodes
 
 /* Writes the codes that wait, all of one code page. */
 static void
-write_codes(VecGraphStore *store, NewCodes *new)
+write_waiting_codes(VecGraphStore *store, NewCodes *new)
 {
 	if (new->waiting == 0)
 		return;
@@ -371,7 +371,7 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 		float		before = new->first ? 0 : vx_codec_error(codec, point, new->code, NULL);
 
 		if (new->waiting > 0 && vx_code_block(g, new->ids[0]) != vx_code_block(g, id))
-			write_codes(store, new);
+			write_waiting_codes(store, new);
 		vx_codec_encode(codec, point, new->code);
 		if (!new->first && before > RELINK_ERROR * vx_codec_error(codec, point, new->code, NULL))
 			vx_visited_add(&new->lost, id);
@@ -413,7 +413,7 @@ relink(VecGraphStore *store, const VxVisited *lost)
 static uint32
 some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
 {
-	VxRng		rng = {TRAINING_SEED};
+	VxRng		rng = {FIT_SEED};
 	VxEdges		edges;
 	uint32		bound = vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation));
 	uint32		n = 0;
@@ -442,7 +442,7 @@ choose_entries(VecGraphStore *store, VxNodeId longest)
 {
 	VxNodeId	ids[VX_ENTRIES_LEAST_SAMPLE];
 	VxNodeId	entries[VX_MAX_ENTRIES] = {0};
-	VxRng		rng = {TRAINING_SEED};
+	VxRng		rng = {FIT_SEED};
 	VxPointSet	sample = {0};
 	uint32		n = some_nodes(store, ids, VX_ENTRIES_LEAST_SAMPLE);
 	uint32		usable = 0;
@@ -487,7 +487,7 @@ finish_fit(Walk *walk)
 	new.codes = palloc((Size) g->codes_per_page * g->code_bytes + VX_CODE_OVERREAD);
 	vecgraph_wait_for_inserts(store->index.relation);
 	visit_all(walk, encode_again, &new);
-	write_codes(store, &new);
+	write_waiting_codes(store, &new);
 	VECIDX_FAULT_POINT("fit-codes-written");
 	meta->code_flags &= VX_CODES_MODEL(meta->code_epoch & 1);
 	meta->fitted_nodes = new.nodes;

@@ -10,7 +10,7 @@
 
 /* The vector of a node, allocated, NULL if it is gone; what its code stands for where only the heap has the vector. */
 static VxPoint *
-node_point(VecGraphStore *store, VxNodeId id)
+linking_point(VecGraphStore *store, VxNodeId id)
 {
 	VxPoint    *point;
 
@@ -40,7 +40,7 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 		vecgraph_store_refresh(store);
 		if (store->base.ops->read_edges(&store->base, id, NULL, &before) != VX_OK || !before.live)
 			return;
-		point = node_point(store, id);
+		point = linking_point(store, id);
 		if (point == NULL)
 			return;
 		query.point = point;
@@ -79,7 +79,7 @@ seek(void *context, VxNodeId id, VxQuery *query)
 	vx_free(&store->index.mem, seeker->point);
 	seeker->point = NULL;
 	if (store->base.ops->read_edges(&store->base, id, NULL, &edges) == VX_OK && edges.live)
-		seeker->point = node_point(store, id);
+		seeker->point = linking_point(store, id);
 	query->point = seeker->point;
 	return seeker->point != NULL;
 }

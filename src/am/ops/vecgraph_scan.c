@@ -80,7 +80,7 @@ typedef struct VecGraphScan
 	ScanPhase	phase;
 	bool		search_done;	/* reranking: the search has given all it has */
 	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
-	VxFit		fit;			/* of those distances to what the search estimated, the last of which is: */
+	VxLine		line;			/* of those distances to what the search estimated, the last of which is: */
 	double		last_estimate;
 	int64		tuples;			/* handed out in this scan */
 	uint32		nodes;			/* likewise */
@@ -190,7 +190,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 
 	state->phase = PHASE_START;
 	state->search_done = false;
-	memset(&state->fit, 0, sizeof(state->fit));
+	memset(&state->line, 0, sizeof(state->line));
 	state->tuples = 0;
 	state->nodes = 0;
 	state->late_count = 0;
@@ -352,7 +352,7 @@ needs_more(VecGraphScan *state)
 	if (waiting >= search->found_limit
 		|| (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1)))
 		return false;
-	return vx_fit_lower(&state->fit, state->last_estimate) <= state->space->ready[state->ready_next].distance;
+	return vx_line_lower(&state->line, state->last_estimate) <= state->space->ready[state->ready_next].distance;
 }
 
 /* Takes nodes from the search until one may leave, or there are no more. */
@@ -379,7 +379,7 @@ ready_from_search(VecGraphScan *state)
 		if (state->rows != NULL)
 		{
 			if (distance_from_heap(state, found->id, payload, &distance))
-				vx_fit_add(&state->fit, state->last_estimate, distance);
+				vx_line_add(&state->line, state->last_estimate, distance);
 			else if (payload->chain == VX_NO_NODE)
 				continue;
 		}
@@ -438,7 +438,7 @@ ready_from_sweep(VecGraphScan *state)
 }
 
 static void
-add_tid(IndexScanDesc scan, const VxHeapTid *tid)
+add_ready_tid(IndexScanDesc scan, const VxHeapTid *tid)
 {
 	VecGraphScan *state = scan->opaque;
 	ScanSpace  *space = state->space;
@@ -472,7 +472,7 @@ take_node_tids(IndexScanDesc scan, const VecGraphPayload *payload)
 	if (payload->chain != VX_NO_NODE && state->seen == NULL)
 		state->seen = tidset_create(state->query_context, 256, NULL);
 	for (int i = 0; i < payload->tid_count; i++)
-		add_tid(scan, &payload->tids[i]);
+		add_ready_tid(scan, &payload->tids[i]);
 }
 
 /* Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. */
@@ -486,7 +486,7 @@ read_chain_tids(IndexScanDesc scan)
 	const VxTidSlot *slot = vecgraph_chain_lock_next(index, &state->chain, &buffer);
 
 	for (int i = 0; slot != NULL && i < slot->tid_count; i++)
-		add_tid(scan, &slot->tids[i]);
+		add_ready_tid(scan, &slot->tids[i]);
 	if (vecgraph_chain_is_circle(index, &state->chain))
 		vecgraph_corrupted(index->relation, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
 	UnlockReleaseBuffer(buffer);

@@ -60,7 +60,7 @@ refresh_codes(VecGraphIndex *index, BlockNumber block)
 {
 	const VxGeometry *g = &index->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
-	uint32		n = Min(vx_code_run(g, first), VX_NO_NODE - first);
+	uint32		n = Min(vx_code_stretch(g, first), VX_NO_NODE - first);
 	PGAlignedBlock codes;
 
 	vecgraph_read_codes(index, first, n, (uint8 *) codes.data);

@@ -89,30 +89,28 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 
 	for (uint32 done = 0; done < n;)
 	{
-		uint32		run = Min(vx_code_run(g, first + done), n - done);
+		uint32		stretch = Min(vx_code_stretch(g, first + done), n - done);
 		BlockNumber block = vx_code_block(g, first + done);
 		uint8	   *to = out + (Size) done * g->code_bytes;
+		Buffer		buffer;
 
 		if (first + done < first || block >= blocks)
 		{
 			memset(to, 0, (Size) (n - done) * g->code_bytes);
 			return;
 		}
-		done += run;
+		buffer = ReadBuffer(index->relation, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		if (vecgraph_is_unfilled(index->relation, buffer))
+			memset(to, 0, (Size) stretch * g->code_bytes);
+		else
 		{
-			Buffer		buffer = ReadBuffer(index->relation, block);
-
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
-			if (vecgraph_is_unfilled(index->relation, buffer))
-				memset(to, 0, (Size) run * g->code_bytes);
-			else
-			{
-				vecgraph_check_code_page(index->relation, buffer, g);
-				memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done - run),
-					   (Size) run * g->code_bytes);
-			}
-			UnlockReleaseBuffer(buffer);
+			vecgraph_check_code_page(index->relation, buffer, g);
+			memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done),
+				   (Size) stretch * g->code_bytes);
 		}
+		UnlockReleaseBuffer(buffer);
+		done += stretch;
 	}
 }
 

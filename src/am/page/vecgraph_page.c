@@ -67,7 +67,7 @@ vecgraph_init_data_page(Page page, uint16 kind, uint32 used)
 
 /* Header checks common to all kinds; used is what pd_lower must say. */
 static void
-check_page(Relation relation, Buffer buffer, uint16 kind, uint32 used)
+check_header(Relation relation, Buffer buffer, uint16 kind, uint32 used)
 {
 	Page		page = BufferGetPage(buffer);
 	PageHeader	header = (PageHeader) page;
@@ -85,7 +85,7 @@ check_page(Relation relation, Buffer buffer, uint16 kind, uint32 used)
 void
 vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(relation, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
+	check_header(relation, buffer, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
 	if (vecgraph_page_special(BufferGetPage(buffer))->free_slots > geometry->nodes_per_page)
 		vecgraph_corrupted(relation, BufferGetBlockNumber(buffer), -1, "more free slots than slots");
 }
@@ -93,7 +93,7 @@ vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geo
 void
 vecgraph_check_code_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(relation, buffer, VX_PAGE_CODES, vx_code_page_used(geometry));
+	check_header(relation, buffer, VX_PAGE_CODES, vx_code_page_used(geometry));
 }
 
 uint32
@@ -105,13 +105,13 @@ vecgraph_model_page_used(const VxGeometry *geometry, BlockNumber block)
 void
 vecgraph_check_model_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(relation, buffer, VX_PAGE_MODEL, vecgraph_model_page_used(geometry, BufferGetBlockNumber(buffer)));
+	check_header(relation, buffer, VX_PAGE_MODEL, vecgraph_model_page_used(geometry, BufferGetBlockNumber(buffer)));
 }
 
 void
 vecgraph_check_code_log_page(Relation relation, Buffer buffer, const VxGeometry *geometry)
 {
-	check_page(relation, buffer, VX_PAGE_CODE_LOG, vx_code_log_used(geometry->body_bytes));
+	check_header(relation, buffer, VX_PAGE_CODE_LOG, vx_code_log_used(geometry->body_bytes));
 }
 
 void
@@ -126,7 +126,7 @@ vecgraph_check_meta_page(Relation relation, Buffer buffer)
 				 errmsg("index \"%s\" has format version %u, but this vecidx reads version %d",
 						RelationGetRelationName(relation), meta->format_version, VX_FORMAT_VERSION),
 				 errhint("Please REINDEX it.")));
-	check_page(relation, buffer, VX_PAGE_META, sizeof(VxMeta));
+	check_header(relation, buffer, VX_PAGE_META, sizeof(VxMeta));
 }
 
 static bool
