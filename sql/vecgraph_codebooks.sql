@@ -1,8 +1,7 @@
 -- Named codebooks: trained once, used by partitions and by indexes that begin empty.
 SET enable_seqscan = off;
 SET client_min_messages = error;
-CREATE FUNCTION wave(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS
-	$$ SELECT array_agg((sin(i * 0.37 + d * (1 + i % 7) * 0.11) + (i * d % 13) * 0.05)::real)::vector FROM generate_series(1, 32) d $$;
+\i sql/include/wave.sql
 CREATE TABLE p (id int, v vector(32)) PARTITION BY RANGE (id);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1000);
 CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (1000) TO (3000);

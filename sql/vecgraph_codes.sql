@@ -4,8 +4,7 @@ SET enable_seqscan = off;
 -- whether some node is left unreachable (a warning of vecgraph_check) may depend on the last bits of distances
 SET client_min_messages = error;
 
-CREATE FUNCTION wave(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE AS
-	$$ SELECT array_agg((sin(i * 0.37 + d * (1 + i % 7) * 0.11) + (i * d % 13) * 0.05)::real)::vector FROM generate_series(1, dims) d $$;
+\i sql/include/wave.sql
 
 CREATE TABLE w (id int, v vector(40));
 INSERT INTO w SELECT i, wave(i, 40) FROM generate_series(1, 1000) i;

@@ -1,9 +1,7 @@
 -- indexes on halfvec: what is not as it is on vector (test/t/016_kinds.pl has every kind of index with its answers)
 SET enable_seqscan = off;
 SET client_min_messages = error;
--- n waves of halves
-CREATE FUNCTION wave(i int, n int) RETURNS halfvec LANGUAGE sql IMMUTABLE AS
-	'SELECT array_agg((sin(i * 0.7 + x * (1 + i % 7)) * (1 + i % 3))::real)::halfvec FROM generate_series(1, n) x';
+\i sql/include/wave.sql
 CREATE TABLE h (id int, v halfvec(40)) WITH (autovacuum_enabled = off);
 INSERT INTO h SELECT i, wave(i, 40) FROM generate_series(1, 1500) i;
 CREATE INDEX h_v ON h USING vecgraph (v);

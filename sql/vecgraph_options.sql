@@ -1,9 +1,8 @@
 -- options that change under an index: it goes on as it was built, fits what it can, and says what only a rebuild can follow
 SET enable_seqscan = off;
 SET client_min_messages = error;
-CREATE FUNCTION wave(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS
-	$$ SELECT array_agg((sin(i * 0.37 + d * (1 + i % 7) * 0.11) + (i * d % 13) * 0.05)::real)::vector FROM generate_series(1, 24) d $$;
-CREATE TABLE rows AS SELECT i AS id, wave(i)::vector(24) AS v FROM generate_series(1, 1200) i;
+\i sql/include/wave.sql
+CREATE TABLE rows AS SELECT i AS id, wave(i, 24)::vector(24) AS v FROM generate_series(1, 1200) i;
 SELECT vecidx_train_codebook('six', 'rows', 'v', 6) < 1 AND vecidx_train_codebook('seven', 'rows', 'v', 7) < 1 AS trained;
 
 -- What a statement comes to: ok or its error.
@@ -37,7 +36,7 @@ SELECT made, change, try(format('SELECT vecgraph_train(''i%s'')', n)) FROM pair 
 SELECT count(try(format('INSERT INTO t%s SELECT id, v FROM rows WHERE id BETWEEN 121 AND 180', n)) = 'ok' OR NULL) AS inserted FROM pair;
 SELECT format('VACUUM %s', string_agg(format('t%s', n), ', ')) FROM pair \gexec
 SELECT count(try(format('SELECT vecgraph_check(''i%s'', true)', n)) = 'ok' OR NULL) AS sound FROM pair;
-SELECT count(try(format('DO $x$ BEGIN IF (SELECT count(*) <> 180 FROM (SELECT id FROM t%s ORDER BY v <-> wave(7)) s) THEN RAISE ''rows are missing''; END IF; END $x$', n)) = 'ok' OR NULL) AS complete FROM pair;
+SELECT count(try(format('DO $x$ BEGIN IF (SELECT count(*) <> 180 FROM (SELECT id FROM t%s ORDER BY v <-> wave(7, 24)) s) THEN RAISE ''rows are missing''; END IF; END $x$', n)) = 'ok' OR NULL) AS complete FROM pair;
 SELECT made, change, try(format('REINDEX INDEX i%s', n)) FROM pair WHERE try(format('REINDEX INDEX i%s', n)) <> 'ok' ORDER BY n;
 SELECT made, change, i.storage, i.codes, i.code_bytes, i.max_degree, i.fitted_nodes FROM pair, LATERAL (SELECT * FROM vecgraph_info(format('i%s', n)::regclass)) i ORDER BY n;
 SELECT count(try(format('SELECT vecgraph_check(''i%s'', true)', n)) = 'ok' OR NULL) AS sound FROM pair;

@@ -4,17 +4,19 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Utils;
 use Test::More;
 use VecidxKinds qw(types layouts kinds);
-use VecidxTest qw(new_node comparison waves);
+use VecidxTest qw(new_node comparison waves root);
 
 # trained codes need a thousand
 use constant ROWS => 1040;
 use constant DIM => 30;
 
 my $node = new_node('kinds', conf => "autovacuum = off\nfsync = off\nmax_parallel_maintenance_workers = 0\n");
-$node->safe_psql('postgres', 'CREATE FUNCTION wave(i int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
-	$$ SELECT array_agg((sin(i * 0.37 + d * (1 + i % 7) * 0.11) + (i * d % 13) * 0.05)::real) FROM generate_series(1, ' . DIM . ') d $$');
+$node->safe_psql('postgres', slurp_file(root() . '/sql/include/wave.sql'));
+# SQL for the vector of row i.
+sub row { my ($i, $type) = @_; return "wave($i, " . DIM . ")::$type"; }
 
 # What indexes of a table and their answers should be now. $field: where the kind has what it is called. $rerank: the setting of that name.
 sub verify
@@ -24,12 +26,12 @@ sub verify
 	for my $kind (@kinds)
 	{
 		my ($table, $operator, $type) = @$kind{qw(name operator type)};
-		$sql .= comparison($table, $operator, "SELECT wave(n * 1000 + 7)::$type AS v FROM generate_series(1, 10) n",
+		$sql .= comparison($table, $operator, 'SELECT ' . row('n * 1000 + 7', $type) . ' AS v FROM generate_series(1, 10) n',
 			settings => "SET vecgraph.rerank = $rerank")
 		  . "SELECT storage, codes, heap_tids = rows, all_rows = rows, distinct_rows = rows, vecgraph_check('$kind->{index}', true)
 			FROM vecgraph_info('$kind->{index}'), (SELECT count(v) AS rows FROM $table) t,
 				(SELECT count(*) AS all_rows, count(DISTINCT id) AS distinct_rows
-					FROM (SELECT id FROM $table ORDER BY v $operator wave(3)::$type) s) a;";
+					FROM (SELECT id FROM $table ORDER BY v $operator " . row(3, $type) . ') s) a;';
 	}
 	my ($result, $out, $errors) = $node->psql('postgres', $sql);
 	is($errors, '', "$what: no errors");
@@ -73,7 +75,7 @@ for my $type (types())
 	for my $layout (layouts())
 	{
 		my $table = $layout->{name};
-		my $row = "wave(i)::$type";
+		my $row = row('i', $type);
 		my $load = sub { "INSERT INTO $table (v) SELECT $row FROM generate_series($_[0], $_[1]) i;" };
 		$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table; CREATE TABLE $table (id serial, v $type(" . DIM . "));
 			INSERT INTO $table (v) VALUES (NULL);" . $load->(1, ROWS));
@@ -82,7 +84,7 @@ for my $type (types())
 		next if $kinds[0]{same};
 		my $codes = $layout->{codes} ne 'none';
 		my $train = join(';', map { "SELECT vecgraph_train('$_->{index}')" } @kinds);
-		for my $wave (waves($table, $row, ROWS, ROWS / 8, "wave(7)::$type"), $codes ? [ 'fitted', $train ] : ())
+		for my $wave (waves($table, $row, ROWS, ROWS / 8, row(7, $type)), $codes ? [ 'fitted', $train ] : ())
 		{
 			$node->safe_psql('postgres', $wave->[1]);
 			verify($wave->[0], 'shown', $wave->[0] eq 'inserted' ? 200 : 0, @kinds);
