@@ -337,9 +337,9 @@ move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPage
 
 		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), store->codec->model[0], bytes);
 	}
-	nodes->tids = vecgraph_arena_move(arena, nodes->tids, store->count * sizeof(VecGraphNodeTids));
-	nodes->more = vecgraph_arena_move(arena, nodes->more, nodes->more_count * sizeof(VecGraphMoreTids));
-	pages->chains = vecgraph_arena_move(arena, pages->chains, pages->chain_count * sizeof(VecGraphNodeChain));
+	nodes->tids = vecgraph_arena_move(arena, nodes->tids, store->count * sizeof(VecGraphBuildTids));
+	nodes->more = vecgraph_arena_move(arena, nodes->more, nodes->more_count * sizeof(VecGraphBuildMoreTids));
+	pages->chains = vecgraph_arena_move(arena, pages->chains, pages->chain_count * sizeof(VecGraphBuildChain));
 	return vecgraph_arena_is_shared(arena);
 }
 

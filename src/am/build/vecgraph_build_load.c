@@ -106,7 +106,7 @@ is_full(const VecGraphBuildLoad *load)
 	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
 	/* codes that wait in chunks are copied before they are linked */
 	uint32		code_bytes = placed ? load->loaded->fit.link_codec->code_bytes : build->meta.code_bytes;
-	Size		tids = nodes->tids_capacity * sizeof(VecGraphNodeTids) + nodes->more_capacity * sizeof(VecGraphMoreTids);
+	Size		tids = nodes->tids_capacity * sizeof(VecGraphBuildTids) + nodes->more_capacity * sizeof(VecGraphBuildMoreTids);
 	Size		keys = placed ? nodes->tids_capacity * sizeof(uint32) : 0;
 	Size		loading = load->reserved_bytes + ((Size) load->twins_mask + 1) * sizeof(Twin);
 	/* the order of linking takes twice an id, reachability later a bitmap and a stack (5 bytes) */
@@ -193,8 +193,8 @@ twins_find(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 static void
 add_node_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemPointer heap_tid)
 {
-	VecGraphNodeTids *node = &nodes->tids[id];
-	VecGraphMoreTids *more;
+	VecGraphBuildTids *node = &nodes->tids[id];
+	VecGraphBuildMoreTids *more;
 
 	if (node->count++ == 0)
 	{
@@ -204,7 +204,7 @@ add_node_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemP
 	if (nodes->more_count == nodes->more_capacity)
 	{
 		nodes->more_capacity = vx_grown(nodes->more_capacity, 1024);
-		nodes->more = vx_resize_array(&build->mem, nodes->more, nodes->more_capacity, sizeof(VecGraphMoreTids));
+		nodes->more = vx_resize_array(&build->mem, nodes->more, nodes->more_capacity, sizeof(VecGraphBuildMoreTids));
 	}
 	more = &nodes->more[nodes->more_count++];
 	vecgraph_tid_set(&more->tid, heap_tid);
@@ -242,7 +242,7 @@ grow_tables(VecGraphBuildLoad *load)
 	if (nodes->store.count < nodes->tids_capacity)
 		return;
 	nodes->tids_capacity = Max(1024, nodes->tids_capacity + nodes->tids_capacity / 2);
-	nodes->tids = vx_resize_array(mem, nodes->tids, nodes->tids_capacity, sizeof(VecGraphNodeTids));
+	nodes->tids = vx_resize_array(mem, nodes->tids, nodes->tids_capacity, sizeof(VecGraphBuildTids));
 	if (order->keys != NULL)
 		order->keys = vx_resize_array(mem, order->keys, nodes->tids_capacity, sizeof(uint32));
 }
@@ -262,7 +262,7 @@ add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 		grow_tables(load);
 		id = load->loaded->pages.points_placed ? add_code(load, row->point, row->hash)
 			: vx_memstore_add(&nodes->store, row->point);
-		memset(&nodes->tids[id], 0, sizeof(VecGraphNodeTids));
+		memset(&nodes->tids[id], 0, sizeof(VecGraphBuildTids));
 		if (nodes->store.count > load->twins_mask / 2)
 			twins_grow(load);
 		twin.node = id + 1;

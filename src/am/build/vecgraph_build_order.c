@@ -34,7 +34,7 @@ vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuild
 typedef struct Mover
 {
 	VecGraphBuildNodes *nodes;
-	VecGraphNodeTids tids;
+	VecGraphBuildTids tids;
 	VxPoint    *point;
 } Mover;
 
@@ -45,7 +45,7 @@ move_node(void *context, uint32 to, uint32 from)
 	Mover	   *mover = context;
 	const VxMemStore *store = &mover->nodes->store;
 	uint32		n = store->count;
-	VecGraphNodeTids *to_tids = to < n ? &mover->nodes->tids[to] : &mover->tids;
+	VecGraphBuildTids *to_tids = to < n ? &mover->nodes->tids[to] : &mover->tids;
 	VxPoint    *to_point = to < n ? (VxPoint *) vx_memstore_point(store, to) : mover->point;
 
 	*to_tids = from < n ? mover->nodes->tids[from] : mover->tids;

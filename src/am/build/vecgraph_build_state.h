@@ -59,26 +59,26 @@ typedef struct VecGraphBuild
 } VecGraphBuild;
 
 /* Heap TIDs of a node beyond its first: a list, newest first. */
-typedef struct VecGraphMoreTids
+typedef struct VecGraphBuildMoreTids
 {
 	VxHeapTid	tid;
 	uint32		next;			/* position + 1 in VecGraphBuildNodes.more, 0 at the end */
-} VecGraphMoreTids;
+} VecGraphBuildMoreTids;
 
-typedef struct VecGraphNodeTids
+typedef struct VecGraphBuildTids
 {
 	VxHeapTid	first;
 	uint32		more;			/* position + 1 of the newest of the others */
 	uint32		count;
-} VecGraphNodeTids;
+} VecGraphBuildTids;
 
 /* What is in memory of the nodes: loaded, put in order, linked, written. To be linked by workers it moves to the arena. */
 typedef struct VecGraphBuildNodes
 {
 	VxMemStore	store;
-	VecGraphNodeTids *tids;		/* [tids_capacity], by id */
+	VecGraphBuildTids *tids;	/* [tids_capacity], by id */
 	uint32		tids_capacity;
-	VecGraphMoreTids *more;
+	VecGraphBuildMoreTids *more;
 	uint32		more_count;
 	uint32		more_capacity;
 } VecGraphBuildNodes;
@@ -103,11 +103,11 @@ typedef struct VecGraphBuildOrder
 } VecGraphBuildOrder;
 
 /* Where the heap TIDs of a node are that do not fit it. */
-typedef struct VecGraphNodeChain
+typedef struct VecGraphBuildChain
 {
 	VxNodeId	node;
 	VxNodeId	first;			/* id of the first of its slots, which follow each other */
-} VecGraphNodeChain;
+} VecGraphBuildChain;
 
 /* What is known of the pages of the index before they are written, to all who write; everyone has a copy. */
 typedef struct VecGraphBuildPages
@@ -124,7 +124,7 @@ typedef struct VecGraphBuildPages
 	BlockNumber planned;		/* blocks that it will have */
 	BlockNumber tail;			/* the first of those with slots of chains; planned if there are none */
 	uint32		chain_count;
-	VecGraphNodeChain *chains;	/* [chain_count] by node; to be linked by workers it moves to the arena */
+	VecGraphBuildChain *chains; /* [chain_count] by node; to be linked by workers it moves to the arena */
 } VecGraphBuildPages;
 
 /* Rows that memory has no room for; of vecgraph_build_rest.c alone. */

@@ -54,7 +54,7 @@ vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for index \"%s\"", RelationGetRelationName(build->index))));
 
-	pages->chains = MemoryContextAllocHuge(build->context, Max(chain_count, 1) * sizeof(VecGraphNodeChain));
+	pages->chains = MemoryContextAllocHuge(build->context, Max(chain_count, 1) * sizeof(VecGraphBuildChain));
 	pages->chain_count = 0;
 	pages->ids = count;
 	for (VxNodeId id = 0; id < count && pages->chain_count < chain_count; id++)
@@ -63,7 +63,7 @@ vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes,
 
 		if (slots == 0)
 			continue;
-		pages->chains[pages->chain_count++] = (VecGraphNodeChain)
+		pages->chains[pages->chain_count++] = (VecGraphBuildChain)
 		{
 			.node = id,.first = pages->ids
 		};
@@ -212,7 +212,7 @@ write_node(Writer *writer, VxSlot *slot, VxNodeId id)
 {
 	const VecGraphBuildNodes *nodes = writer->nodes;
 	const VxMemStore *store = &nodes->store;
-	VecGraphNodeTids *node = &nodes->tids[id];
+	VecGraphBuildTids *node = &nodes->tids[id];
 	uint32		more = node->more;
 
 	slot->state = VX_SLOT_LIVE;
@@ -249,7 +249,7 @@ write_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
 
 /* Puts the codes of a page on it. */
 static void
-write_codes(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber block)
+write_code_page(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber block)
 {
 	VxNodeId	first = vx_code_page_first_id(g, block);
 
@@ -259,7 +259,7 @@ write_codes(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber
 }
 
 static void
-write_nodes(Writer *writer, Page page, BlockNumber block)
+write_node_page(Writer *writer, Page page, BlockNumber block)
 {
 	const VxGeometry *g = &writer->build->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
@@ -300,9 +300,9 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 		if (!is_made || block == VECGRAPH_META_BLOCK)
 			init_block(build, pages->model, page, block);
 		if (block >= g->first_segment && !vx_block_has_codes(g, block))
-			write_nodes(writer, page, block);
+			write_node_page(writer, page, block);
 		else if (block >= g->first_segment && !pages->codes_placed)
-			write_codes(g, &writer->nodes->store, page, block);
+			write_code_page(g, &writer->nodes->store, page, block);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
