@@ -104,6 +104,8 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	id = vecgraph_take_slot(&store->index, fill_node, &node, code);
 	vx_free(&store->index.mem, code);
 	VECIDX_FAULT_POINT("insert-before-back-links");
+	if (VECIDX_FAULT_REFUSES("insert-back-links"))
+		return;
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);
 	else if (!vecgraph_add_entry(&store->index, id))
