@@ -1,5 +1,5 @@
 /*
- * vecgraph_cache.c: finding, loading and evicting chunks of codes; see vecgraph_cache.h for the rules.
+ * vecgraph_cache.c: finding, loading and evicting chunks of codes; see vecgraph_cache.h for the rules, README.md for the steps.
  */
 #include "cache/vecgraph_cache.h"
 
@@ -50,7 +50,7 @@ vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oi
 	view->inverse = PG_UINT64_MAX / view->ids_per_chunk + 1;
 }
 
-/* Puts an index on the list of hot ones, in place of the one that was used longest ago; once in a while is enough. */
+/* Puts an index on the list of hot ones, or renews it there; it takes the place of the one that was searched longest ago. */
 static void
 note_hot(VecGraphCacheView *view)
 {
@@ -132,7 +132,7 @@ vecgraph_cache_kind(void)
 	return region == NULL ? "none" : region->dynamic ? "dynamic" : "preloaded";
 }
 
-/* ---- the hash table; under the lock ---- */
+/* ---- the hash table; all this with the cache's lock held, share for looking, exclusive for changes ---- */
 
 static inline uint32 *
 bucket_of(uint64 tag)
@@ -150,6 +150,7 @@ find_chunk(uint64 tag)
 	return VECGRAPH_NO_CHUNK;
 }
 
+/* Takes a chunk out of the hash table. */
 static void
 unhash_chunk(uint32 at, uint64 tag)
 {
@@ -163,7 +164,10 @@ unhash_chunk(uint32 at, uint64 tag)
 	*link = vecgraph_chunks[at].next;
 }
 
-/* A chunk that is free, or was idle and is freed now, or VECGRAPH_NO_CHUNK. */
+/*
+ * A chunk that is free, or was idle and is evicted now, or VECGRAPH_NO_CHUNK. It is in no bucket. Where it was another index's, that
+ * index's readers may still be at it: they have checked its owner, and read any bytes safely (C1).
+ */
 static uint32
 take_chunk(uint32 now)
 {
@@ -182,7 +186,7 @@ take_chunk(uint32 now)
 		if (chunk->loading != 0)
 			continue;
 		if (pg_atomic_read_u64(&chunk->owner) == 0)
-			return at;			/* given up by a loader that failed */
+			return at;			/* a loader that failed, or a follower, has freed it */
 		if (idle > IDLE_SECONDS && idle > most_idle)
 		{
 			most_idle = idle;
@@ -196,6 +200,7 @@ take_chunk(uint32 now)
 		pg_atomic_fetch_add_u64(&region->evictions, 1);
 		unhash_chunk(oldest, pg_atomic_read_u64(&chunk->owner));
 		pg_atomic_write_u64(&chunk->owner, 0);
+		/* nobody is to see codes of the next index under this tag */
 		pg_memory_barrier();
 	}
 	return oldest;
@@ -203,7 +208,10 @@ take_chunk(uint32 now)
 
 /* ---- loading ---- */
 
-/* Makes a chunk that has been read the one of its tag, unless codes have changed meanwhile: then it is to be read again. */
+/*
+ * Publishes a chunk that has been read: it has its tag from now on. False if a follower has marked it outdated meanwhile: what was
+ * read may lack a change that other chunks have already, so it is to be read again.
+ */
 static bool
 publish_chunk(VecGraphChunk *chunk)
 {
@@ -222,7 +230,7 @@ publish_chunk(VecGraphChunk *chunk)
 	return current;
 }
 
-/* Reads a run into a chunk that has been announced for it (loading). */
+/* Reads a run into a chunk that has been announced for it, and publishes it. No lock on entry or return; on an error it is free. */
 static void
 load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
 {
@@ -296,6 +304,7 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read,
 	if (at == VECGRAPH_NO_CHUNK)
 	{
 		LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+		/* between the locks somebody else may have announced it */
 		at = find_chunk(tag);
 		if (at == VECGRAPH_NO_CHUNK && (at = take_chunk(view->now)) != VECGRAPH_NO_CHUNK)
 		{
@@ -327,13 +336,17 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read,
 
 /* ---- following the logs of codes ---- */
 
+/* The right to follow for an index, which those of other indexes may share. */
 static LWLock *
 follow_lock(const VecGraphCacheView *view)
 {
 	return &region->follow[view->key % VECGRAPH_FOLLOW_LOCKS];
 }
 
-/* The place of the view's index; if it has none, the one to give it, which nobody has or was used longest ago. Under the lock. */
+/*
+ * The place of the view's index; if it has none, the one to give it: one that nobody has, or that was used longest ago. Call with the
+ * cache's lock held.
+ */
 static VecGraphCachedIndex *
 find_index(const VecGraphCacheView *view)
 {
@@ -364,7 +377,7 @@ vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *positi
 	index = find_index(view);
 	if (index->key != view->key)
 	{
-		/* what it may have in chunks has not been followed for */
+		/* it may have chunks from when it had a place before, and nobody has followed for them since */
 		pg_atomic_write_u64(&index->stamp, 0);
 		index->key = view->key;
 	}
@@ -382,10 +395,11 @@ vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition
 	VecGraphCachedIndex *index = view->index;
 
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
-	/* if the place was given to another index, this one is current now, and forgotten by the next search */
+	/* the place may have been given to another index meanwhile: then this one's chunks are forgotten when it is searched next */
 	if (index->key == view->key)
 	{
 		index->position = *position;
+		/* who reads this stamp finds the codes that were put before it */
 		pg_write_barrier();
 		pg_atomic_write_u64(&index->stamp, vecgraph_cache_stamp(view->key, position->changes));
 	}

@@ -1,5 +1,6 @@
 /*
- * vecgraph_cache.h: the codes of hot indexes in shared memory.
+ * vecgraph_cache.h: the codes of hot indexes in shared memory. README.md in this folder has the steps, and what happens when one
+ * fails.
  *
  * The region is divided into chunks of 64 kB. A chunk holds the codes of a run of node ids of one index, as the code pages of
  * that index say. It is filled by whoever misses it and may be given to another index when it has been idle. Rules:
@@ -86,20 +87,30 @@ typedef struct VecGraphCacheView
 extern VecGraphChunk *vecgraph_chunks;
 extern uint8 *vecgraph_chunk_memory;
 
-/* Settings and, if the library is preloaded, the request for shared memory. Called once by _PG_init. */
+/* Defines vecgraph.cache_size and, if the library is preloaded, asks for the shared memory. _PG_init calls it, once. */
 extern void vecgraph_cache_init(void);
 
-/* Makes a view. key identifies the files of the index (C2). */
+/*
+ * Makes a view, whose memory is taken from context as it grows. key identifies the files of the index (C2); index_oid: see
+ * VecGraphCacheView. Takes no lock, and needs no region.
+ */
 extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key,
 								uint32 code_bytes);
 
-/* To be called when a search starts, before it catches up: notes the time and the counts. Attaches to the region if need be. */
+/*
+ * Call when a search starts, before it follows the log: notes the time, adds the counts to those of the region, and renews the
+ * index on the list of hot ones. Attaches to the region, or makes it, if this backend has none; that it cannot is no error. Takes
+ * the cache's lock now and then.
+ */
 extern void vecgraph_cache_begin(VecGraphCacheView *view);
 
-/* The slow path of vecgraph_cache_code: finds or loads the chunk. NULL if it is not to be had now: read the page then. */
+/*
+ * Call when vecgraph_cache_code returned NULL: finds the chunk, or loads it by read(context, ...). NULL if it is not to be had now:
+ * read the page then. Takes the cache's lock, but not while it reads. Errors: those of read; then the chunk is free again.
+ */
 extern const uint8 *vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context);
 
-/* After fetch returned NULL: whether there was no room. If not, somebody else is loading the chunk. */
+/* Call when vecgraph_cache_fetch returned NULL: whether there was no room. If there was, somebody else is loading the chunk. */
 static inline bool
 vecgraph_cache_is_full(const VecGraphCacheView *view)
 {
@@ -107,24 +118,31 @@ vecgraph_cache_is_full(const VecGraphCacheView *view)
 }
 
 /*
- * Gives the right to follow the log for the index of a view, to one backend at a time: an LWLock. Returns whether it is known how far
- * its chunks have followed, and where that is. With a region only.
+ * Takes the right to follow the log for the index of a view, which is an LWLock; on return it is held. Returns whether it is known
+ * how far the chunks of the index have followed, and in *position where that is. Only with a region (vecgraph_cache_is_there). No
+ * content lock is held on entry.
  */
 extern bool vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *position);
 
-/* Notes that they have followed to here, and gives the right back. An error in between gives it back, too, and notes nothing. */
+/*
+ * Writes down that the chunks have followed to *position, and gives the right back. An error before that gives it back, too, and
+ * writes nothing down: the next one follows from where the last had got to.
+ */
 extern void vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition *position);
 
-/* For who has that right: puts the codes of n nodes from first on where they are cached. */
+/*
+ * The caller has the right to follow. Copies the codes of n nodes, from first on, codes [n][code_bytes], into the chunks that have
+ * them; a chunk that is being loaded is marked to be read again instead (C4).
+ */
 extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 *codes);
 
-/* For who has that right: no chunk has codes of the index any more. */
+/* The caller has the right to follow. Frees all chunks of the index; those that are being loaded are marked to be read again. */
 extern void vecgraph_cache_forget(VecGraphCacheView *view);
 
-/* How many of the first n ids have their codes cached; those that are being loaded do not count. */
+/* How many of the first n ids have their codes in published chunks. Takes the cache's lock. */
 extern uint32 vecgraph_cache_count(VecGraphCacheView *view, uint32 n);
 
-/* Adds the counts of a view to those of the region. */
+/* Adds the counts of a view to those of the region, if there is one, and sets them to 0. */
 extern void vecgraph_cache_flush(VecGraphCacheView *view);
 
 /* Bytes of codes that the region has room for; 0 without a region. */
@@ -133,7 +151,7 @@ extern Size vecgraph_cache_capacity(void);
 /* Where the region is: "preloaded", "dynamic" or "none". */
 extern const char *vecgraph_cache_kind(void);
 
-/* One word for both, so that it can be read without a lock. */
+/* Key and count of changes in one word, which can be read without a lock. */
 static inline uint64
 vecgraph_cache_stamp(uint64 key, uint64 changes)
 {

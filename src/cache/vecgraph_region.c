@@ -361,8 +361,8 @@ lock_creation(void)
 }
 
 /*
- * Attaches to the dynamic region, or makes it; one process at a time. A backend that cannot map the one that there is makes no other:
- * what one of two regions learns of new codes the other would not.
+ * Attaches to the dynamic region, or makes it; one process at a time. A backend that cannot map the one that there is makes no
+ * other: it would take its memory once more, and the handle file names but one.
  */
 static VecGraphRegion *
 attach_or_create(void)

@@ -73,10 +73,14 @@ vecgraph_region_memory(VecGraphRegion *region)
 	return (uint8 *) TYPEALIGN(4096, vecgraph_region_chunks(region) + region->chunk_count);
 }
 
-/* The region, or NULL if there is none to be had; then it is not tried again for a while. */
+/*
+ * The region, mapped in this backend; NULL if there is none to be had: then a line in the log says why, once, and for a while calls
+ * return NULL at once. Waits for another backend that is making it. Call it with no lock held, in a transaction or while the
+ * region is preloaded.
+ */
 extern VecGraphRegion *vecgraph_region_attach(void);
 
-/* Copies the list of hot indexes to hot [VECGRAPH_HOT_INDEXES]; returns how many there are. */
+/* Copies the list of hot indexes to hot [VECGRAPH_HOT_INDEXES]; returns how many there are, 0 without a region. */
 extern int	vecgraph_region_hot(VecGraphHotIndex *hot);
 
 #endif							/* VECGRAPH_REGION_H */
