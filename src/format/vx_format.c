@@ -13,7 +13,7 @@ vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 }
 
 /*
- * Whether the models exist that trained codes are made from: the newest always, the older while codes of it may be left. None at
+ * Whether the models exist that trained codes are made with: the newest always, the older while codes of it may be left. None at
  * all before the first training, while nodes tell their vectors.
  */
 static bool

@@ -1,7 +1,7 @@
 /*
  * vx_format.h: the index on disk. What lies in which block, and where in it, is computed here and nowhere else.
  *
- * Block 0 is the meta page. With codes, the pages of what they are made from follow (vx_codec.h), and the page of their log; then come
+ * Block 0 is the meta page. With codes, the pages of their models follow (vx_codec.h), and the page of their log; then come
  * segments; a segment is its code pages (none without codes, else one; more only where a page holds more nodes than codes) and the
  * node pages of the ids whose codes those hold:
  *
@@ -186,11 +186,11 @@ _Static_assert(offsetof(VxMeta, code_epoch) == 48 && offsetof(VxMeta, max_norm2)
 			   "meta page: what changes");
 _Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_nodes) == 356 && offsetof(VxMeta, fitted_error) == 360
 			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368 && offsetof(VxMeta, reserved) == 372
-			   && sizeof(VxMeta) == 416, "meta page: what codes are made from");
+			   && sizeof(VxMeta) == 416, "meta page: models");
 _Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries) == 8 && offsetof(VxCodeLog, blocks) == 16
 			   && VX_CODE_LOG_ENTRIES == 500, "log of codes");
 
-/* Pages of one copy of what codes are made from; 0 without codes. */
+/* Pages of one model; 0 without codes. */
 uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 
 /* The first block behind the meta page, all copies, and the log of codes. */
@@ -200,7 +200,7 @@ vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
 	return 1 + vx_code_kind(kind)->model_copies * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE);
 }
 
-/* The block of page i of a copy of what codes are made from, and the other way round: which of the pages of all copies a block is. */
+/* The block of page i of a model, by its place, and the other way round: which of the pages of all models a block is. */
 static inline uint32_t
 vx_model_block(uint32_t model_pages, uint32_t copy, uint32_t i)
 {

@@ -116,7 +116,7 @@ typedef struct VxGeometry
 	uint32_t	edge_capacity;
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;
-	uint32_t	model_bytes;	/* of what codes are made from */
+	uint32_t	model_bytes;	/* of a model */
 	uint32_t	model_pages;	/* of each copy of it */
 	uint32_t	first_segment;
 	uint32_t	nodes_per_page;

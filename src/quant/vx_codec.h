@@ -4,7 +4,7 @@
  * There are several kinds of codes. Each is a set of operations (VxCodecOps) in a file of its own: vx_codec_scalar.c, vx_codec_pq.c.
  * README.md has what they have in common, the table of kinds, and how one is added.
  *
- * What codes are made from, mean or codebook, is their model. It can be replaced while codes of both models are read: each
+ * What codes are made with, mean or codebook, is their model. It can be replaced while codes of both models are read: each
  * model is an epoch, whose lowest bit, the parity, says which of two places the model has. A code says of which epoch it is.
  * Whoever meets a code of another epoch than those it knows learns of that.
  *
@@ -28,7 +28,7 @@ typedef enum VxCodeKind
 	VX_CODES_PQ = 3
 } VxCodeKind;
 
-/* What codes are made from, as it is kept on disk. */
+/* What kinds of models there are on disk. */
 typedef enum VxModelKind
 {
 	VX_MODEL_NONE,
