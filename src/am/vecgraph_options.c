@@ -127,7 +127,7 @@ vecgraph_options(Datum reloptions, bool validate)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"storage\" cannot be %s where option \"codes\" is none",
-						options->storage == VX_STORAGE_HEAP ? "heap" : "half"),
+						vx_storage_name((VxStorage) options->storage)),
 				 errdetail("A node that does not hold its exact vector is found by its code.")));
 	if ((options->pq_subvectors != 0 || options->codebook != 0) && options->codes == VECGRAPH_CODES_NONE)
 		ereport(ERROR,

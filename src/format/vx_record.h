@@ -21,6 +21,13 @@ typedef enum VxStorage
 	VX_STORAGE_EXACT_HALF = 4	/* VxHalfPoint: the vector, of a type whose elements are halves */
 } VxStorage;
 
+/* What users call it. */
+static inline const char *
+vx_storage_name(VxStorage storage)
+{
+	return storage == VX_STORAGE_HEAP ? "heap" : storage == VX_STORAGE_HALF ? "half" : "full";
+}
+
 /* Whether a node holds all that its vector is. */
 static inline bool
 vx_storage_is_exact(VxStorage storage)

@@ -18,7 +18,6 @@ VECIDX_SQL_FUNCTION(vecgraph_info);
 Datum
 vecgraph_info(PG_FUNCTION_ARGS)
 {
-	static const char *const storages[] = {"?", "full", "heap", "half", "full"};
 	Relation	index = vecgraph_open_index(PG_GETARG_OID(0), AccessShareLock);
 	VecGraphStore store;
 	const VxMeta *meta = &store.index.meta;
@@ -48,7 +47,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	values[n++] = Float8GetDatum(live == 0 ? 0 : (double) found.edges / live);
 	values[n++] = Int64GetDatum(found.unreachable);
 	values[n++] = Int64GetDatum((int64) RelationGetNumberOfBlocks(index) * BLCKSZ);
-	values[n++] = CStringGetTextDatum(storages[meta->storage]);
+	values[n++] = CStringGetTextDatum(vx_storage_name((VxStorage) meta->storage));
 	values[n++] = CStringGetTextDatum(vx_code_kind(meta->code_kind)->name);
 	values[n++] = Int32GetDatum(meta->code_bytes);
 	values[n++] = Int64GetDatum((int64) found.code_pages * BLCKSZ);
