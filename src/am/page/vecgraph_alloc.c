@@ -6,6 +6,10 @@
  * the list touches the meta page, once for each page that fills up.
  *
  * Locks: relation extension lock, then meta page, then node page, then code page, then the log of codes; see README.
+ *
+ * free_page is read without keeping the meta page locked, so the page may have filled up, or have left the list, until it is
+ * locked. Then nothing is taken, and the caller looks again. A page can only leave the list as its first, while the meta page is
+ * locked; a page that is locked and listed therefore stays listed.
  */
 #include "am/page/vecgraph_page.h"
 
@@ -18,6 +22,10 @@ typedef struct PageOfSlots
 	VxPageSpecial *special;
 } PageOfSlots;
 
+/*
+ * Reads and locks a page of the list exclusively, as *out, checked. Returns whether it is in the list now. The caller unlocks and
+ * releases the buffer in any case. Errors: the block is no node page of the index.
+ */
 static bool
 lock_free_page(VecGraphIndex *index, BlockNumber block, PageOfSlots *out)
 {
@@ -42,6 +50,7 @@ find_free_slot(const VxGeometry *g, Page page)
 	return -1;
 }
 
+/* Has a free slot filled on the image of its page. The version grows, so that what was read of the slot before is known to be old. */
 static void
 fill_slot(const VecGraphIndex *index, Page page, int number, VecGraphFill fill, void *context)
 {
@@ -52,6 +61,7 @@ fill_slot(const VecGraphIndex *index, Page page, int number, VecGraphFill fill, 
 	vecgraph_page_special(page)->free_slots--;
 }
 
+/* The first page of the list as it is now, VX_NO_BLOCK if it is empty; it may be another as soon as this returns. */
 static BlockNumber
 first_free_page(VecGraphIndex *index)
 {
@@ -62,7 +72,10 @@ first_free_page(VecGraphIndex *index)
 	return block;
 }
 
-/* The next block of the index, exclusively locked and zero; under the extension lock. */
+/*
+ * The next block of the index, exclusively locked and zero; under the extension lock. Blocks that others have added, and not filled
+ * before they failed, are taken first, so that zero pages are at the end only.
+ */
 static Buffer
 add_block(VecGraphIndex *index)
 {
@@ -76,6 +89,7 @@ add_block(VecGraphIndex *index)
 	return buffer;
 }
 
+/* Makes a new page one of codes, all zeros. Nothing refers to it until there is a node page behind it. */
 static void
 add_code_page(VecGraphIndex *index, Buffer buffer)
 {
@@ -106,7 +120,10 @@ add_node_page(VecGraphIndex *index, Buffer buffer)
 	UnlockReleaseBuffer(meta_buffer);
 }
 
-/* Adds a node page, and the code pages before it if a segment begins. */
+/*
+ * Adds a node page, and the code pages before it if a segment begins; nothing if there are free slots by now. Takes and gives back the
+ * extension lock. A failure between two pages leaves a segment that is begun, and the next call goes on with it.
+ */
 static void
 extend(VecGraphIndex *index)
 {
@@ -159,6 +176,7 @@ lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
 	return place;
 }
 
+/* Writes a code on the image of its page, and notes it in the log: parts of a change. Nothing if there is no code. */
 static void
 write_code(VecGraphIndex *index, VecGraphChange change, PlaceOfCode place, VxNodeId id, const uint8 *code)
 {
@@ -178,7 +196,10 @@ release_code(PlaceOfCode place)
 	UnlockReleaseBuffer(place.codes);
 }
 
-/* Takes a slot from a listed page that keeps at least one more. Returns its id, or VX_NO_NODE. */
+/*
+ * Takes a slot from a listed page that keeps at least one more, so the meta page is not needed. Returns its id, or VX_NO_NODE if the
+ * page has left the list, or has no more than one.
+ */
 static VxNodeId
 take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
@@ -205,7 +226,10 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
 	return id;
 }
 
-/* Takes the last slot of the first listed page, and the page from the list. Returns its id, or VX_NO_NODE. */
+/*
+ * Takes the last slot of the first listed page, and the page from the list; of up to four pages in one record, more than which no
+ * generic record can have. Returns its id, or VX_NO_NODE if the page is not the first any more, or has got more free slots.
+ */
 static VxNodeId
 take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
 {
@@ -272,7 +296,7 @@ vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const
 			id = take_last_of_page(index, block, fill, context, code);
 		if (id == VX_NO_NODE)
 			continue;
-		/* nobody is led to the node yet; who will be, this backend first, finds its code in the cache */
+		/* nobody is led to the node yet; when somebody is, this backend first, its code is in the cache */
 		if (code != NULL)
 			vecgraph_codes_catch_up(index);
 		return id;
@@ -309,6 +333,7 @@ vecgraph_free_slots(VecGraphIndex *index, BlockNumber block, bool (*selected) (v
 		VxPageSpecial *special = vecgraph_page_special(page);
 
 		special->free_slots += freed;
+		/* the meta page is locked in any case, since its lock comes first, but changed only here */
 		if (special->next_free == VX_NOT_LISTED)
 		{
 			meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);

@@ -1,13 +1,14 @@
 /*
  * vecgraph_code_log.c: how changed codes become known to caches.
  *
- * Every change of a code is noted in the log of its index (VxCodeLog, a page), in the WAL record of the change itself. Whoever is
- * about to go by codes compares the log's count of changes with the one that his cache has followed to, and if they differ,
- * reads the pages again that the log names. So a cache is current whoever made a change, and where: a session with another
+ * Every change of a code is noted in the log of its index (VxCodeLog, a page), in the WAL record of the change itself. A backend that is
+ * about to go by codes compares the log's count of changes with the one that its cache has followed to, and if they differ,
+ * reads the pages again that the log names. So a cache is current no matter who made a change, and where: a session with another
  * region or with none, or, on a standby, the primary. What the log no longer names (it is short) makes the cache forget the index.
  *
- * Why nobody misses a change: it is on its page before its count can be read by who holds the log's content lock, and that count is
- * read before the page. Chunks that are being loaded meanwhile are loaded again (C4 in vecgraph_cache.h).
+ * Why no change is missed: the writer holds the code page's lock and the log's until both are changed. A follower reads the log with
+ * its lock, so what it finds there is on the code page already, and reads that page afterwards. Chunks that are being loaded meanwhile
+ * are loaded again (C4 in vecgraph_cache.h).
  */
 #include "am/page/vecgraph_page.h"
 
@@ -17,8 +18,9 @@
 #include "pg/vecidx_fault.h"
 
 /*
- * How many changes there have been, without locking: who comes here after a change has been committed or replayed sees its count. If
- * the count is being written, what is read may be neither the old nor the new one; then it is not what the cache has, either.
+ * How many changes there have been, read without a lock: after a change was committed or replayed, its count is seen here. If
+ * the count is being written, what is read may be neither the old nor the new one; then it is not what the cache has, either, and the
+ * slow path reads it again with a lock.
  */
 static uint64
 count_changes(VecGraphIndex *index)
@@ -54,7 +56,7 @@ log_entry(VecGraphIndex *index, const VxCodeLog *log, uint64 i)
 	return block;
 }
 
-/* Puts the codes of a page into the cache. */
+/* Puts the codes of a page into the cache. The caller has the right to follow. */
 static void
 refresh_codes(VecGraphIndex *index, BlockNumber block)
 {
@@ -67,7 +69,10 @@ refresh_codes(VecGraphIndex *index, BlockNumber block)
 	vecgraph_cache_put(&index->codes->view, first, n, (uint8 *) codes.data);
 }
 
-/* The slow path: something may have changed. */
+/*
+ * The slow path: something may have changed. Takes the right to follow, and gives it back. Several backends may come here at once; all
+ * but the first find, when they have the right, that there is nothing left to do.
+ */
 static void
 follow_log(VecGraphIndex *index)
 {
@@ -85,6 +90,7 @@ follow_log(VecGraphIndex *index)
 	else if (log->changes != position.changes)
 		for (; first < log->entries; first++)
 			refresh_codes(index, log_entry(index, log, first));
+	/* the copy, not the page: what was changed after it was made has not been followed */
 	position.changes = log->changes;
 	position.entries = log->entries;
 	vecgraph_cache_unlock_index(view, &position);

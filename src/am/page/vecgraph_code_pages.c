@@ -1,5 +1,9 @@
 /*
  * vecgraph_code_pages.c: codes, the models that they are made with, and their log, on their pages.
+ *
+ * A model is on several pages, which are locked one after the other. It is never changed where it is in use: a fit writes the new one
+ * where the one before the last was, and announces it on the meta page when it is complete. A reader that comes too late may find
+ * a mixture there; what it makes of that is in vecgraph_codes.c (load_models).
  */
 #include "am/page/vecgraph_page.h"
 
@@ -52,6 +56,7 @@ vecgraph_pin_code_log(VecGraphIndex *index)
 	BlockNumber block = vx_code_log_block(index->geometry.first_segment);
 	Buffer		buffer = vecgraph_pin_recent(index->relation, block);
 
+	/* each search comes here: the page is nearly always where it was, and was checked then */
 	if (BufferIsValid(buffer))
 		return buffer;
 	buffer = ReadBuffer(index->relation, block);
@@ -94,6 +99,7 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 		uint8	   *to = out + (Size) done * g->code_bytes;
 		Buffer		buffer;
 
+		/* a run of the cache may reach beyond the end of the index, or of all ids */
 		if (first + done < first || block >= blocks)
 		{
 			memset(to, 0, (Size) (n - done) * g->code_bytes);
@@ -126,6 +132,7 @@ vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *cod
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	vecgraph_check_code_page(index->relation, buffer, g);
+	/* both stay locked until both are changed: a follower that reads the entry finds the codes */
 	log = vecgraph_lock_code_log(index);
 	change = vecgraph_change_start(index);
 	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));

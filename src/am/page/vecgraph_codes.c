@@ -27,7 +27,7 @@
 /* Entries that nobody uses may take so much memory together. */
 #define KEPT_BYTES ((Size) 64 * 1024 * 1024)
 
-/* The codes that a backend keeps for who opens an index later. */
+/* The codes that a backend keeps for when it opens an index again. */
 typedef struct KeptCodes
 {
 	Oid			index_oid;
@@ -84,7 +84,10 @@ forget_least_used(void)
 	}
 }
 
-/* A relation, or any if InvalidOid, is not what it was. */
+/*
+ * A relation, or any if InvalidOid, is not what it was. The server calls this whenever it takes in invalidations, so also in the
+ * middle of a scan: codes in use stay as they are for their users.
+ */
 static void
 relation_changed(Datum unused, Oid oid)
 {
@@ -111,7 +114,7 @@ init_kept_codes(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* Who opens the index later is to find these codes, whose context is still the caller's. */
+/* Makes codes found when the index is opened again; their context was the caller's so far. */
 static void
 keep(VecGraphCodes *codes)
 {
@@ -152,7 +155,7 @@ end_use(void *arg)
 	use->codes = NULL;
 }
 
-/* The open index uses these codes from now on. */
+/* The open index uses these codes from now on. The new ones are claimed first: they may be the ones that it had. */
 static void
 use_codes(VecGraphIndex *index, VecGraphCodes *codes)
 {
@@ -244,7 +247,10 @@ load_models(VecGraphIndex *index, VecGraphCodes *codes)
 
 	while ((damaged = read_models(index, context, models, &wrong)) >= 0)
 	{
-		/* the next model but one may be being written where this one was */
+		/*
+		 * A fit may be writing the next model but one where this one was: then this one is forgotten, and the meta page says so.
+		 * If the meta page speaks of no others, the pages are damaged.
+		 */
 		MemoryContextReset(context);
 		if (!find_models(index))
 			vecgraph_corrupted(index->relation, vx_model_block(index->geometry.model_pages, damaged, 0), -1, wrong);
@@ -320,6 +326,7 @@ vecgraph_codes_open(VecGraphIndex *index)
 	}
 	if (codes->epoch != index->meta.code_epoch || codes->flags != index->meta.code_flags)
 		load_models(index, codes);
+	/* an insert of any session may have raised it since */
 	vx_codec_set_max_norm2(&codes->codec, index->meta.max_norm2);
 	return codes;
 }
@@ -329,7 +336,7 @@ vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query)
 {
 	find_models(index);
 	index->codes = vecgraph_codes_open(index);
-	/* what is known of the models must not be newer than the codes in the cache */
+	/* after the models: else the cache could have codes of a model that is known to be forgotten */
 	vecgraph_cache_begin(&index->codes->view);
 	vecgraph_codes_catch_up(index);
 	return index->codes->codec.epoch != query->epoch || index->codes->codec.mixed != query->mixed;

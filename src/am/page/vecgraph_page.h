@@ -279,7 +279,8 @@ extern bool vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId o
 
 /*
  * For VACUUM: takes an empty slot out of a chain: previous, the node or slot before it, gets its link, and the slot becomes
- * deleted, in one record. *emptied tells whether previous is a deleted node now. Two pages are locked at once, in block order.
+ * deleted, in one record. *emptied tells whether previous is a deleted node now. Two pages are locked at once, in block order, and
+ * none on return.
  * False if the slot is not empty, or previous does not lead to it, any more.
  */
 extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victim, bool *emptied);
@@ -287,13 +288,17 @@ extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, Vx
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 
 /*
- * Takes a free slot, lets fill() write it (state included), and logs that together with its code (NULL: none). Returns its
- * id. Errors: no room for more ids.
+ * Takes a free slot, adding pages if there is none, lets fill() write its image (state included), and logs that together with its
+ * code (NULL: none). fill() is called with the page locked, and raises no error. Then follows the log of codes, if there is a code.
+ * Returns the id. Errors: no room for more ids.
  */
 typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *context);
 extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code);
 
-/* Frees those slots of one node page that are in state VX_SLOT_DELETED and selected; returns how many. */
+/*
+ * Frees those slots of one node page that are deleted and selected, in one record; returns how many. For VACUUM: nothing leads to
+ * them. selected() is called with the meta page and this page locked.
+ */
 extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
 								bool (*selected) (void *context, VxNodeId id), void *context);
 
@@ -311,17 +316,28 @@ extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *ou
  */
 extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
 
-/* Reads or writes a model [model_bytes] on the pages of a parity, one lock after the other. One that is in use is not written. */
+/*
+ * Reads the model [model_bytes] from the pages of a parity, one share lock after the other: if a fit writes it meanwhile, what is
+ * read is a mixture, and the caller is to check it.
+ */
 extern void vecgraph_read_model(VecGraphIndex *index, int parity, void *model);
+
+/* Writes a model to those pages, a record for each. Call for a parity that the meta page does not speak of, with the table's lock. */
 extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *model);
 
-/* The page of the log of codes, checked and pinned, not locked. */
+/* The page of the log of codes, checked and pinned, not locked. The caller releases the buffer. */
 extern Buffer vecgraph_pin_code_log(VecGraphIndex *index);
 
-/* For who changes codes, holding their page exclusively locked: locks the page of the log exclusively, last of all. */
+/*
+ * Pins and locks the page of the log exclusively, and returns it. Call with the code page that is to be changed locked exclusively,
+ * and take no other lock after this one. The caller unlocks and releases the buffer.
+ */
 extern Buffer vecgraph_lock_code_log(VecGraphIndex *index);
 
-/* Notes in the log of codes, in the same record, that codes on a page change; vecgraph_lock_code_log has locked the log. */
+/*
+ * Notes in the log of codes, as a part of a change, that codes on a page change. log: as vecgraph_lock_code_log returned it, and it
+ * stays locked until the change is finished.
+ */
 extern void vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block);
 
 /* ---- vecgraph_codes.c: the codes of an index, as one backend sees them ---- */
@@ -339,7 +355,7 @@ typedef struct VecGraphCodes
 
 	/* of vecgraph_codes.c alone */
 	int			uses;			/* open indexes that have them */
-	bool		kept;			/* who opens the index next finds them */
+	bool		kept;			/* found when the index is opened next */
 	dlist_node	link;			/* of those kept */
 	Size		bytes;			/* what they took when they were last kept or released */
 } VecGraphCodes;
@@ -351,8 +367,8 @@ typedef struct VecGraphCodes
 extern VecGraphCodes *vecgraph_codes_open(VecGraphIndex *index);
 
 /*
- * For who has met codes of an epoch that a query is not ready for: learns of newer models, if there are any. Returns whether the
- * query is to be prepared again.
+ * Call when scoring met codes of an epoch that the query was not prepared for; reloads the models if the meta page says that there
+ * are newer ones, and follows the log. Returns whether the query is to be prepared again. Errors: a damaged model.
  */
 extern bool vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query);
 
@@ -365,21 +381,23 @@ extern const uint8 *vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 plac
 /* ---- vecgraph_code_log.c: how changed codes become known to caches ---- */
 
 /*
- * Brings what the cache has of the index up to date: every change of a code that was written, or replayed, before the call
- * is in it when this returns. Cheap where nothing has changed.
+ * Follows the log of codes: every change of a code that was written, or replayed, before the call is in the cache when this returns.
+ * Cheap where nothing has changed, and nothing without a region. index->codes is there. Errors: a damaged log or code page.
  */
 extern void vecgraph_codes_catch_up(VecGraphIndex *index);
 
-/* Errors: the log names pages that are not code pages of this index. */
+/* Checks the log of codes. Errors: it names pages that are not code pages of this index, or has more entries than changes. */
 extern void vecgraph_check_code_log(VecGraphIndex *index);
 
 /* ---- vecgraph_index.c: opening an index ---- */
 
 /*
- * Opens an index: memory is taken from the context, which outlives it. Refreshing reads the meta page again: entries, codes, free
- * page and largest norm may have moved. Both bring the cache of codes up to date. Errors: another format version.
+ * Opens an index: memory is taken from the context, which outlives it; strategy, snapshot and building are for the caller to set.
+ * Follows the log of codes. Errors: another format version.
  */
 extern void vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext context);
+
+/* Reads the meta page again, since entries, codes, free page and largest norm may have changed, and follows the log. Errors: the same. */
 extern void vecgraph_index_refresh(VecGraphIndex *index);
 
 #endif							/* VECGRAPH_PAGE_H */
