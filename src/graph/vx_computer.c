@@ -32,11 +32,10 @@ score_points(VxComputer *computer, const VxQuery *query, const void *const *item
 }
 
 static void
-open_points(const VxComputer *computer, const VxMem *mem, VxPointSet *set, uint32_t n)
+open_points(const VxComputer *computer, VxPointSet *set, uint32_t n)
 {
 	size_t		bytes = prefetched_bytes(computer);
 
-	(void) mem;
 	for (uint32_t i = 0; i < n; i++)
 		vx_prefetch(set->points[i], bytes);
 }
@@ -70,11 +69,11 @@ score_codes(VxComputer *computer, const VxQuery *query, const void *const *items
 }
 
 static void
-open_codes(const VxComputer *computer, const VxMem *mem, VxPointSet *set, uint32_t n)
+open_codes(const VxComputer *computer, VxPointSet *set, uint32_t n)
 {
 	size_t		bytes = vx_codec_opened_bytes(computer->codec);
 
-	vx_pointset_reserve_copies(set, mem, n, bytes);
+	vx_pointset_reserve_copies(set, computer->mem, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		void	   *copy = vx_pointset_copy(set, i, bytes);
@@ -121,21 +120,29 @@ vx_computer_init(VxComputer *computer, const VxMem *mem, VxComparison comparison
 {
 	memset(computer, 0, sizeof(*computer));
 	computer->ops = &comparisons[comparison];
+	computer->mem = mem;
 	computer->comparison = comparison;
 	computer->space = space;
 	computer->codec = codec;
 	if (computer->ops->scores_codes)
 		vx_code_query_init(codec, mem, &computer->code_query);
-	if (computer->ops->asks_codes)
-		computer->decoded = vx_alloc(mem, VX_POINT_BYTES(codec->decoded_values));
 }
 
 void
-vx_computer_free(VxComputer *computer, const VxMem *mem)
+vx_computer_free(VxComputer *computer)
 {
-	vx_code_query_free(&computer->code_query, mem);
-	vx_free(mem, computer->decoded);
+	vx_code_query_free(&computer->code_query, computer->mem);
+	vx_free(computer->mem, computer->decoded);
 	memset(computer, 0, sizeof(*computer));
+}
+
+void
+vx_computer_ask(VxComputer *computer, bool decoded)
+{
+	if (!computer->ops->pairs_codes)
+		return;
+	computer->comparison = decoded ? VX_BY_CODES_ALONE : VX_BY_CODES;
+	computer->ops = &comparisons[computer->comparison];
 }
 
 const VxPoint *
@@ -143,6 +150,8 @@ vx_computer_query(VxComputer *computer, const void *item)
 {
 	if (!computer->ops->asks_codes)
 		return item;
+	if (computer->decoded == NULL)
+		computer->decoded = vx_alloc(computer->mem, VX_POINT_BYTES(computer->codec->decoded_values));
 	vx_codec_decode(computer->codec, item, computer->decoded);
 	return computer->decoded;
 }

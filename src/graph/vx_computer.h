@@ -36,26 +36,37 @@ typedef struct VxComputerOps
 	bool		(*score) (VxComputer *computer, const VxQuery *query, const void *const *items, uint32_t n, float *score);
 
 	/* Makes n items in set->points ready for pairs(), in the set's own memory if they have to be copied. */
-	void		(*open) (const VxComputer *computer, const VxMem *mem, VxPointSet *set, uint32_t n);
+	void		(*open) (const VxComputer *computer, VxPointSet *set, uint32_t n);
 	void		(*pairs) (const VxComputer *computer, const void *one, const void *const *others, uint32_t n, float *distance);
 } VxComputerOps;
 
 struct VxComputer
 {
 	const VxComputerOps *ops;
+	const VxMem *mem;
 	VxComparison comparison;
 	const VxSpace *space;		/* of points, the owner's */
 	VxCodec    *codec;			/* of codes, the owner's; may be NULL by points */
 	VxCodeQuery code_query;
-	VxPoint    *decoded;		/* by codes alone: [codec->decoded_values] what vx_computer_query has decoded last */
+	VxPoint    *decoded;		/* [codec->decoded_values] what vx_computer_query has decoded last; NULL: nothing yet */
 };
 
 /* How nodes that have points and codes are best linked: by what is fast, unless it is too coarse or estimates another distance. */
 VxComparison vx_comparison_for_linking(const VxCodec *codec);
 
-/* space and codec must stay valid. By codes alone the codec's kind is one that prunes. A computer of zeros may be freed, too. */
+/* mem, space and codec must stay valid. A computer of zeros may be freed, too. */
 void		vx_computer_init(VxComputer *computer, const VxMem *mem, VxComparison comparison, const VxSpace *space, VxCodec *codec);
-void		vx_computer_free(VxComputer *computer, const VxMem *mem);
+void		vx_computer_free(VxComputer *computer);
+
+/* Where nodes are compared by codes: whether the next queries are decoded codes (by codes alone), or points. Else nothing changes. */
+void		vx_computer_ask(VxComputer *computer, bool decoded);
+
+static inline void
+vx_computer_prepare(VxComputer *computer, const VxQuery *query)
+{
+	if (computer->ops->prepare != NULL)
+		computer->ops->prepare(computer, query);
+}
 
 /* What is searched for to place a node: its point, or what its code stands for, until the next call. */
 const VxPoint *vx_computer_query(VxComputer *computer, const void *item);

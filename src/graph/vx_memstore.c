@@ -96,8 +96,7 @@ mem_prepare(VxStore *base, const VxQuery *query)
 {
 	VxMemStore *store = (VxMemStore *) base;
 
-	if (store->computer.ops->prepare != NULL)
-		store->computer.ops->prepare(&store->computer, query);
+	vx_computer_prepare(&store->computer, query);
 }
 
 static bool
@@ -136,7 +135,7 @@ mem_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 	vx_pointset_reserve(set, store->mem, n);
 	find_items(store, store->computer.ops->pairs_codes, ids, n, set->points);
-	store->computer.ops->open(&store->computer, store->mem, set, n);
+	store->computer.ops->open(&store->computer, set, n);
 }
 
 static void
@@ -244,7 +243,7 @@ set_item_bytes(VxMemStore *store, size_t bytes)
 void
 vx_memstore_compare(VxMemStore *store, VxComparison comparison)
 {
-	vx_computer_free(&store->computer, store->mem);
+	vx_computer_free(&store->computer);
 	vx_computer_init(&store->computer, store->mem, comparison, &store->space, store->codec);
 	store->base.rough_scores = store->computer.ops->scores_codes && !vx_metric_kind(store->space.metric)->coded;
 }
@@ -431,6 +430,6 @@ vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, Vx
 void
 vx_memstore_free_view(VxMemStore *view)
 {
-	vx_computer_free(&view->computer, view->mem);
+	vx_computer_free(&view->computer);
 	memset(view, 0, sizeof(*view));
 }

@@ -34,7 +34,7 @@ delete_node(void *context, VxNodeId id)
 }
 
 static void
-begin_trial(Trial *trial, VxMetric metric, bool coded)
+begin_trial(Trial *trial, VxMetric metric, VxComparison comparison)
 {
 	VxSpace		space = {.metric = metric,.dim = DIM,.max_norm2 = DIM};
 	VxRng		rng = {5};
@@ -50,11 +50,11 @@ begin_trial(Trial *trial, VxMetric metric, bool coded)
 		trial->ids[i] = unit_graph_add(&trial->store, x);
 	}
 	vx_memstore_seal(&trial->store);
-	if (coded)
+	if (comparison != VX_BY_POINTS)
 	{
 		vx_codec_init(&trial->codec, &unit_mem, VX_CODES_SCALAR4, metric, DIM, 0);
-		trial->codec.max_norm2 = space.max_norm2;
-		vx_memstore_set_codec(&trial->store, &trial->codec, VX_BY_CODES);
+		vx_codec_set_max_norm2(&trial->codec, space.max_norm2);
+		vx_memstore_set_codec(&trial->store, &trial->codec, comparison);
 		vx_memstore_encode(&trial->store, 0, NODES);
 	}
 	trial->store.entry_ids[0] = 7;
@@ -78,15 +78,15 @@ test_memory_store(void **state)
 {
 	(void) state;
 	for (int metric = VX_METRIC_L2; metric <= VX_METRIC_L1; metric++)
-		for (int coded = 0; coded < 2; coded++)
+		for (int comparison = VX_BY_POINTS; comparison <= VX_BY_CODES; comparison++)
 		{
 			Trial		trial;
 			const char *broken;
 
-			begin_trial(&trial, (VxMetric) metric, coded);
+			begin_trial(&trial, (VxMetric) metric, (VxComparison) comparison);
 			broken = store_conforms(&trial.trial);
 			if (broken != NULL)
-				fail_msg("metric %d, coded %d: %s", metric, coded, broken);
+				fail_msg("metric %d, comparison %d: %s", metric, comparison, broken);
 			end_trial(&trial);
 		}
 }
@@ -269,7 +269,7 @@ conforms(const VxStoreOps *difference, bool with_versions_kept)
 	VxStoreOps	ops;
 	const char *broken;
 
-	begin_trial(&trial, VX_METRIC_L2, false);
+	begin_trial(&trial, VX_METRIC_L2, VX_BY_POINTS);
 	sound = trial.store.base.ops;
 	ops = *sound;
 	ops.read_edges = difference->read_edges != NULL ? difference->read_edges : recycling_read;

@@ -296,7 +296,7 @@ copy_page(VecGraphCheck *check, BlockNumber block)
 		return false;
 	memcpy(check->page, BufferGetPage(buffer), BLCKSZ);
 	note_page(check, check->page);
-	if (check->store->by_codes)
+	if (check->store->computer.ops->scores_codes)
 		vecgraph_read_codes(&check->store->index, vx_block_first_id(g, block), g->nodes_per_page, check->codes);
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -308,7 +308,7 @@ models_known(VecGraphCheck *check)
 {
 	const VxGeometry *g = &check->store->index.geometry;
 
-	if (!check->store->by_codes)
+	if (!check->store->computer.ops->scores_codes)
 		return true;
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE
@@ -333,7 +333,7 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		broken(check, id, wrong);
 	check->states[id] = slot->state;
 	check->found->slots[slot->state]++;
-	if (is_live && check->store->by_codes && g->storage != VX_STORAGE_HEAP)
+	if (is_live && check->store->computer.ops->scores_codes && g->storage != VX_STORAGE_HEAP)
 		check_code(check, id, slot, code);
 	if (vx_slot_is_node(slot))
 		check_node(check, id, slot);

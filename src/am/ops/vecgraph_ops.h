@@ -9,6 +9,7 @@
 
 #include "am/vecgraph.h"
 #include "am/page/vecgraph_page.h"
+#include "graph/vx_computer.h"
 #include "graph/vx_link.h"
 #include "quant/vx_pq.h"
 
@@ -19,18 +20,9 @@ typedef struct VecGraphStore
 	VxStore		base;
 	VecGraphIndex index;
 	const VecGraphOpclass *opclass;
-	bool		by_codes;		/* searches score codes; else scores come from the vectors in the nodes */
-	bool		query_decoded;	/* the next query's point is a decoded code */
+	VxComputer	computer;		/* of codes, where all nodes have them; else of the vectors in the nodes */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
-
-	/* of vecgraph_store.c alone */
-	struct
-	{
-		bool		decoded;	/* gather() and pairs() speak of decoded codes, not of vectors */
-		bool		query_ready;	/* query has its memory */
-		uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
-		VxCodeQuery query;
-	}			scoring;
+	uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
 } VecGraphStore;
 
 /*

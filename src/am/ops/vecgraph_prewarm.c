@@ -31,7 +31,7 @@ vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void))
 	VecGraphCacheView *view;
 
 	vecgraph_store_open(&store, index, CurrentMemoryContext);
-	if (!store.by_codes || store.index.id_bound == 0 || vecgraph_cache_capacity() == 0)
+	if (!store.computer.ops->scores_codes || store.index.id_bound == 0 || vecgraph_cache_capacity() == 0)
 		return 0;
 	view = &store.index.codes->view;
 	view->no_room_until = 0;	/* what a search of this session met a moment ago says nothing of now */

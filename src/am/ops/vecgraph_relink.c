@@ -44,9 +44,9 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 		if (point == NULL)
 			return;
 		query.point = point;
-		store->query_decoded = store->index.geometry.storage == VX_STORAGE_HEAP;
+		vx_computer_ask(&store->computer, store->index.geometry.storage == VX_STORAGE_HEAP);
 		vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, id);
-		store->query_decoded = false;
+		vx_computer_ask(&store->computer, false);
 		vx_free(&store->index.mem, point);
 		if (linker->edges.count == 0)
 		{
@@ -95,10 +95,10 @@ vecgraph_attach(VecGraphStore *store)
 	store->index.strategy = NULL;
 	vecgraph_store_refresh(store);
 	vx_linker_init(&linker, &store->index.mem);
-	store->query_decoded = store->index.geometry.storage == VX_STORAGE_HEAP;
+	vx_computer_ask(&store->computer, store->index.geometry.storage == VX_STORAGE_HEAP);
 	vx_link_attach(&linker, &store->base, vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation)),
 				   store->index.meta.build_list_size, seek, &seeker);
-	store->query_decoded = false;
+	vx_computer_ask(&store->computer, false);
 	vx_free(&store->index.mem, seeker.point);
 	vx_linker_free(&linker);
 	store->index.strategy = strategy;

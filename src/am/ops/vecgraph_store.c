@@ -17,47 +17,40 @@ page_prefetch(VxStore *base, VxNodeId id)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	vecgraph_prefetch_slot(&store->index, id, store->scoring.wanted_bytes);
-}
-
-static void
-prepare_codes(VecGraphStore *store, const VxQuery *query)
-{
-	if (store->query_decoded)
-		vx_codec_prepare_decoded(&store->index.codes->codec, query->point, query->linking, &store->scoring.query);
-	else
-		vx_codec_prepare(&store->index.codes->codec, query->point, query->linking, &store->scoring.query);
+	vecgraph_prefetch_slot(&store->index, id, store->wanted_bytes);
 }
 
 static bool
 page_asks_otherwise(VxStore *base, const VxQuery *query)
 {
-	VecGraphStore *store = (VecGraphStore *) base;
-
-	return vx_space_asks_otherwise(&store->index.space, store->query_decoded
-								   ? vx_codec_own_norm2(&store->index.codes->codec, query->point)
-								   : ((const VxPoint *) query->point)->norm2);
+	return vx_computer_asks_otherwise(&((VecGraphStore *) base)->computer, query->point);
 }
 
 static bool
-try_score_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n, float *score)
+try_score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
-	const uint8 *codes[VX_MAX_EDGES];
+	const void *codes[VX_MAX_EDGES];
 
 	Assert(n <= VX_MAX_EDGES);
 	for (uint32_t i = 0; i < n; i++)
 		codes[i] = vecgraph_code(&store->index, ids[i], i);
-	return vx_codec_score(&store->index.codes->codec, &store->scoring.query, codes, n, score);
+	return store->computer.ops->score(&store->computer, query, codes, n, score);
 }
 
 static void
 score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
-	/* it fails where codes have been fitted again since the query was prepared, or a slot has never had any */
-	if (!try_score_codes(store, ids, n, score) && vecgraph_codes_follow(&store->index, &store->scoring.query))
+	bool		again;
+
+	if (try_score_codes(store, query, ids, n, score))
+		return;
+	/* codes have been fitted again since the query was prepared, or a slot has never had any */
+	again = vecgraph_codes_follow(&store->index, &store->computer.code_query);
+	store->computer.codec = &store->index.codes->codec;
+	if (again)
 	{
-		prepare_codes(store, query);
-		try_score_codes(store, ids, n, score);
+		vx_computer_prepare(&store->computer, query);
+		try_score_codes(store, query, ids, n, score);
 	}
 }
 
@@ -100,10 +93,9 @@ page_prepare(VxStore *base, const VxQuery *query)
 	const VxGeometry *g = &store->index.geometry;
 
 	/* linking by codes asks nodes for their edges only */
-	store->scoring.wanted_bytes = query->linking && store->by_codes
+	store->wanted_bytes = query->linking && store->computer.ops->scores_codes
 		? offsetof(VxSlot, edges) + g->edge_capacity * sizeof(VxNodeId) : g->record_bytes;
-	if (store->by_codes)
-		prepare_codes(store, query);
+	vx_computer_prepare(&store->computer, query);
 }
 
 static void
@@ -111,7 +103,7 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	if (store->by_codes)
+	if (store->computer.ops->scores_codes)
 	{
 		score_codes(store, query, ids, n, score);
 		return;
@@ -137,7 +129,8 @@ static void
 page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
-	size_t		bytes = store->scoring.decoded ? vx_codec_opened_bytes(&store->index.codes->codec) : vx_space_room(&store->index.space);
+	bool		codes = store->computer.ops->pairs_codes;
+	size_t		bytes = codes ? vx_computer_opened_bytes(&store->computer) : vx_space_room(&store->index.space);
 
 	vx_pointset_reserve(set, &store->index.mem, n);
 	vx_pointset_reserve_copies(set, &store->index.mem, n, bytes);
@@ -146,8 +139,8 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 		void	   *copy = vx_pointset_copy(set, i, bytes);
 
 		set->points[i] = copy;
-		if (store->scoring.decoded)
-			vx_codec_open(&store->index.codes->codec, vecgraph_code(&store->index, ids[i], 0), copy);
+		if (codes)
+			vx_codec_open(store->computer.codec, vecgraph_code(&store->index, ids[i], 0), copy);
 		else if (!vecgraph_copy_point(&store->index, ids[i], copy))
 			set->points[i] = NULL;
 	}
@@ -158,13 +151,7 @@ page_pairs(VxStore *base, const void *one, const void *const *others, uint32_t n
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 
-	if (store->scoring.decoded)
-	{
-		vx_codec_pairs(&store->index.codes->codec, one, others, n, distance);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		distance[i] = vx_space_pair(&store->index.space, one, others[i]);
+	store->computer.ops->pairs(&store->computer, one, others, n, distance);
 }
 
 static VxStatus
@@ -257,35 +244,44 @@ static const VxStoreOps page_ops = {
 	.poll = page_poll,
 };
 
+/*
+ * How nodes are compared. Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Where codes
+ * estimate another distance than the metric, only decoded codes have that in common.
+ */
+static VxComparison
+choose_comparison(const VecGraphIndex *index)
+{
+	const VxMeta *meta = &index->meta;
+
+	if (!vx_codes_usable(meta))
+		return VX_BY_POINTS;
+	if (vx_code_kind(meta->code_kind)->prunes || index->geometry.storage == VX_STORAGE_HEAP || !vx_metric_kind(meta->metric)->coded)
+		return VX_BY_CODES;
+	return VX_BY_CODES_AND_POINTS;
+}
+
 /* What follows from the index, which has just been opened or refreshed. */
 static void
 follow_index(VecGraphStore *store)
 {
 	VecGraphIndex *index = &store->index;
 	const VxMeta *meta = &index->meta;
+	VxCodec    *codec = index->codes != NULL ? &index->codes->codec : NULL;
+	VxComparison comparison = choose_comparison(index);
 
+	if (store->computer.ops == NULL || store->computer.comparison != comparison)
+	{
+		vx_computer_free(&store->computer);
+		vx_computer_init(&store->computer, &index->mem, comparison, &index->space, codec);
+	}
+	store->computer.codec = codec;
 	store->base.max_degree = meta->max_degree;
 	store->base.edge_capacity = meta->edge_capacity;
 	/* Room for a few more back-links before the next pruning, which costs far more than an edge is worth. */
 	store->base.overflow_degree = Max(1, meta->edge_capacity * 4 / 5);
-	store->base.alpha = vx_space_alpha(&store->index.space, meta->alpha);
-	store->by_codes = vx_codes_usable(meta);
-	store->base.rough_scores = store->by_codes && !vx_metric_kind(meta->metric)->coded;
-	if (index->codes == NULL)
-		return;
-
-	/*
-	 * Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Where codes estimate another
-	 * distance than the metric, only decoded codes have that in common.
-	 */
-	store->scoring.decoded = store->by_codes
-		&& (vx_code_kind(meta->code_kind)->prunes || index->geometry.storage == VX_STORAGE_HEAP
-			|| !vx_metric_kind(meta->metric)->coded);
-	if (store->scoring.decoded)
-		store->base.alpha = meta->alpha;
-	if (!store->scoring.query_ready)
-		vx_code_query_init(&index->codes->codec, &index->mem, &store->scoring.query);
-	store->scoring.query_ready = true;
+	/* what is compared by codes is compared by squared distances */
+	store->base.alpha = comparison == VX_BY_CODES ? meta->alpha : vx_space_alpha(&index->space, meta->alpha);
+	store->base.rough_scores = comparison != VX_BY_POINTS && !vx_metric_kind(meta->metric)->coded;
 }
 
 void
