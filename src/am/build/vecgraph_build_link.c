@@ -154,7 +154,7 @@ link_phases(Participant *me, int phase)
 
 	if (phase == PHASE_ENCODE)
 	{
-		while (store->codec != NULL && store->computer.comparison != VX_BY_CODES_ALONE
+		while (store->codec != NULL && !me->pages->points_placed
 			   && take_some(shared, PHASE_ENCODE, store->count, LIGHT_BATCH, &first, &end))
 			vx_memstore_encode(store, first, end);
 		phase = end_phase(shared, phase);
