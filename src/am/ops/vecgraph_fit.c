@@ -103,6 +103,7 @@ end_walk(Walk *walk)
 	pfree(walk->zero);
 }
 
+/* The vector of a node in a copied page, valid until the next; walk->zero if the heap has none that anybody could still see. */
 static const VxPoint *
 visited_point(Walk *walk, VxNodeId id, VxSlot *slot)
 {
@@ -117,7 +118,7 @@ visited_point(Walk *walk, VxNodeId id, VxSlot *slot)
 	return walk->zero;
 }
 
-/* Calls visit for every node of a page that holds a vector. */
+/* Calls visit for every node of a page, live or deleted, on a copy of the page: visit may read heap rows, and write codes. */
 static void
 visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 {
@@ -357,6 +358,10 @@ add_norm(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	vx_robust_add(&norms->sum, point->norm2);
 }
 
+/*
+ * NodeVisit: makes the code of a node anew if it is of the old epoch, and measures. Codes of one code page are written together, when a node
+ * of another page comes: ids come in order. An insert may write a code of the page meanwhile, but not of these nodes.
+ */
 static void
 encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 {
@@ -485,10 +490,12 @@ finish_fit(Walk *walk)
 	vx_visited_init(&new.lost, &store->index.mem);
 	new.ids = palloc(g->codes_per_page * sizeof(VxNodeId));
 	new.codes = palloc((Size) g->codes_per_page * g->code_bytes + VX_CODE_OVERREAD);
+	/* inserts that have read the meta page before it announced the model make codes of the old epoch: after this there are none */
 	vecgraph_wait_for_inserts(store->index.relation);
 	visit_all(walk, encode_again, &new);
 	write_waiting_codes(store, &new);
 	VECIDX_FAULT_POINT("fit-codes-written");
+	/* every code is of the newest epoch now: nobody needs the older model, and its pages may be written by the next fit */
 	meta->code_flags &= VX_CODES_MODEL(meta->code_epoch & 1);
 	meta->fitted_nodes = new.nodes;
 	meta->fitted_slots = store->index.id_bound;
@@ -543,6 +550,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		finish_without_codes(&walk);
 	if (model != NULL)
 	{
+		/* the pages that no code is of: an interrupted fit, whose codes are of both, has been finished above */
 		int			parity = 1 - (meta->code_epoch & 1);
 
 		vecgraph_write_model(&store->index, parity, model);

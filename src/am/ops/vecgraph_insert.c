@@ -2,7 +2,8 @@
  * vecgraph_insert.c: a row enters the live graph.
  *
  * The order of steps makes a crash between any two harmless: the node is written with its heap TID and its own edges first,
- * then others are led to it. A node that nobody leads to is found again by VACUUM. See README.
+ * then others are led to it. A node that nobody leads to is found again by VACUUM. README.md has the steps, and what a crash
+ * after each leaves.
  */
 #include "am/ops/vecgraph_ops.h"
 
@@ -48,6 +49,7 @@ fill_node(const VecGraphIndex *index, VxSlot *slot, void *context)
 	vecgraph_slot_set_point(&index->space, &index->geometry, slot, node->point);
 }
 
+/* Whether a node is live and has this very vector. It may be deleted as soon as this returns: vecgraph_add_tid looks again. */
 static bool
 is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
 {
@@ -91,6 +93,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 		&& store->index.space.max_norm2 < vx_space_norm_bound(store->index.meta.usual_norm2))
 		is_far_longest = vecgraph_raise_max_norm(&store->index, point->norm2);
 
+	/* a twin, at distance 0, is among the nearest of these, unless the search went astray: then the vector gets a second node */
 	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
 	if (add_to_twin(store, linker, point, &row->tid))
@@ -106,6 +109,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
 		return;
+	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);
 	else if (!vecgraph_add_entry(&store->index, id))
@@ -146,6 +150,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 		vecgraph_begin_insert(index);
 		vecgraph_insert_row(&state->store, &state->linker, &row);
 		vecgraph_end_insert(index);
+		/* not before: a fit waits until no insert is under way, this one included */
 		vecgraph_fit_early(&state->store, heap);
 	}
 	MemoryContextSwitchTo(old_context);

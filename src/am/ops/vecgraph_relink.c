@@ -48,12 +48,18 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 		vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, id);
 		vx_computer_ask(&store->computer, false);
 		vx_free(&store->index.mem, point);
+		/* no other live node was met: what there is of the graph begins here */
 		if (linker->edges.count == 0)
 		{
 			if (vecgraph_add_entry(&store->index, id))
 				return;
 			continue;
 		}
+
+		/*
+		 * a conflict means that an insert has given it an edge, or a heap TID: choose again, as there are other neighbours
+		 * perhaps
+		 */
 		if (store->base.ops->replace_edges(&store->base, id, before.version, linker->edges.ids,
 										   linker->edges.count) == VX_CONFLICT)
 			continue;
@@ -69,6 +75,7 @@ typedef struct Seeker
 	VxPoint    *point;			/* of the last node, NULL at first */
 } Seeker;
 
+/* For vx_link_attach: fills in the query for a node; false if it is not live. */
 static bool
 seek(void *context, VxNodeId id, VxQuery *query)
 {

@@ -234,6 +234,7 @@ has_live_node(VecGraphScan *state)
 	return true;
 }
 
+/* With the first row that is asked for: opens or refreshes the index, and sets the phase. No lock on entry or return. */
 static void
 start_search(IndexScanDesc scan)
 {
@@ -324,6 +325,7 @@ more_than_list(VecGraphScan *state)
 		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
 }
 
+/* For how long the search may make a node wait for others that are nearer, by vecgraph.iterative_scan. */
 static VxPatience
 patience(VecGraphScan *state)
 {
@@ -389,7 +391,10 @@ ready_from_search(VecGraphScan *state)
 		vecgraph_heap_release(state->rows);
 }
 
-/* The live nodes of the next page that the search did not hand out are ready. False at the end of the index. */
+/*
+ * The live nodes of the next page that the search did not hand out are ready. False at the end of the index. Pages that are added
+ * meanwhile are read, too, though their rows are too new to be visible. No lock on entry or return.
+ */
 static bool
 ready_from_sweep(VecGraphScan *state)
 {
@@ -475,7 +480,10 @@ take_node_tids(IndexScanDesc scan, const VecGraphPayload *payload)
 		add_ready_tid(scan, &payload->tids[i]);
 }
 
-/* Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. */
+/*
+ * Reads the next slot of the chain; starts again from the node if VACUUM has taken that slot away. Then TIDs come again that were
+ * returned, and state->seen leaves them out.
+ */
 static void
 read_chain_tids(IndexScanDesc scan)
 {
@@ -548,7 +556,7 @@ take_node(IndexScanDesc scan, const ReadyNode *node)
 	}
 }
 
-/* Makes at least one more TID ready; false at the end of the scan. */
+/* Makes at least one more TID ready; false at the end of the scan. What comes first is tried first: README.md has the order as steps. */
 static bool
 fetch_tids(IndexScanDesc scan)
 {

@@ -12,6 +12,8 @@
 #include "commands/vacuum.h"
 #include "utils/float.h"
 
+/* ---- VxStoreOps: what each does is said in vx_store.h ---- */
+
 static void
 page_prefetch(VxStore *base, VxNodeId id)
 {
@@ -26,6 +28,7 @@ page_asks_otherwise(VxStore *base, const VxQuery *query)
 	return vx_computer_asks_otherwise(&((VecGraphStore *) base)->computer, query->point);
 }
 
+/* Scores nodes by their codes, without any lock but what reading a code takes. False if one is of an unknown epoch. */
 static bool
 try_score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
@@ -44,7 +47,11 @@ score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uin
 
 	if (try_score_codes(store, query, ids, n, score))
 		return;
-	/* codes have been fitted again since the query was prepared, or a slot has never had any */
+
+	/*
+	 * Codes have been fitted again since the query was prepared, or a slot has never had any. Once is enough: the second time
+	 * models and codes are as new as each other, and a code that is unknown even then has a wrong score, no more.
+	 */
 	again = vecgraph_codes_follow(&store->index, &store->computer.code_query);
 	store->computer.codec = &store->index.codes->codec;
 	if (again)
@@ -76,6 +83,7 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		}
 	}
 	UnlockReleaseBuffer(buffer);
+	/* after the lock is given back, since this may read code pages. A scan replaces the estimate by what the heap says. */
 	if (found && query != NULL && store->index.geometry.storage == VX_STORAGE_HEAP)
 	{
 		float		score;
@@ -162,6 +170,7 @@ page_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	VxStatus	status = VX_OK;
 
+	/* a deleted node gets no edges: its own are there until pass 2 of VACUUM has led others around it */
 	if (slot->state != VX_SLOT_LIVE)
 		status = VX_GONE;
 	for (int i = 0; i < slot->degree && status == VX_OK; i++)
@@ -194,6 +203,7 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 	Assert(n <= base->edge_capacity);
 	if (!vx_slot_is_node(slot))
 		status = VX_GONE;
+	/* also if the slot was freed and used again: versions go on */
 	else if (slot->version != seen_version)
 		status = VX_CONFLICT;
 	else
@@ -299,6 +309,7 @@ vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context)
 	vecgraph_index_open(&store->index, index, context);
 	follow_index(store);
 	store->opclass = vecgraph_opclass(index);
+	/* the meta page is damaged, or someone has changed the catalog: the operator's distances would be in another order */
 	if (store->index.space.metric != store->opclass->metric)
 		vecgraph_corrupted(index, VECGRAPH_META_BLOCK, -1, "the metric is not that of the operator class");
 	if (!vecidx_type_has_storage(store->opclass->type, store->index.geometry.storage))

@@ -114,7 +114,7 @@ sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, uint32 n, bool write)
 	return kept;
 }
 
-/* Whether a page has dead TIDs; called with a share lock. */
+/* Whether a page has dead TIDs. Most pages have none, and need no exclusive lock and no record. Call with a share lock. */
 static bool
 page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
 {
@@ -131,7 +131,7 @@ page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
 	return false;
 }
 
-/* Removes dead TIDs from a page image. */
+/* Removes dead TIDs from a page image; a live node that has none left, and no chain, becomes deleted. It keeps its edges. */
 static void
 remove_dead_tids(VecGraphVacuum *vacuum, Page page)
 {
@@ -174,7 +174,7 @@ remember_tid_slot(VecGraphVacuum *vacuum, VxNodeId owner, VxNodeId slot)
 	};
 }
 
-/* Notes what is on a page after its dead TIDs are gone; called with a lock. */
+/* Notes what is on a page after its dead TIDs are gone: deleted slots, also those of vacuums before, and slots of TIDs. Call with a lock. */
 static void
 take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 {
@@ -203,6 +203,7 @@ lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
 	return vecgraph_lock_nodes(&vacuum->store.index, block, mode, buffer);
 }
 
+/* One record for all dead TIDs of a page. No lock on entry or return. */
 static void
 pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 {
@@ -379,6 +380,7 @@ spare_neighbours(VecGraphVacuum *vacuum, VxNodeId id)
 			cut_dead_edges(vacuum, edges.ids[i]);
 }
 
+/* Leads a live node around dead neighbours. No lock on entry or return; others may change the node meanwhile. */
 static void
 repair_node(VecGraphVacuum *vacuum, VxNodeId id)
 {
@@ -388,7 +390,11 @@ repair_node(VecGraphVacuum *vacuum, VxNodeId id)
 
 	if (!VECIDX_FAULT_REFUSES("vacuum-repair"))
 		status = vx_link_repair(&vacuum->linker, &store->base, id, is_dead, vacuum, &remaining);
-	/* a node to which many are being linked may change faster than it can be repaired */
+
+	/*
+	 * A node to which many are being linked may change faster than it can be repaired. Its edges stay, so what they lead to must
+	 * not be freed.
+	 */
 	if (status == VX_CONFLICT)
 		spare_neighbours(vacuum, id);
 	else if (status == VX_OK && remaining == 0)
@@ -417,7 +423,10 @@ pass2(VecGraphVacuum *vacuum)
 	pfree(ids);
 }
 
-/* Links live nodes that nobody led to when pass 2 came by. */
+/*
+ * Links live nodes that nobody led to when pass 2 came by: those that a crash or an error left without back-links, and those that pruning
+ * has cut off. A node that is being inserted just now may be among them: it is linked by both, which does no harm.
+ */
 static void
 relink_lost(VecGraphVacuum *vacuum)
 {
@@ -453,12 +462,14 @@ heir_of(VecGraphVacuum *vacuum, VxNodeId id)
 
 	if (vacuum->store.base.ops->read_edges(&vacuum->store.base, id, NULL, &edges) != VX_OK)
 		return VX_NO_NODE;
+	/* edges are nearest first, but for late additions */
 	for (uint32 i = 0; i < edges.count; i++)
 		if (is_live(vacuum, edges.ids[i]))
 			return edges.ids[i];
 	return VX_NO_NODE;
 }
 
+/* A live node that pass 2 met, VX_NO_NODE if the index is empty. Walks through all ids: it is wanted when all entries are gone at once. */
 static VxNodeId
 any_live_node(VecGraphVacuum *vacuum)
 {
@@ -470,6 +481,10 @@ any_live_node(VecGraphVacuum *vacuum)
 	return VX_NO_NODE;
 }
 
+/*
+ * Gives the index entries that are live. Starts over if an insert has written entries meanwhile. Comes before relinking, which
+ * searches from them.
+ */
 static void
 replace_entries(VecGraphVacuum *vacuum)
 {
@@ -512,6 +527,7 @@ replace_entries(VecGraphVacuum *vacuum)
 
 /* ---- pass 3 ---- */
 
+/* Frees what is dead. A record for each page. */
 static void
 pass3(VecGraphVacuum *vacuum)
 {
@@ -565,6 +581,7 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	if (vacuum.dead_count > 0 || vacuum.tid_slot_count > 0)
 	{
 		VECIDX_FAULT_POINT("vacuum-before-barrier");
+		/* from here on no insert is under way that has seen a slot of the set dead alive */
 		vecgraph_wait_for_inserts(info->index);
 		VECIDX_FAULT_POINT("vacuum-after-barrier");
 		if (vacuum.tid_slot_count > 0 && trim_chains(&vacuum))

@@ -23,6 +23,7 @@ vecgraph_index_refresh(VecGraphIndex *index)
 		if (index->meta.entries[i] >= index->id_bound)
 			vecgraph_corrupted(index->relation, VECGRAPH_META_BLOCK, -1, "an entry node lies beyond the end of the index");
 	index->space = vx_meta_space(&index->meta);
+	/* models first, then the cache: see vecgraph_codes_follow */
 	index->codes = vecgraph_codes_open(index);
 	if (index->codes == NULL)
 		return;

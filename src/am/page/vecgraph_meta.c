@@ -43,6 +43,7 @@ vecgraph_set_entries(VecGraphIndex *index, const VxNodeId *entries, uint32 count
 	VxMeta	   *meta = vecgraph_meta_of(BufferGetPage(buffer));
 	bool		unchanged;
 
+	/* another insert, VACUUM or a fit may have written them since they were read; the caller reads them again then */
 	unchanged = meta->entry_count == index->meta.entry_count
 		&& memcmp(meta->entries, index->meta.entries, sizeof(meta->entries)) == 0;
 	if (unchanged)
@@ -66,7 +67,7 @@ vecgraph_add_entry(VecGraphIndex *index, VxNodeId id)
 	uint32		count = index->meta.entry_count;
 
 	memcpy(entries, index->meta.entries, sizeof(entries));
-	/* who adds one where all are taken has found them dead, or of less use: any may go */
+	/* where all places are taken, their nodes were found dead, or are of less use: any may go */
 	entries[count < VX_MAX_ENTRIES ? count++ : id % VX_MAX_ENTRIES] = id;
 	return vecgraph_set_entries(index, entries, count);
 }
@@ -77,6 +78,8 @@ bool
 vecgraph_raise_max_norm(VecGraphIndex *index, float norm2)
 {
 	float		bound = vx_space_norm_bound(index->meta.usual_norm2);
+
+	/* by the copy: of several inserts at once each may take itself for the first, and make its node an entry */
 	bool		is_first = index->meta.max_norm2 < bound && norm2 >= bound;
 	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
 	VecGraphChange change = vecgraph_change_start(index);
@@ -141,6 +144,10 @@ vecgraph_end_insert(Relation relation)
 	UnlockPage(relation, VECGRAPH_META_BLOCK, ShareLock);
 }
 
+/*
+ * Inserts that come while this waits queue behind it, so it waits for those only that have begun. The lock is not kept: what
+ * inserts do from now on cannot harm, as the callers explain.
+ */
 void
 vecgraph_wait_for_inserts(Relation relation)
 {

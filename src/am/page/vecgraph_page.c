@@ -30,6 +30,7 @@ vecgraph_slot_corrupted(const VecGraphIndex *index, VxNodeId id, const char *wha
 	vecgraph_corrupted(index->relation, vx_id_block(&index->geometry, id), (int) vx_id_slot(&index->geometry, id), what);
 }
 
+/* What all kinds have in common. used: bytes of the body that WAL is to have. */
 static void
 init_page(Page page, uint16 kind, uint32 used)
 {
@@ -129,6 +130,7 @@ vecgraph_check_meta_page(Relation relation, Buffer buffer)
 	check_header(relation, buffer, VX_PAGE_META, sizeof(VxMeta));
 }
 
+/* Whether a block is all zeros, by its header. A share lock for the moment. */
 static bool
 is_new(Relation relation, BlockNumber block)
 {
@@ -148,6 +150,7 @@ vecgraph_is_unfilled(Relation relation, Buffer buffer)
 
 	if (!PageIsNew(BufferGetPage(buffer)))
 		return false;
+	/* inserts fill the first zero page first, so one that is followed by a page in use was not left by a crash */
 	blocks = RelationGetNumberOfBlocks(relation);
 	for (BlockNumber block = BufferGetBlockNumber(buffer) + 1; block < blocks; block++)
 		if (!is_new(relation, block))

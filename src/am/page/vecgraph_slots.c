@@ -8,8 +8,9 @@
 
 /*
  * Where pages were last seen in the buffer pool, by file and block: looking there first saves the buffer table's look-up, which
- * costs more than all else about a page in memory. The buffer itself says whether it still holds the page. Neighbours on disk
- * are neighbours here, since near nodes are on near pages.
+ * costs more than all else about a page in memory. The buffer itself says whether it still holds the page, so an entry may be wrong,
+ * and that of another index in its place. Neighbours on disk are neighbours here, since near nodes are on near pages. Local buffers, of
+ * temporary indexes, are found by another table, and are not noted.
  */
 #define RECENT_BITS 18
 static Buffer recent_buffers[1 << RECENT_BITS];
@@ -54,6 +55,7 @@ vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint32 bytes)
 	vx_prefetch(slot, Min(bytes, 32 * VX_CACHE_LINE));
 }
 
+/* The node page of a block, pinned and locked. Checked but for its slots. */
 static Buffer
 lock_page_of_slot(VecGraphIndex *index, BlockNumber block, int mode)
 {

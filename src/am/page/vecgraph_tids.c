@@ -4,6 +4,9 @@
  * A chain grows at its head, by inserts, and slots are taken out of it by VACUUM alone. Between two steps of a walk no lock is held. So
  * a slot that a walk comes to may have been taken away, and may be in another chain by then: its state and owner tell. Where it
  * has come back to the same chain, all older slots that are left are behind it.
+ *
+ * Adding a heap TID looks at the node again when it is locked: VACUUM may have deleted it since the search found it, and a deleted node
+ * is never made live again. (The barrier keeps its slot from being used again meanwhile; the vector is compared all the same.)
  */
 #include "am/page/vecgraph_page.h"
 
@@ -34,6 +37,7 @@ typedef struct NewTidSlot
 	ItemPointer heap_tid;
 } NewTidSlot;
 
+/* VecGraphFill: a slot with its first heap TID, not in a chain yet. The version, which the caller has raised, stays. */
 static void
 fill_tid_slot(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
@@ -58,7 +62,7 @@ typedef enum AddStatus
 	ADD_FULL
 } AddStatus;
 
-/* Adds the TID inline; tells the chain otherwise. */
+/* Adds the TID inline if there is room; in any case *chain is the newest slot of the chain. No lock on entry or return. */
 static AddStatus
 add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer heap_tid, VxNodeId *chain)
 {
@@ -84,7 +88,7 @@ add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer 
 	return status;
 }
 
-/* Adds the TID to the newest slot of the node's chain. */
+/* Adds the TID to the newest slot of the node's chain; ADD_GONE if VACUUM has taken it out meanwhile. No lock on entry or return. */
 static AddStatus
 add_to_chain(VecGraphIndex *index, VxNodeId id, VxNodeId chain, ItemPointer heap_tid)
 {
@@ -164,6 +168,7 @@ vecgraph_add_tid(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPo
 		VECIDX_FAULT_POINT("insert-before-chain");
 		if (prepend_chain(index, id, point, chain, new_slot))
 			return true;
+		/* another insert was faster, or VACUUM has changed the chain: the slot is in none, and nobody will look for it */
 		(void) vecgraph_drop_tid_slot(index, new_slot, id);
 	}
 	vecgraph_slot_corrupted(index, id, "a chain of heap TIDs is broken");
@@ -258,11 +263,13 @@ vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victi
 	from = vx_slot(g, vecgraph_page_body(previous < victim ? page_a : page_b), vx_id_slot(g, previous));
 	gone = (VxTidSlot *) vx_slot(g, vecgraph_page_body(previous < victim ? page_b : page_a), vx_id_slot(g, victim));
 
+	/* since it was seen empty an insert may have used it, or put another slot in front of it */
 	done = from->chain == victim && gone->state == VX_SLOT_TIDS && gone->tid_count == 0;
 	if (done)
 	{
 		from->chain = gone->chain;
 		from->version++;
+		/* pass 1 has left the node alive for the sake of its chain */
 		if (from->state == VX_SLOT_LIVE && from->tid_count == 0 && from->chain == VX_NO_NODE)
 			from->state = VX_SLOT_DELETED;
 		*emptied = from->state == VX_SLOT_DELETED;
