@@ -42,6 +42,9 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 		return false;
 	if (kind->needs_training && !has_models(meta))
 		return false;
+	/* while some nodes have no code, searches go by the vectors in them */
+	if (meta->storage == VX_STORAGE_HEAP && (meta->code_flags & VX_CODES_PARTIAL) != 0)
+		return false;
 	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes))
 		return false;
 	return meta->code_bytes <= body_bytes

@@ -141,6 +141,11 @@ test_codebook_flags(void **state)
 			meta = sample_meta_with(VX_STORAGE_HEAP, VX_CODES_PQ, 64, 16);
 			meta.code_flags = 0;
 			assert_non_null(vx_meta_check(&meta, BODY, &g));
+			/* without vectors in its nodes an index has a code for each */
+			meta.code_flags = VX_CODES_MODEL(0);
+			assert_null(vx_meta_check(&meta, BODY, &g));
+			meta.code_flags |= VX_CODES_PARTIAL;
+			assert_non_null(vx_meta_check(&meta, BODY, &g));
 		}
 }
 
