@@ -195,14 +195,6 @@ take_stock(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 	}
 }
 
-/* Reads and locks a node page for one of the passes, as vecgraph_lock_nodes. */
-static bool
-lock_page(VecGraphVacuum *vacuum, BlockNumber block, int mode, Buffer *buffer)
-{
-	vecidx_vacuum_delay_point();
-	return vecgraph_lock_nodes(&vacuum->store.index, block, mode, buffer);
-}
-
 /* One record for all dead TIDs of a page. No lock on entry or return. */
 static void
 pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
@@ -210,7 +202,8 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 	Buffer		buffer;
 	Page		page;
 
-	if (!lock_page(vacuum, block, BUFFER_LOCK_SHARE, &buffer))
+	vecidx_vacuum_delay_point();
+	if (!vecgraph_lock_nodes(&vacuum->store.index, block, BUFFER_LOCK_SHARE, &buffer))
 		return;
 	page = BufferGetPage(buffer);
 	if (page_has_dead_tids(vacuum, page))
@@ -413,7 +406,8 @@ pass2(VecGraphVacuum *vacuum)
 		Buffer		buffer;
 		uint32		n;
 
-		if (!lock_page(vacuum, block, BUFFER_LOCK_SHARE, &buffer))
+		vecidx_vacuum_delay_point();
+		if (!vecgraph_lock_nodes(&store->index, block, BUFFER_LOCK_SHARE, &buffer))
 			continue;
 		n = survey_page(vacuum, block, BufferGetPage(buffer), ids);
 		UnlockReleaseBuffer(buffer);

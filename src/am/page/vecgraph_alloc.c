@@ -151,51 +151,6 @@ extend(VecGraphIndex *index)
 	UnlockRelationForExtension(index->relation, ExclusiveLock);
 }
 
-/* What is locked to write the code of a node: nothing if it has none. */
-typedef struct PlaceOfCode
-{
-	Buffer		codes;
-	Buffer		log;
-} PlaceOfCode;
-
-/*
- * Locks the code page of a node, to be written in the record that writes the node. It and the log are locked last, after node
- * pages, by everybody.
- */
-static PlaceOfCode
-lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
-{
-	PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
-
-	if (code == NULL)
-		return place;
-	place.codes = ReadBuffer(index->relation, vx_code_block(&index->geometry, id));
-	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(index->relation, place.codes, &index->geometry);
-	place.log = vecgraph_lock_code_log(index);
-	return place;
-}
-
-/* Writes a code on the image of its page, and notes it in the log: parts of a change. Nothing if there is no code. */
-static void
-write_code(VecGraphIndex *index, VecGraphChange change, PlaceOfCode place, VxNodeId id, const uint8 *code)
-{
-	if (code == NULL)
-		return;
-	memcpy((char *) vecgraph_page_body(vecgraph_change_page(change, place.codes, 0))
-		   + vx_code_offset(&index->geometry, id), code, index->geometry.code_bytes);
-	vecgraph_change_log_codes(index, change, place.log, BufferGetBlockNumber(place.codes));
-}
-
-static void
-release_code(PlaceOfCode place)
-{
-	if (!BufferIsValid(place.codes))
-		return;
-	UnlockReleaseBuffer(place.log);
-	UnlockReleaseBuffer(place.codes);
-}
-
 /*
  * Takes a slot from a listed page that keeps at least one more, so the meta page is not needed. Returns its id, or VX_NO_NODE if the
  * page has left the list, or has no more than one.
@@ -209,18 +164,18 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
 	if (lock_free_page(index, block, &from) && from.special->free_slots > 1)
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		PlaceOfCode place;
+		VecGraphCodePlace place;
 		VecGraphChange change;
 
 		if (slot < 0)
 			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
 		id = vx_block_first_id(&index->geometry, block) + slot;
-		place = lock_code(index, id, code);
+		place = vecgraph_lock_code(index, id, code);
 		change = vecgraph_change_start(index);
 		fill_slot(index, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
-		write_code(index, change, place, id, code);
+		vecgraph_put_codes(index, change, place, &id, code, 1);
 		vecgraph_change_finish(change);
-		release_code(place);
+		vecgraph_unlock_code(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	return id;
@@ -247,7 +202,7 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 	if (from.special->free_slots <= 1)
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		PlaceOfCode place = {InvalidBuffer, InvalidBuffer};
+		VecGraphCodePlace place = {InvalidBuffer, InvalidBuffer};
 		VecGraphChange change;
 		Page		meta_page;
 		Page		page;
@@ -257,7 +212,7 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			id = vx_block_first_id(&index->geometry, block) + slot;
-			place = lock_code(index, id, code);
+			place = vecgraph_lock_code(index, id, code);
 		}
 		change = vecgraph_change_start(index);
 		meta_page = vecgraph_change_page(change, meta_buffer, 0);
@@ -267,10 +222,10 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			fill_slot(index, page, slot, fill, context);
-			write_code(index, change, place, id, code);
+			vecgraph_put_codes(index, change, place, &id, code, 1);
 		}
 		vecgraph_change_finish(change);
-		release_code(place);
+		vecgraph_unlock_code(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	UnlockReleaseBuffer(meta_buffer);

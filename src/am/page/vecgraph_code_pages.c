@@ -67,22 +67,6 @@ vecgraph_pin_code_log(VecGraphIndex *index)
 	return buffer;
 }
 
-Buffer
-vecgraph_lock_code_log(VecGraphIndex *index)
-{
-	Buffer		buffer = vecgraph_pin_code_log(index);
-
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	return buffer;
-}
-
-void
-vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block)
-{
-	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, log, 0)),
-					vx_code_log_room(index->geometry.body_bytes), code_block);
-}
-
 /* ---- codes ---- */
 
 void
@@ -120,26 +104,54 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 	}
 }
 
+VecGraphCodePlace
+vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
+{
+	VecGraphCodePlace place = {InvalidBuffer, InvalidBuffer};
+
+	if (code == NULL)
+		return place;
+	place.codes = ReadBuffer(index->relation, vx_code_block(&index->geometry, id));
+	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
+	vecgraph_check_code_page(index->relation, place.codes, &index->geometry);
+	place.log = vecgraph_pin_code_log(index);
+	LockBuffer(place.log, BUFFER_LOCK_EXCLUSIVE);
+	return place;
+}
+
+/* Page and log stay locked until both are changed: a follower that reads the entry finds the codes. */
+void
+vecgraph_put_codes(VecGraphIndex *index, VecGraphChange change, VecGraphCodePlace place, const VxNodeId *ids, const uint8 *codes,
+				   uint32 n)
+{
+	const VxGeometry *g = &index->geometry;
+	char	   *body;
+
+	if (codes == NULL)
+		return;
+	body = vecgraph_page_body(vecgraph_change_page(change, place.codes, 0));
+	for (uint32 i = 0; i < n; i++)
+		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
+	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, place.log, 0)), vx_code_log_room(g->body_bytes),
+					BufferGetBlockNumber(place.codes));
+}
+
+void
+vecgraph_unlock_code(VecGraphCodePlace place)
+{
+	if (!BufferIsValid(place.codes))
+		return;
+	UnlockReleaseBuffer(place.log);
+	UnlockReleaseBuffer(place.codes);
+}
+
 void
 vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n)
 {
-	const VxGeometry *g = &index->geometry;
-	BlockNumber block = vx_code_block(g, ids[0]);
-	Buffer		buffer = ReadBuffer(index->relation, block);
-	Buffer		log;
-	VecGraphChange change;
-	char	   *body;
+	VecGraphCodePlace place = vecgraph_lock_code(index, ids[0], codes);
+	VecGraphChange change = vecgraph_change_start(index);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vecgraph_check_code_page(index->relation, buffer, g);
-	/* both stay locked until both are changed: a follower that reads the entry finds the codes */
-	log = vecgraph_lock_code_log(index);
-	change = vecgraph_change_start(index);
-	body = vecgraph_page_body(vecgraph_change_page(change, buffer, 0));
-	for (uint32 i = 0; i < n; i++)
-		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
-	vecgraph_change_log_codes(index, change, log, block);
+	vecgraph_put_codes(index, change, place, ids, codes, n);
 	vecgraph_change_finish(change);
-	UnlockReleaseBuffer(log);
-	UnlockReleaseBuffer(buffer);
+	vecgraph_unlock_code(place);
 }

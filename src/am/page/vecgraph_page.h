@@ -310,10 +310,25 @@ extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
  */
 extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
 
+/* Where codes are written: their page and that of the log of codes, pinned and exclusively locked, or no buffers. */
+typedef struct VecGraphCodePlace
+{
+	Buffer		codes;
+	Buffer		log;
+} VecGraphCodePlace;
+
+/* Pins and locks them for the code of a node, unless that is NULL. Take no other page lock after these. vecgraph_unlock_code ends it. */
+extern VecGraphCodePlace vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code);
+
 /*
- * Writes the codes of n nodes, all on one code page, codes [n][code_bytes], and notes it in the log. Then the cache is to catch
- * up.
+ * Writes the codes of n nodes, all of that page, codes [n][code_bytes], unless NULL, and notes it in the log, as parts of a
+ * change that is finished before the place is unlocked. Then the caller lets the cache catch up.
  */
+extern void vecgraph_put_codes(VecGraphIndex *index, VecGraphChange change, VecGraphCodePlace place, const VxNodeId *ids,
+							   const uint8 *codes, uint32 n);
+extern void vecgraph_unlock_code(VecGraphCodePlace place);
+
+/* The three in one, and a record of its own. */
 extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
 
 /*
@@ -327,18 +342,6 @@ extern void vecgraph_write_model(VecGraphIndex *index, int parity, const void *m
 
 /* The page of the log of codes, checked and pinned, not locked. The caller releases the buffer. */
 extern Buffer vecgraph_pin_code_log(VecGraphIndex *index);
-
-/*
- * Pins and locks the page of the log exclusively, and returns it. Call with the code page that is to be changed locked exclusively,
- * and take no other lock after this one. The caller unlocks and releases the buffer.
- */
-extern Buffer vecgraph_lock_code_log(VecGraphIndex *index);
-
-/*
- * Notes in the log of codes, as a part of a change, that codes on a page change. log: as vecgraph_lock_code_log returned it, and it
- * stays locked until the change is finished.
- */
-extern void vecgraph_change_log_codes(VecGraphIndex *index, VecGraphChange change, Buffer log, BlockNumber code_block);
 
 /* ---- vecgraph_codes.c: the codes of an index, as one backend sees them ---- */
 
