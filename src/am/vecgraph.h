@@ -63,7 +63,10 @@ extern int	vecgraph_max_scan_tuples;
 extern double vecgraph_scan_mem_multiplier;
 extern int	vecgraph_rerank;
 
+/* Defines options and settings. _PG_init calls it, once. */
 extern void vecgraph_init_options(void);
+
+/* amoptions. Errors, if validate: values out of range, options that do not go together. */
 extern bytea *vecgraph_options(Datum reloptions, bool validate);
 
 /* Whether an index whose nodes hold their vectors is to have codes as well. */
@@ -77,7 +80,10 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 
 /* ---- vecgraph_opclass.c: what an operator class says about itself ---- */
 
+/* The description by the operator class of an index's first column; it is constant. */
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
+
+/* amvalidate: says what is wrong, at level INFO, and returns false if anything is. */
 extern bool vecgraph_validate(Oid opclassoid);
 
 /* The description that operator classes for an SQL type have; NULL if there are none. */
@@ -168,6 +174,11 @@ extern void vecgraph_poll(void *context);
 
 struct PlannerInfo;
 struct IndexPath;
+
+/*
+ * amcostestimate: the first row costs a search, all rows cost to drain the index. A path whose order may not serve (vecgraph_admit_order)
+ * is refused by its cost. Reads no page of the index.
+ */
 extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *path, double loop_count,
 								  Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
 								  double *correlation, double *pages);

@@ -58,8 +58,13 @@ vecidx_dense_underflow(VecidxDense type)
 
 /* ---- errors: each raises if its rule is broken ---- */
 
+/* Dimensions: from 1 to what a value may have. */
 extern void vecidx_check_dim(VecidxDense type, int dim);
+
+/* Dimensions: those of the type modifier; any if that is -1. */
 extern void vecidx_check_typmod_dim(int32 typmod, int dim);
+
+/* Dimensions of two operands: the same. */
 extern void vecidx_check_same_dim(VecidxDense type, int a, int b);
 
 /* Finite numbers: in the range of the type; the message has the value. */
@@ -124,6 +129,7 @@ typedef struct VecidxResult
 	VecidxVector *vector;		/* it, if it is one */
 } VecidxResult;
 
+/* Makes a vector of zeros, to be filled. The dimensions are checked. */
 extern VecidxVector *vecidx_vector_new(int dim);
 
 /* Makes a halfvec of floats that are in range. */

@@ -47,12 +47,16 @@ extern void *vecgraph_arena_move(VecGraphArena *arena, void *array, Size bytes);
 /* Bytes taken from the system so far, and by one more allocation of that size (0: none). */
 extern Size vecgraph_arena_bytes(const VecGraphArena *arena, Size more);
 
+/* Gives back the arena, and all that was allocated in it. */
 extern void vecgraph_arena_end(VecGraphArena *arena);
 
+/* The place of an address in the arena; of one that is not in shared memory, or NULL, that of nothing. */
 extern VecGraphPlace vecgraph_arena_place(const VecGraphArena *arena, const void *p);
 
 /* Whether everything is in shared memory. */
 extern bool vecgraph_arena_is_shared(const VecGraphArena *arena);
+
+/* What workers are told. */
 extern void vecgraph_arena_handles(const VecGraphArena *arena, VecGraphArenaHandles *handles);
 
 /* In a worker: maps the segments. Errors: the system refuses. */
@@ -61,6 +65,7 @@ extern VecGraphArena *vecgraph_arena_attach(const VecGraphArenaHandles *handles)
 /* Where a place is in this process; NULL for none. */
 extern void *vecgraph_arena_address(const VecGraphArena *arena, VecGraphPlace place);
 
+/* In a worker: unmaps the segments. */
 extern void vecgraph_arena_detach(VecGraphArena *arena);
 
 #endif							/* VECGRAPH_ARENA_H */

@@ -238,12 +238,14 @@ extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page,
 /* Decides where everything goes, once all rows are loaded and ids are final. Errors: too many rows. */
 extern void vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
 
-/*
- * Write the index as linked: the head after entries are known, of the body (first_segment to tail) any blocks, and then the tail.
- */
+/* Writes the head of the index: meta page, models, log of codes. Entries are known. */
 extern void vecgraph_build_write_head(VecGraphBuild *build, VecGraphBuildPages *pages);
+
+/* Writes some blocks of the body (first_segment to tail). Several participants may write, each other blocks. */
 extern void vecgraph_build_write_body(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
 									  BlockNumber first, BlockNumber end);
+
+/* Writes the tail: slots of chains, behind all nodes. After the body, whose nodes take their first heap TIDs. */
 extern void vecgraph_build_write_tail(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
 
 /* ---- vecgraph_build_rest.c ---- */
@@ -253,6 +255,8 @@ extern VecGraphBuildRest *vecgraph_build_rest_begin(VecGraphBuild *build);
 
 /* Takes such a row. */
 extern void vecgraph_build_rest_put(VecGraphBuildRest *rest, const VecGraphRow *row);
+
+/* How many rows it has taken. */
 extern uint64 vecgraph_build_rest_count(const VecGraphBuildRest *rest);
 
 /* Finds the order of those rows, and sorts them, with all memory of the build but what a queue takes. */
@@ -260,6 +264,8 @@ extern void vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *re
 
 /* The next of the sorted rows, valid until the next call; false at the end. */
 extern bool vecgraph_build_rest_next(VecGraphBuildRest *rest, VecGraphRow *row);
+
+/* Gives back what the sorted rows take. */
 extern void vecgraph_build_rest_end(VecGraphBuildRest *rest);
 
 /* ---- vecgraph_build_insert.c ---- */

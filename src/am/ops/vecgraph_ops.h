@@ -26,10 +26,12 @@ typedef struct VecGraphStore
 } VecGraphStore;
 
 /*
- * Opens an index and what the graph wants of it; all memory is of the context. Refreshing is to be done before each search: as
- * vecgraph_index_refresh. Errors: those of vecgraph_index_open.
+ * Opens an index and what the graph wants of it; all memory is of the context. Errors: those of vecgraph_index_open, and an index that
+ * is not of its operator class.
  */
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
+
+/* Call before each search but the first: as vecgraph_index_refresh. */
 extern void vecgraph_store_refresh(VecGraphStore *store);
 
 /* ---- vecgraph_insert.c: a row enters the live graph ---- */
@@ -47,23 +49,33 @@ extern void vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraph
 /* ---- vecgraph_scan.c: ORDER BY embedding <-> query ---- */
 
 /*
- * ambeginscan to amendscan. The table is locked for reading. A scan keeps no lock and no pin between calls. Errors: not one
- * order and no key, a snapshot that is not MVCC, backward; a query of other dimensions than a live node.
+ * ambeginscan. The table is locked for reading, until amendscan. A scan keeps no content lock and no pin on a page of the index between
+ * calls. Reads nothing yet.
  */
 extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys);
+
+/* amrescan: takes a query, and forgets what was returned for the one before. Reads nothing yet. */
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+
+/*
+ * amgettuple: the next row's heap TID in scan->xs_heaptid; false at the end. Errors: not one order and no key, a snapshot that is not
+ * MVCC, backward; a query of other dimensions than a live node.
+ */
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
+
+/* amendscan: gives everything back. */
 extern void vecgraph_endscan(IndexScanDesc scan);
 
 /* ---- vecgraph_vacuum.c: removing dead rows ---- */
 
 /*
- * ambulkdelete and amvacuumcleanup: the first takes the heap TIDs out that the callback tells, the second fits codes if that is
- * wanted. Both return stats, allocated if NULL. ShareUpdateExclusiveLock on the table keeps all others off that free slots or
- * fit codes.
+ * ambulkdelete: takes out the heap TIDs that the callback says are dead, and frees slots. Returns stats, allocated if NULL.
+ * ShareUpdateExclusiveLock on the table keeps off all others that free slots or fit codes.
  */
 extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 												  IndexBulkDeleteCallback callback, void *callback_state);
+
+/* amvacuumcleanup: fits codes if vecgraph_wants_fit. Returns stats and locks as above; with analyze_only it does nothing. */
 extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
 /* ---- vecgraph_fit.c: fitting codes again ---- */
@@ -119,7 +131,11 @@ extern VecGraphHeap *vecgraph_heap_begin(Relation heap, Relation index, Snapshot
  */
 extern bool vecgraph_heap_point(VecGraphHeap *rows, VecGraphIndex *index, VxNodeId node, const VecGraphPayload *payload,
 								const VxPoint **point);
+
+/* Gives the pin back; more may be read. Call when the rows of one page of the index, or of one step of a scan, are done. */
 extern void vecgraph_heap_release(VecGraphHeap *rows);
+
+/* Ends reading, and gives the pin back. */
 extern void vecgraph_heap_end(VecGraphHeap *rows);
 
 /*
@@ -133,11 +149,12 @@ extern void vecgraph_check_heap_tid(const VecGraphIndex *index, Relation heap, B
 /* ---- vecgraph_open.c: opening an index on behalf of SQL functions ---- */
 
 /*
- * Opens an index for a function that its owner called; the second also its table, which it locks first. Errors, before anything
- * is locked: not a vecgraph index, not the user's; then: dropped meanwhile, not valid, out of reach. The caller closes what is
- * returned, with the locks or without.
+ * Opens and locks an index for a function that its owner called. Errors, before anything is locked: not a vecgraph index, not the
+ * user's; then: dropped meanwhile, not valid, out of reach. The caller closes what is returned, with the lock or without.
  */
 extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
+
+/* The same, and its table, which is locked first, in *table. */
 extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
 
 /* What is to be restored when functions of a table's indexes have been called. */
@@ -148,8 +165,13 @@ typedef struct VecGraphOwnerRights
 	int			guc_level;
 } VecGraphOwnerRights;
 
-/* Between these functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. */
+/*
+ * From here on functions in indexed expressions run with the rights of the table's owner, as they do in CREATE INDEX. *rights is for
+ * vecgraph_end_owner_rights; if the transaction aborts, the server restores them.
+ */
 extern void vecgraph_begin_owner_rights(Relation table, VecGraphOwnerRights *rights);
+
+/* From here on they run with the caller's rights again. */
 extern void vecgraph_end_owner_rights(VecGraphOwnerRights *rights);
 
 /* ---- vecgraph_source.c: the vectors of a column ---- */
@@ -184,8 +206,10 @@ extern void vecgraph_read_source(const VecGraphSource *source, int wanted, bool 
 /* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */
 extern uint32 vecgraph_training_capacity(int dim, uint32 wanted);
 
-/* Raises the error for a capacity, or a number of vectors, below VECGRAPH_TRAINING_ROWS. */
+/* Raises an error if there is memory for fewer vectors than VECGRAPH_TRAINING_ROWS. */
 extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
+
+/* Raises an error if there are fewer vectors than that. */
 extern void vecgraph_check_training_rows(uint32 count);
 
 /* The metric of a name; l1 only where asked for. Errors: unknown. */

@@ -62,21 +62,28 @@ pg_noreturn extern void vecgraph_corrupted(Relation relation, BlockNumber block,
 /* The same for the slot of an id. */
 pg_noreturn extern void vecgraph_slot_corrupted(const VecGraphIndex *index, VxNodeId id, const char *what);
 
-/* These fill the image of a page that nobody reads yet: the meta page, a node page of free slots. */
+/* Makes the image of a page that nobody reads yet the meta page. */
 extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
+
+/* A node page of free slots, which is not in the list of pages with free slots yet. */
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
 
 /* A page of codes, of the model or of the log of codes: zeros to be filled, used bytes long. */
 extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 
-/*
- * These fail unless the locked buffer holds a good page of a kind. What is in slots, codes, models and logs is checked by who
- * reads it.
- */
+/* Fails unless the locked buffer holds a good page of the kind; the meta page's values are checked by vecgraph_read_meta. */
 extern void vecgraph_check_meta_page(Relation relation, Buffer buffer);
+
+/* The same; slots are checked one by one when they are read. */
 extern void vecgraph_check_node_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+
+/* The same; any bytes are a safe code. */
 extern void vecgraph_check_code_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+
+/* The same; the model is checked when all of it has been read. */
 extern void vecgraph_check_model_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
+
+/* The same; entries are checked when they are followed. */
 extern void vecgraph_check_code_log_page(Relation relation, Buffer buffer, const VxGeometry *geometry);
 
 /* Bytes in use on a page of a model. */
@@ -91,7 +98,10 @@ extern bool vecgraph_is_unfilled(Relation relation, Buffer buffer);
 /* How many blocks the index has without those. No lock on any page. */
 extern BlockNumber vecgraph_filled_blocks(Relation relation);
 
+/* Converts a heap TID to its form in a slot. */
 extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
+
+/* The other way round. It need not be a valid one: vecgraph_check_heap_tid. */
 extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
 
 /*
@@ -164,17 +174,26 @@ extern void vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms
 extern float vecgraph_finite_error(double error);
 
 /*
- * The barrier. An insert is between begin and end while it reads and writes the graph; waiting takes until those that have begun
- * have ended. It is a heavyweight lock: an error gives it back.
+ * Begins an insert, for the barrier: until vecgraph_end_insert this backend reads and writes the graph. Waits while another backend
+ * waits for a barrier. It is a heavyweight lock on block 0: an error gives it back. No content lock is held on entry.
  */
 extern void vecgraph_begin_insert(Relation relation);
+
+/* Ends an insert. */
 extern void vecgraph_end_insert(Relation relation);
+
+/*
+ * Waits for a barrier: returns when all inserts that had begun have ended. Nothing is held on return. No content lock is held on entry,
+ * and this backend is not inserting.
+ */
 extern void vecgraph_wait_for_inserts(Relation relation);
 
 /* ---- vecgraph_slots.c: finding, locking and reading slots ---- */
 
-/* The buffer that a page was last seen in, pinned, or InvalidBuffer: then read it, and note where it was found. */
+/* The buffer that a page was last seen in, pinned, or InvalidBuffer: then read it, and note where it was found. Takes no lock. */
 extern Buffer vecgraph_pin_recent(Relation relation, BlockNumber block);
+
+/* Notes the buffer that a page was found in, pinned and checked by the caller. */
 extern void vecgraph_note_recent(Relation relation, BlockNumber block, Buffer buffer);
 
 /*
@@ -287,12 +306,14 @@ extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, Vx
 
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 
+/* Writes the image of a slot that was free; its version has been raised, and stays. */
+typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *context);
+
 /*
  * Takes a free slot, adding pages if there is none, lets fill() write its image (state included), and logs that together with its
- * code (NULL: none). fill() is called with the page locked, and raises no error. Then follows the log of codes, if there is a code.
+ * code (NULL: none). fill (VecGraphFill) is called with the page locked, and raises no error. Then follows the log of codes, if there is a code.
  * Returns the id. Errors: no room for more ids.
  */
-typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *context);
 extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code);
 
 /*
