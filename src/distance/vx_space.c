@@ -19,6 +19,9 @@ vx_metric_kind(uint32_t metric)
 	return metric < sizeof(kinds) / sizeof(kinds[0]) && kinds[metric].name != NULL ? &kinds[metric] : NULL;
 }
 
+/* The cosine distance of vectors of one direction is this at most, by rounding. */
+#define ONE_DIRECTION (16 * FLT_EPSILON)
+
 static inline float
 orderable(float score)
 {
@@ -120,6 +123,12 @@ vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 {
 	float		added;
 
+	if (space->metric == VX_METRIC_COSINE)
+	{
+		float		score = vx_space_query(space, a, b);
+
+		return score <= ONE_DIRECTION ? 0 : score;
+	}
 	if (space->metric != VX_METRIC_IP)
 		return vx_space_query(space, a, b);
 	added = vx_space_added(space->max_norm2, a->norm2) - vx_space_added(space->max_norm2, b->norm2);

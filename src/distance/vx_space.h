@@ -13,7 +13,7 @@
  *
  *             query                     pair
  *   L2        |q-p|^2                   |a-b|^2
- *   cosine    1 - q.p / (|q||p|)        the same: half the squared L2 distance of the unit vectors
+ *   cosine    1 - q.p / (|q||p|)        the same: half the squared L2 distance of the unit vectors; 0 if that is all rounding
  *   L1        sum |q-p|                 the same (a metric, not a squared one: see vx_space_alpha)
  *   ip        -q.p                      squared L2 after one added dimension sqrt(M - |x|^2), M the largest squared
  *                                       norm: then nearest neighbour order from a query (added dimension 0) is inner

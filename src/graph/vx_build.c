@@ -58,7 +58,7 @@ static void
 link_point(VxBuild *build, VxNodeId id)
 {
 	VxStore    *base = &build->store->base;
-	VxQuery		query = {.point = vx_memstore_query(build->store, id),.linking = true};
+	VxQuery		query = {.point = vx_memstore_query(build->store, id),.linking = true,.salt = id};
 	VxEdges		before;
 
 	vx_link_choose(&build->linker, base, &query, build->list_size, id);

@@ -12,13 +12,14 @@
 
 #define MAX_ATTEMPTS 16
 
-/* How many live neighbours of a deleted node replace the edge to it. More costs time and gained nothing measurable. */
+/*
+ * How many live neighbours of a deleted node replace the edge to it at least. More in lists that are not short costs time and gained
+ * nothing measurable.
+ */
 #define HEIRS 2
 
 /* How many of the nearest nodes by queries are candidates for edges, where those are not the nearest for linking. */
 #define ANSWERS 16
-
-#define ATTACH_ROUNDS 4
 
 void
 vx_linker_init(VxLinker *linker, const VxMem *mem)
@@ -89,7 +90,7 @@ collect(VxLinker *linker, uint32_t n, uint32_t most, VxNodeId self)
 static uint32_t
 collect_answers(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t n, uint32_t list_size, VxNodeId self)
 {
-	VxQuery		asking = {.point = query->point,.linking = false};
+	VxQuery		asking = {.point = query->point,.linking = false,.salt = query->salt};
 	uint32_t	with;
 
 	vx_search_begin(&linker->search, store, &asking, list_size, 0);
@@ -120,7 +121,7 @@ vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t 
 				.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 			};
 	if (n > nearest)
-		vx_prune_sort(linker->candidates, linker->usable);
+		vx_prune_sort(linker->candidates, linker->usable, query->salt);
 	linker->edges.live = true;
 	linker->edges.count = vx_prune(&linker->pruner, store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
 }
@@ -152,7 +153,7 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 			.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 		};
 	store->stats.compared += usable;
-	vx_prune_sort(linker->candidates, usable);
+	vx_prune_sort(linker->candidates, usable, id);
 	return vx_prune(&linker->pruner, store, linker->candidates, usable, max, out);
 }
 
@@ -189,25 +190,70 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 	return false;
 }
 
-/* Adds the edge from -> to whatever pruning says, in place of the farthest if there is no room. Returns whether it did. */
+/*
+ * The last of a node's edges that leads to where an edge of another of its neighbours leads, too: if it goes, nothing is cut off. Its
+ * place, or edges->count if there is none.
+ */
+static uint32_t
+find_spare(VxLinker *linker, VxStore *store, const VxEdges *edges)
+{
+	VxEdges    *further = &linker->further;
+	uint32_t	behind = 0;		/* the place behind the last that was found */
+
+	for (uint32_t i = 0; i < edges->count && behind < edges->count; i++)
+	{
+		if (store->ops->read_edges(store, edges->ids[i], NULL, further) != VX_OK || !further->live)
+			continue;
+		for (uint32_t place = edges->count; place-- > behind;)
+			if (contains(further->ids, further->count, edges->ids[place]))
+				behind = place + 1;
+	}
+	return behind > 0 ? behind - 1 : edges->count;
+}
+
+/* So many nodes are asked for a spare edge, which takes reading the edges of all their neighbours. */
+#define ASKED_FOR_SPARE 8
+
+/* What a full list gives up for an edge that pruning does not want. */
+typedef enum Price
+{
+	NOTHING,
+	SPARE_EDGE,					/* one that others make up for */
+	LAST_EDGE					/* mostly the farthest */
+} Price;
+
+/* Adds the edge from -> to, whatever pruning says, in a list of so many. Returns whether it is there now. */
 static bool
-force_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
+force_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to, uint32_t capacity, Price price)
 {
 	VxEdges    *other = &linker->other;
 
 	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
 	{
-		VxStatus	status = store->ops->add_edge(store, from, to);
+		VxStatus	status;
 
-		if (status != VX_FULL)
-			return status != VX_GONE;
-		if (store->ops->read_edges(store, from, NULL, other) != VX_OK)
+		if (store->ops->read_edges(store, from, NULL, other) != VX_OK || !other->live)
 			return false;
-		if (other->count < store->edge_capacity)
-			continue;
-		other->ids[other->count - 1] = to;
-		if (store->ops->replace_edges(store, from, other->version, other->ids, other->count) == VX_OK)
+		/* others may be linking it just now */
+		if (contains(other->ids, other->count, to))
 			return true;
+		if (other->count >= capacity)
+		{
+			uint32_t	place = other->count;
+
+			if (price == SPARE_EDGE)
+				place = find_spare(linker, store, other);
+			else if (price == LAST_EDGE)
+				place = other->count - 1;
+			if (place == other->count)
+				return false;
+			other->count--;
+			memmove(other->ids + place, other->ids + place + 1, (other->count - place) * sizeof(VxNodeId));
+		}
+		other->ids[other->count++] = to;
+		status = store->ops->replace_edges(store, from, other->version, other->ids, other->count);
+		if (status != VX_CONFLICT)
+			return status == VX_OK;
 		store->stats.conflicts++;
 	}
 	return false;
@@ -223,85 +269,97 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 		store->ops->poll(store);
 		reachable |= vx_link_edge(linker, store, linker->edges.ids[i], id);
 	}
-	/* where every neighbour has better edges, the nearest that is still there keeps this one all the same */
+	/* where every neighbour has better edges, the nearest that can spare one, or is still there, keeps this one all the same */
+	for (uint32_t i = 0; i < VX_MIN(linker->edges.count, ASKED_FOR_SPARE) && !reachable; i++)
+		reachable = force_edge(linker, store, linker->edges.ids[i], id, store->edge_capacity, SPARE_EDGE);
 	for (uint32_t i = 0; i < linker->edges.count && !reachable; i++)
-		reachable = force_edge(linker, store, linker->edges.ids[i], id);
+		reachable = force_edge(linker, store, linker->edges.ids[i], id, store->edge_capacity, LAST_EDGE);
 }
 
 /*
- * Hangs an unreachable node into the graph: an edge from the nearest node of the mainland that has room, else, with force, in place
- * of the last (farthest) edge of the nearest one. Returns whether it did.
+ * Hangs a node that is not of the mainland into the graph: an edge from the nearest node of the mainland that has room or, if it
+ * cannot be reached, that gives up one for it. What has given up its last edge (in robbed) is not asked for that again, as it would
+ * give up what it was given. Returns whether there is such an edge now.
  */
 static bool
 attach(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId id, const VxVisited *mainland,
-	   bool force)
+	   bool is_reached, VxVisited *robbed)
 {
 	VxSearch   *search = &linker->search;
-	VxEdges    *edges = &linker->other;
+	Price		most = is_reached ? NOTHING : LAST_EDGE;
 
 	vx_search_begin(search, store, query, list_size, 0);
 	vx_search_converge(search);
-	for (int pass = 0; pass < 1 + force; pass++)
+	for (Price price = NOTHING; price <= most; price++)
+	{
+		uint32_t	asked = 0;
+
 		for (uint32_t i = 0; i < search->count; i++)
 		{
 			VxNodeId	from = search->list[i].id;
 
-			if (from == id || !vx_visited_has(mainland, from)
-				|| store->ops->read_edges(store, from, NULL, edges) != VX_OK || !edges->live)
+			if (from == id || !vx_visited_has(mainland, from) || (price == LAST_EDGE && !vx_visited_add(robbed, from)))
 				continue;
-			/* others may be linking it just now */
-			if (contains(edges->ids, edges->count, id))
-				return true;
-			if (edges->count < store->max_degree)
-				edges->ids[edges->count++] = id;
-			else if (pass == 1)
-				edges->ids[edges->count - 1] = id;
-			else
-				continue;
-			if (store->ops->replace_edges(store, from, edges->version, edges->ids, edges->count) == VX_OK)
+			if (price == SPARE_EDGE && asked++ == ASKED_FOR_SPARE)
+				break;
+			store->ops->poll(store);
+			if (force_edge(linker, store, from, id, store->max_degree, price))
 				return true;
 		}
+	}
 	return false;
+}
+
+/* One round of attaching: what can be reached at its beginning is the mainland. Returns how many could not be when it was their turn. */
+static uint32_t
+attach_all(VxLinker *linker, VxStore *store, uint32_t bound, uint32_t list_size,
+		   bool (*query_of) (void *context, VxNodeId id, VxQuery *query), void *context)
+{
+	VxVisited	mainland;
+	VxVisited	reached;		/* by now */
+	VxVisited	robbed;
+	uint32_t	unreachable = 0;
+
+	vx_visited_init(&mainland, linker->mem);
+	vx_visited_init(&reached, linker->mem);
+	vx_visited_init(&robbed, linker->mem);
+	vx_check_reach(store, linker->mem, bound, &mainland);
+	for (VxNodeId id = 0; id < bound; id++)
+		if (vx_visited_has(&mainland, id))
+			vx_visited_add(&reached, id);
+	for (VxNodeId id = 0; id < bound; id++)
+	{
+		VxQuery		query = {.linking = true,.salt = id};
+		bool		is_reached = vx_visited_has(&reached, id);
+
+		if (vx_visited_has(&mainland, id) || !query_of(context, id, &query))
+			continue;
+		unreachable += !is_reached;
+		/* one bridge makes an island reachable, but searches find it by many */
+		if (attach(linker, store, &query, list_size, id, &mainland, is_reached, &robbed) && !is_reached)
+			vx_check_reach_from(store, linker->mem, bound, &reached, id);
+	}
+	vx_visited_free(&mainland);
+	vx_visited_free(&reached);
+	vx_visited_free(&robbed);
+	return unreachable;
 }
 
 uint32_t
 vx_link_attach(VxLinker *linker, VxStore *store, uint32_t bound, uint32_t list_size,
 			   bool (*query_of) (void *context, VxNodeId id, VxQuery *query), void *context)
 {
-	VxVisited	mainland;		/* what could be reached at first */
-	VxVisited	reached;		/* what can be by now */
-	uint32_t	unreachable = 0;
+	uint32_t	before = UINT32_MAX;
 
-	vx_visited_init(&mainland, linker->mem);
-	vx_visited_init(&reached, linker->mem);
-	/* Replacing an edge may cut off others, so look again; a few rounds have always been enough. */
-	for (int round = 0; round < ATTACH_ROUNDS; round++)
+	/* the last edge of a node may have led to others, and not all may have been attached: look again while it helps */
+	for (;;)
 	{
-		vx_visited_clear(&mainland);
-		vx_visited_clear(&reached);
-		unreachable = 0;
-		vx_check_reach(store, linker->mem, bound, &mainland);
-		for (VxNodeId id = 0; id < bound; id++)
-			if (vx_visited_has(&mainland, id))
-				vx_visited_add(&reached, id);
-		for (VxNodeId id = 0; id < bound; id++)
-		{
-			VxQuery		query = {.linking = true};
-			bool		is_reached = vx_visited_has(&reached, id);
+		uint32_t	unreachable = attach_all(linker, store, bound, list_size, query_of, context);
 
-			if (vx_visited_has(&mainland, id) || !query_of(context, id, &query))
-				continue;
-			unreachable += !is_reached;
-			/* one bridge makes an island reachable, but searches find it by many */
-			if (attach(linker, store, &query, list_size, id, &mainland, !is_reached) && !is_reached)
-				vx_check_reach_from(store, linker->mem, bound, &reached, id);
-		}
-		if (unreachable == 0)
-			break;
+		if (unreachable == 0 || unreachable >= before)
+			return unreachable;
+		before = unreachable;
 	}
-	vx_visited_free(&mainland);
-	vx_visited_free(&reached);
-	return unreachable;
 }
 
 void
@@ -353,7 +411,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 
 		if (store->ops->read_edges(store, id, NULL, own) != VX_OK || !own->live)
 			return VX_GONE;
-		reserve(linker, own->count * (HEIRS + 1) + 1);
+		reserve(linker, own->count * (HEIRS + 1) + store->max_degree);
 		for (uint32_t i = 0; i < own->count; i++)
 			if (!is_dead(context, own->ids[i]))
 				linker->ids[n++] = own->ids[i];
@@ -365,10 +423,14 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 		for (uint32_t i = 0; i < own->count; i++)
 		{
 			uint32_t	heirs = 0;
+			uint32_t	most = HEIRS;
 
 			if (!is_dead(context, own->ids[i]) || store->ops->read_edges(store, own->ids[i], NULL, other) != VX_OK)
 				continue;
-			for (uint32_t j = 0; j < other->count && heirs < HEIRS; j++)
+			/* in a short list nothing else makes up for a neighbour that is left out */
+			if (n + other->count <= store->max_degree / 2)
+				most = other->count;
+			for (uint32_t j = 0; j < other->count && heirs < most; j++)
 				if (other->ids[j] != id && !is_dead(context, other->ids[j]))
 				{
 					n = add_once(linker->ids, n, other->ids[j]);

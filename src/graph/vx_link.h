@@ -18,6 +18,7 @@ typedef struct VxLinker
 	VxSearch	search;
 	VxEdges		edges;			/* chosen for the node at hand (version unused) */
 	VxEdges		other;			/* of a neighbour */
+	VxEdges		further;		/* of a neighbour of that */
 	VxNodeId   *ids;			/* [capacity] */
 	VxPruneCandidate *candidates;	/* [capacity] */
 	uint32_t	capacity;
@@ -49,10 +50,10 @@ void		vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id);
 bool		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);
 
 /*
- * Gives every live node below bound that cannot be reached from the entries an edge from its nearest reachable node: islands
+ * Gives every live node below bound that cannot be reached from the entries an edge from a near reachable node: islands
  * form where clusters lie far apart, as pruning prefers what is near. Searches with list_size for what query_of fills in (linking
- * is set), which returns false for nodes that are gone. Returns how many nodes stay unreachable (0 but for pathological degree
- * limits). Takes bound/8 bytes beside 4 bytes an id from the linker's memory.
+ * and salt are set), which returns false for nodes that are gone. Returns how many nodes may be unreachable still (0 but for
+ * pathological degree limits). Takes 3 times bound/8 bytes beside 4 bytes an id from the linker's memory.
  */
 uint32_t	vx_link_attach(VxLinker *linker, VxStore *store, uint32_t bound, uint32_t list_size,
 						   bool (*query_of) (void *context, VxNodeId id, VxQuery *query), void *context);

@@ -3,24 +3,32 @@
  */
 #include "graph/vx_prune.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static int
-compare_candidates(const void *left, const void *right)
-{
-	const VxPruneCandidate *a = left;
-	const VxPruneCandidate *b = right;
+/*
+ * One edge in so many may lead to a point in the node's own place. With one alone, points in one place would all have it to each
+ * other's, and whoever has found some of them would not come by the others.
+ */
+#define EDGES_PER_TWIN 4
 
-	if (a->score != b->score)
-		return a->score < b->score ? -1 : 1;
-	return a->id < b->id ? -1 : a->id > b->id;
+static inline bool
+nearer(const VxPruneCandidate *a, const VxPruneCandidate *b, uint32_t salt)
+{
+	return a->score < b->score || (a->score == b->score && vx_tie_rank(a->id, salt) < vx_tie_rank(b->id, salt));
 }
 
 void
-vx_prune_sort(VxPruneCandidate *candidates, uint32_t n)
+vx_prune_sort(VxPruneCandidate *candidates, uint32_t n, uint32_t salt)
 {
-	qsort(candidates, n, sizeof(VxPruneCandidate), compare_candidates);
+	for (uint32_t i = 1; i < n; i++)
+	{
+		VxPruneCandidate moving = candidates[i];
+		uint32_t	at = i;
+
+		for (; at > 0 && nearer(&moving, &candidates[at - 1], salt); at--)
+			candidates[at] = candidates[at - 1];
+		candidates[at] = moving;
+	}
 }
 
 void
@@ -53,12 +61,17 @@ reserve(VxPruner *pruner, uint32_t n)
 uint32_t
 vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, uint32_t n, uint32_t max_out, VxNodeId *out)
 {
+	uint32_t	twins = (max_out + EDGES_PER_TWIN - 1) / EDGES_PER_TWIN;
 	uint32_t	count = 0;
 
 	VX_ASSERT(max_out <= VX_MAX_EDGES);
 	reserve(pruner, n);
+	/* all of them but the last, which drops what any would, and those that are too many */
+	for (; count + 1 < twins && count + 1 < n && candidates[count + 1].score <= 0; count++)
+		out[count] = candidates[count].id;
+	n -= count;
 	for (uint32_t i = 0; i < n; i++)
-		pruner->left[i] = i;
+		pruner->left[i] = count + i;
 	while (n > 0 && count < max_out)
 	{
 		const VxPruneCandidate *chosen = &candidates[pruner->left[0]];

@@ -3,7 +3,8 @@
  *
  * Source: Subramanya et al. 2019, "DiskANN", algorithm 2 (RobustPrune): each edge that is chosen drops those candidates to which
  * it is alpha times nearer than the node is. Differs: alpha is on the scale of the
- * store's pair scores (squared distances for L2), and a list is never filled up with dropped candidates.
+ * store's pair scores (squared distances for L2), a list is never filled up with dropped candidates, and of those in the node's own
+ * place, whose first would drop all others, some stay.
  */
 #ifndef VX_PRUNE_H
 #define VX_PRUNE_H
@@ -30,8 +31,8 @@ typedef struct VxPruner
 void		vx_pruner_init(VxPruner *pruner, const VxMem *mem);
 void		vx_pruner_free(VxPruner *pruner);
 
-/* Sorts candidates nearest first, ties by id. */
-void		vx_prune_sort(VxPruneCandidate *candidates, uint32_t n);
+/* Sorts candidates nearest first, ties by vx_tie_rank with this salt. Quick where they are nearly sorted. */
+void		vx_prune_sort(VxPruneCandidate *candidates, uint32_t n, uint32_t salt);
 
 /*
  * Chooses at most max_out (<= VX_MAX_EDGES) of n sorted candidates, all with different ids and none the node itself.

@@ -17,11 +17,12 @@
 /* By scores of another distance the first ranks, too, may want a longer list: up to so many times L. */
 #define ROUGH_LISTS 3.0
 
-/* Order of candidates: by score, ties by id. */
+/* Order of candidates: by score, ties as the query has them. */
 static inline bool
-nearer(const VxCandidate *a, const VxCandidate *b)
+nearer(const VxSearch *search, const VxCandidate *a, const VxCandidate *b)
 {
-	return a->score < b->score || (a->score == b->score && a->id < b->id);
+	return a->score < b->score
+		|| (a->score == b->score && vx_tie_rank(a->id, search->query->salt) < vx_tie_rank(b->id, search->query->salt));
 }
 
 /* Field by field: a candidate put together elsewhere and copied here would stall until its halves have left the store queue. */
@@ -59,7 +60,7 @@ rest_sift_up(VxSearch *search, uint32_t i)
 	VxCandidate *heap = search->rest;
 	VxCandidate moving = heap[i];
 
-	while (i > 0 && nearer(&moving, &heap[(i - 1) / 2]))
+	while (i > 0 && nearer(search, &moving, &heap[(i - 1) / 2]))
 	{
 		heap[i] = heap[(i - 1) / 2];
 		i = (i - 1) / 2;
@@ -80,9 +81,9 @@ rest_sift_down(VxSearch *search, uint32_t i)
 
 		if (child >= n)
 			break;
-		if (child + 1 < n && nearer(&heap[child + 1], &heap[child]))
+		if (child + 1 < n && nearer(search, &heap[child + 1], &heap[child]))
 			child++;
-		if (!nearer(&heap[child], &moving))
+		if (!nearer(search, &heap[child], &moving))
 			break;
 		heap[i] = heap[child];
 		i = child;
@@ -115,9 +116,9 @@ rest_select(VxSearch *search, uint32_t n)
 		{
 			VxCandidate swap;
 
-			for (; nearer(&rest[i], &pivot); i++)
+			for (; nearer(search, &rest[i], &pivot); i++)
 				;
-			for (; nearer(&pivot, &rest[j]); j--)
+			for (; nearer(search, &pivot, &rest[j]); j--)
 				;
 			if (i >= j)
 				break;
@@ -182,14 +183,14 @@ rest_take(VxSearch *search)
 
 /* Sorts a few candidates, nearest first. */
 static void
-sort_candidates(VxCandidate *candidates, uint32_t n)
+sort_candidates(const VxSearch *search, VxCandidate *candidates, uint32_t n)
 {
 	for (uint32_t i = 1; i < n; i++)
 	{
 		VxCandidate moving = candidates[i];
 		uint32_t	at = i;
 
-		for (; at > 0 && nearer(&moving, &candidates[at - 1]); at--)
+		for (; at > 0 && nearer(search, &moving, &candidates[at - 1]); at--)
 			candidates[at] = candidates[at - 1];
 		candidates[at] = moving;
 	}
@@ -206,7 +207,7 @@ list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 	while (n > 0)
 	{
 		uint32_t	at = old + n - 1;
-		bool		from_list = old > 0 && nearer(&fresh[n - 1], &list[old - 1]);
+		bool		from_list = old > 0 && nearer(search, &fresh[n - 1], &list[old - 1]);
 		const VxCandidate *next = from_list ? &list[--old] : &fresh[--n];
 
 		if (at < search->capacity)
@@ -218,6 +219,15 @@ list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 	}
 }
 
+/* Whether a node with the score of the worst in the list belongs there; worst is NULL where the list is not full. */
+static bool
+fits_by_rank(const VxSearch *search, const VxCandidate *worst, VxNodeId id)
+{
+	if (search->grown)
+		return false;
+	return worst == NULL || vx_tie_rank(id, search->query->salt) < vx_tie_rank(worst->id, search->query->salt);
+}
+
 /* Scores those ids that were not scored before, and offers them to the list. */
 static void
 offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
@@ -226,15 +236,16 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	VxCandidate *fresh = search->fresh;
 	uint32_t	unseen = 0;
 	uint32_t	good = 0;
-	VxCandidate worst = {.score = INFINITY,.id = VX_NO_NODE};
+	const VxCandidate *worst = NULL;	/* of a full list */
+	float		limit = INFINITY;
 
 	if (search->grown)
-	{
-		worst.score = -INFINITY;
-		worst.id = 0;
-	}
+		limit = -INFINITY;
 	else if (search->count == search->capacity)
-		worst = search->list[search->count - 1];
+	{
+		worst = &search->list[search->count - 1];
+		limit = worst->score;
+	}
 
 	vx_idset_reserve(&search->visited, n);
 	for (uint32_t i = 0; i < n; i++)
@@ -253,12 +264,12 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 		float		score = search->batch_score[i];
 		VxNodeId	id = search->batch[i];
 
-		if (score < worst.score || (score == worst.score && id < worst.id))
+		if (score < limit || (score == limit && fits_by_rank(search, worst, id)))
 			set_candidate(&fresh[good++], score, id);
 		else
 			rest_add(search, score, id);
 	}
-	sort_candidates(fresh, good);
+	sort_candidates(search, fresh, good);
 	list_merge(search, fresh, good);
 }
 

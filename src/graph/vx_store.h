@@ -6,7 +6,7 @@
  * S2  A callback may not return (the server's error exits). The algorithms own only memory from VxMem and hold no lock.
  * S3  Ids are dense small numbers, good as bitmap indexes, else opaque.
  * S4  Ids may be recycled. A read returns the version it saw; a write names that version and may answer VX_CONFLICT.
- * S5  Scores: smaller is nearer; never NaN; ties break by id, so equal inputs give equal results.
+ * S5  Scores: smaller is nearer; never NaN; ties break by vx_tie_rank, so equal inputs give equal results.
  *
  * Implementations: vx_memstore (build, unit tests) and the page store of the access method. What they must do is tried by
  * test/unit/store_conformance.h.
@@ -53,7 +53,22 @@ typedef struct VxQuery
 {
 	const void *point;			/* as the store was given it */
 	bool		linking;		/* score as linking does (pairs), not as the operator does (query): see vx_space.h */
+	uint32_t	salt;			/* of the order of ties: any number, for linking another one for each node */
 } VxQuery;
+
+/*
+ * The place of a node among those with the same score: a permutation of all ids, another one for each salt. Where many points
+ * are equally far from each other, an order that is the same for all nodes would give all of them edges to the same few.
+ */
+static inline uint32_t
+vx_tie_rank(VxNodeId id, uint32_t salt)
+{
+	uint32_t	rank = id ^ salt * UINT32_C(0x9E3779B9);
+
+	rank = (rank ^ rank >> 16) * UINT32_C(0x85EBCA6B);
+	rank = (rank ^ rank >> 13) * UINT32_C(0xC2B2AE35);
+	return rank ^ rank >> 16;
+}
 
 /* Representations of several nodes for pruning, aligned with the ids that were asked for. */
 typedef struct VxPointSet

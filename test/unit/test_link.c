@@ -15,7 +15,7 @@ test_prune(void **state)
 	VxPruner	pruner;
 	VxPruneCandidate candidates[4];
 	VxNodeId	out[4];
-	static const float places[] = {0, 1, 2, 3, -1};
+	static const float places[] = {0, 1, 2, 3, -1.5f};
 
 	(void) state;
 	vx_memstore_init(&store, &unit_mem, &space, 4, 1.2f);
@@ -26,9 +26,9 @@ test_prune(void **state)
 		{
 			.score = places[id] * places[id],.id = id,.point = vx_memstore_point(&store, id)
 		};
-	vx_prune_sort(candidates, 4);
+	vx_prune_sort(candidates, 4, 0);
 	vx_pruner_init(&pruner, &unit_mem);
-	/* from 0: 1 and -1 stay, 2 and 3 lie behind 1 */
+	/* from 0: 1 and -1.5 stay, 2 and 3 lie behind 1 */
 	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 4, 4, out), 2);
 	assert_int_equal(out[0], 1);
 	assert_int_equal(out[1], 4);

@@ -82,7 +82,7 @@ void
 vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
 	const VxPoint *point = row->point;
-	VxQuery		query = {.point = point,.linking = true};
+	VxQuery		query = {.point = point,.linking = true,.salt = vx_space_hash(&store->index.space, point)};
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = &row->tid};
 	uint8	   *code = NULL;
 	VxNodeId	id;

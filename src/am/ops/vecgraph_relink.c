@@ -32,7 +32,7 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 {
 	for (;;)
 	{
-		VxQuery		query = {.linking = true};
+		VxQuery		query = {.linking = true,.salt = id};
 		VxEdges		before;
 		VxPoint    *point;
 

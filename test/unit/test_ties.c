@@ -1,0 +1,273 @@
+/*
+ * test_ties.c: graphs of points of which many are equally far from each other, or in one place for the metric: all of them can be
+ * reached, and searches find some that are as near as the nearest.
+ */
+#include "unit.h"
+
+#include "graph/vx_build.h"
+#include "graph/vx_check.h"
+#include "unit_graph.h"
+
+#define MOST_DIM 200
+
+typedef struct Ties
+{
+	const char *name;
+	VxMetric	metric;
+	uint32_t	n;
+	uint32_t	dim;
+	uint32_t	degree;
+	void		(*fill) (uint32_t i, uint32_t dim, float *x);
+} Ties;
+
+/* Axes, one after the other, longer each time. */
+static void
+fill_axes(uint32_t i, uint32_t dim, float *x)
+{
+	x[i % dim] = (float) (1 + i / dim);
+}
+
+/* Two directions of one dimension, mixed. */
+static void
+fill_line(uint32_t i, uint32_t dim, float *x)
+{
+	VxRng		rng = {i};
+
+	x[dim - 1] = (float) (i + 1) * (vx_rng_below(&rng, 2) ? 1 : -1);
+}
+
+/* Multiples of 40 vectors: the cosine of two of them is not exactly 1. */
+static void
+fill_parallel(uint32_t i, uint32_t dim, float *x)
+{
+	VxRng		rng = {i % 40};
+
+	for (uint32_t j = 0; j < dim; j++)
+		x[j] = (float) vx_rng_unit(&rng) * (float) (1 + i / 40);
+}
+
+/* All points with coordinates 0 to 3. */
+static void
+fill_grid(uint32_t i, uint32_t dim, float *x)
+{
+	for (uint32_t j = 0; j < dim; j++)
+		x[j] = (float) (i >> 2 * j & 3);
+}
+
+/* Random corners of a cube; all of them for few dimensions. */
+static void
+fill_corners(uint32_t i, uint32_t dim, float *x)
+{
+	VxRng		rng = {i};
+	uint64_t	bits = dim > 10 ? vx_rng_next(&rng) : i;
+
+	for (uint32_t j = 0; j < dim; j++)
+		x[j] = (float) (bits >> j & 1);
+}
+
+static const Ties ties[] = {
+	{"axes, cosine", VX_METRIC_COSINE, 2000, 100, 32, fill_axes},
+	{"axes, inner product", VX_METRIC_IP, 1000, 100, 32, fill_axes},
+	{"equal axes, inner product", VX_METRIC_IP, 200, 200, 24, fill_axes},
+	{"equal axes, L2", VX_METRIC_L2, 200, 200, 24, fill_axes},
+	{"equal axes, L1", VX_METRIC_L1, 200, 200, 24, fill_axes},
+	{"line, cosine", VX_METRIC_COSINE, 1000, 1, 32, fill_line},
+	{"parallel, cosine", VX_METRIC_COSINE, 2000, 24, 32, fill_parallel},
+	{"grid, L2", VX_METRIC_L2, 256, 4, 32, fill_grid},
+	{"grid, L1", VX_METRIC_L1, 256, 4, 32, fill_grid},
+	{"corners, L2", VX_METRIC_L2, 1024, 10, 32, fill_corners},
+	{"corners, L1", VX_METRIC_L1, 1024, 10, 32, fill_corners},
+	{"corners of many dimensions, L2", VX_METRIC_L2, 2000, 24, 32, fill_corners},
+};
+
+#define KINDS (sizeof(ties) / sizeof(*ties))
+
+static void
+fill_store(VxMemStore *store, const Ties *kind)
+{
+	vx_memstore_init(store, &unit_mem, &(VxSpace) {.metric = kind->metric,.dim = kind->dim}, kind->degree, 1.2f);
+	for (uint32_t i = 0; i < kind->n; i++)
+	{
+		float		x[MOST_DIM] = {0};
+
+		kind->fill(i, kind->dim, x);
+		unit_graph_add(store, x);
+		store->space.max_norm2 = VX_MAX(store->space.max_norm2, vx_memstore_point(store, i)->norm2);
+	}
+}
+
+/* How many live nodes cannot be reached. */
+static uint32_t
+unreachable(VxMemStore *store)
+{
+	VxVisited	reached;
+	uint32_t	n = 0;
+
+	vx_visited_init(&reached, &unit_mem);
+	vx_check_reach(&store->base, &unit_mem, store->count, &reached);
+	for (VxNodeId id = 0; id < store->count; id++)
+		n += !store->deleted[id] && !vx_visited_has(&reached, id);
+	vx_visited_free(&reached);
+	return n;
+}
+
+/* The share of what searches find for the points themselves that is no farther than the tenth nearest. */
+static double
+found(VxMemStore *store)
+{
+	enum
+	{
+		QUERIES = 50,
+		K = 10
+	};
+	VxSearch	search;
+	double	   *distance = malloc(store->count * sizeof(double));
+	uint32_t	hits = 0;
+
+	vx_search_init(&search, &unit_mem);
+	for (uint32_t q = 0; q < QUERIES; q++)
+	{
+		VxQuery		query = {.point = vx_memstore_point(store, store->count / QUERIES * q)};
+		double		worst = INFINITY;
+		const VxFound *next;
+
+		for (VxNodeId id = 0; id < store->count; id++)
+			distance[id] = store->deleted[id] ? (double) INFINITY
+				: vx_space_operator(&store->space, query.point, vx_memstore_point(store, id));
+		for (VxNodeId id = 0; id < store->count; id++)
+		{
+			uint32_t	nearer = 0;
+
+			for (VxNodeId other = 0; other < store->count; other++)
+				nearer += distance[other] <= distance[id];
+			if (nearer >= K)
+				worst = VX_MIN(worst, distance[id]);
+		}
+		vx_search_begin(&search, &store->base, &query, 64, SIZE_MAX);
+		for (uint32_t i = 0; i < K && (next = vx_search_next(&search, i + 1, VX_SEARCH_STAY)) != NULL; i++)
+			hits += next->distance <= worst + 1e-6;
+	}
+	vx_search_free(&search);
+	free(distance);
+	return (double) hits / (QUERIES * K);
+}
+
+static void
+report(const Ties *kind, const char *how, VxMemStore *store, uint32_t most_lost)
+{
+	uint32_t	lost = unreachable(store);
+	double		recall = found(store);
+
+	print_message("# %s, %s: %u of %u unreachable, %.3f found\n", kind->name, how, lost, store->count, recall);
+	assert_true(lost <= most_lost);
+	assert_true(recall >= 0.98);
+}
+
+static void
+test_built(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < KINDS; i++)
+	{
+		VxMemStore	store;
+
+		fill_store(&store, &ties[i]);
+		unit_graph_build(&store, 80);
+		unit_graph_check(&store);
+		report(&ties[i], "built", &store, 0);
+		vx_memstore_free(&store);
+	}
+}
+
+static bool
+is_deleted(void *context, VxNodeId id)
+{
+	return ((VxMemStore *) context)->deleted[id];
+}
+
+/* As pages are: lists without slack, one entry, and nothing is mended in the end. Then a third is deleted, which may cut off a few. */
+static void
+test_inserted(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < KINDS; i++)
+	{
+		VxMemStore	store;
+		VxLinker	linker;
+
+		fill_store(&store, &ties[i]);
+		store.base.edge_capacity = store.base.max_degree;
+		store.base.overflow_degree = store.base.max_degree * 4 / 5;
+		vx_memstore_seal(&store);
+		store.entry_count = 1;
+		store.entry_ids[0] = 0;
+		vx_linker_init(&linker, &unit_mem);
+		for (VxNodeId id = 1; id < store.count; id++)
+		{
+			VxQuery		query = {.point = vx_memstore_point(&store, id),.linking = true,.salt = id};
+
+			vx_link_choose(&linker, &store.base, &query, 80, VX_NO_NODE);
+			store.base.ops->replace_edges(&store.base, id, 0, linker.edges.ids, linker.edges.count);
+			vx_link_back(&linker, &store.base, id);
+		}
+		report(&ties[i], "inserted", &store, 0);
+
+		for (VxNodeId id = 1; id < store.count; id++)
+			store.deleted[id] = id % 3 == 2;
+		for (VxNodeId id = 0; id < store.count; id++)
+		{
+			uint32_t	remaining;
+
+			vx_link_repair(&linker, &store.base, id, is_deleted, &store, &remaining);
+		}
+		report(&ties[i], "a third deleted", &store, store.count / 50);
+		vx_linker_free(&linker);
+		vx_memstore_free(&store);
+	}
+}
+
+static bool
+query_for(void *context, VxNodeId id, VxQuery *query)
+{
+	query->point = vx_memstore_query(context, id);
+	return true;
+}
+
+/* Where all lists are full of the same few nodes, all others are attached, to different nodes. */
+static void
+test_attach_many(void **state)
+{
+	static const Ties kind = {"equal axes, L2", VX_METRIC_L2, 200, 200, 8, fill_axes};
+	VxMemStore	store;
+	VxLinker	linker;
+
+	(void) state;
+	fill_store(&store, &kind);
+	vx_memstore_seal(&store);
+	store.entry_count = 1;
+	store.entry_ids[0] = 0;
+	for (VxNodeId id = 0; id < store.count; id++)
+		for (VxNodeId to = 0; to < 9; to++)
+			if (to != id && store.degrees[id] < 8)
+				store.base.ops->add_edge(&store.base, id, to);
+	assert_int_equal(unreachable(&store), store.count - 9);
+	vx_linker_init(&linker, &unit_mem);
+	assert_int_equal(vx_link_attach(&linker, &store.base, store.count, 40, query_for, &store), 0);
+	vx_linker_free(&linker);
+	unit_graph_check(&store);
+	vx_memstore_free(&store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_built),
+		cmocka_unit_test(test_inserted),
+		cmocka_unit_test(test_attach_many),
+	};
+
+	vx_kernels_select();
+	vx_code_kernels_select();
+	return cmocka_run_group_tests_name("ties", tests, NULL, NULL);
+}
