@@ -75,8 +75,8 @@ as_user() {
   fi
 }
 
-# start_server DIR: a private server in DIR, on a Unix socket in DIR only. Sets PGHOST, PGUSER, PGDATABASE. SERVER_PROGRAM: what to run
-# in place of postgres.
+# start_server DIR [SETTINGS]: a private server in DIR, on a Unix socket in DIR only. Sets PGHOST, PGUSER, PGDATABASE. SETTINGS: more -c
+# NAME=VALUE. SERVER_PROGRAM: what to run in place of postgres.
 start_server() {
   SERVER_DIR=$1
   mkdir -p "$SERVER_DIR"
@@ -84,11 +84,15 @@ start_server() {
   as_user "$PG_BIN/initdb" -D "$SERVER_DIR/data" -U postgres -A trust -N --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 \
     || { cat "$WORK/initdb.log" >&2; fail "initdb failed"; }
   as_user "$PG_BIN/pg_ctl" -D "$SERVER_DIR/data" -l "$SERVER_DIR/log" -w -t 300 ${SERVER_PROGRAM:+-p "$SERVER_PROGRAM"} -o \
-    "-c listen_addresses= -c unix_socket_directories=$SERVER_DIR -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=2GB -c jit=off" \
+    "-c listen_addresses= -c unix_socket_directories=$SERVER_DIR -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=2GB -c jit=off ${2:-}" \
     start >/dev/null || { cat "$SERVER_DIR/log" >&2; fail "the server did not start"; }
   export PGHOST=$SERVER_DIR PGUSER=postgres PGDATABASE=postgres
   unset PGPORT PGSERVICE PGOPTIONS
 }
+
+# Of servers of tests: a transaction of autovacuum, wherever it is at work, would keep VACUUM from removing rows.
+TEST_SETTINGS='-c autovacuum=off'
+
 stop_server() {
   [ -n "${SERVER_DIR:-}" ] && [ -e "$SERVER_DIR/data/postmaster.pid" ] || return 0
   as_user "$PG_BIN/pg_ctl" -D "$SERVER_DIR/data" -m immediate stop >/dev/null 2>&1 || true
