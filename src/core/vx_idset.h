@@ -18,7 +18,10 @@ typedef struct VxIdSet
 	uint32_t	count;
 } VxIdSet;
 
+/* An empty set, without memory yet. */
 void		vx_idset_init(VxIdSet *set, const VxMem *mem);
+
+/* Gives back its memory. */
 void		vx_idset_free(VxIdSet *set);
 
 /* Empties the set; a table that was small stays for the next use. */

@@ -19,7 +19,10 @@ typedef struct VxVisited
 	uint32_t	touched_capacity;
 } VxVisited;
 
+/* An empty set, without memory yet. */
 void		vx_visited_init(VxVisited *set, const VxMem *mem);
+
+/* Gives back its memory. */
 void		vx_visited_free(VxVisited *set);
 
 /* Empties the set; its memory stays for the next search. */

@@ -40,9 +40,13 @@ const VxKernels *vx_kernels_select(void);
 /* For tests and benchmarks: the i-th table that this processor can run (0 is scalar), or NULL past the last. */
 const VxKernels *vx_kernels_available(int i);
 
-/* All in double precision from the first element on, slowly. The similarity is not yet held in [-1, 1]. */
+/* The squared L2 distance, in double precision from the first element on, slowly. */
 double		vx_wide_l2_squared(const float *a, const float *b, size_t n);
+
+/* The same for the inner product. */
 double		vx_wide_inner_product(const float *a, const float *b, size_t n);
+
+/* The same for the cosine of the angle; rounding may take it out of [-1, 1]. */
 double		vx_wide_cosine_similarity(const float *a, const float *b, size_t n);
 
 /* Below this, squares are lost to a squared norm because single precision has no room for them. */

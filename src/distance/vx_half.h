@@ -20,8 +20,10 @@ void		vx_half_to_floats(const uint16_t *half, size_t n, float *x);
  */
 float		vx_half_scale(float norm2, size_t n);
 
-/* As the functions above, of and to a vector [n] with that scale. */
+/* As vx_half_from_floats, of a vector [n] with that scale. */
 void		vx_half_from_scaled(const float *x, size_t n, float scale, uint16_t *half);
+
+/* As vx_half_to_floats, to a vector [n] with that scale. */
 void		vx_half_to_scaled(const uint16_t *half, size_t n, float scale, float *x);
 
 #endif							/* VX_HALF_H */

@@ -122,7 +122,10 @@ bool		vx_space_has_place(const VxSpace *space, const VxPoint *point);
 /* Whether what a point keeps of its vector besides is right, but for rounding. */
 bool		vx_space_is_sound(const VxSpace *space, const VxPoint *point);
 
+/* The score of a point for a query, by which searches order nodes: see the table at the top. */
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
+
+/* The score of two points for each other, by which nodes are linked: see the table at the top. */
 float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 
 /* What a vector is divided by where only directions count: its length, else 1. */

@@ -32,11 +32,21 @@ uint32_t	vx_build_finish(VxBuild *build);
 /*
  * The same by several participants: one begins; then each of the others joins with a view of the store, all link points that no
  * other links, and when all have done so, all prune; then the others leave and the first attaches.
+ *
+ * Joins a build that has begun.
  */
 void		vx_build_join(VxBuild *build, VxMemStore *view, uint32_t list_size);
-void		vx_build_link(VxBuild *build, uint32_t first, uint32_t end);	/* positions first to end - 1 in the order of linking */
-void		vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end);	/* ids first to end - 1 */
+
+/* Links the points at positions first to end - 1 in the order of linking. */
+void		vx_build_link(VxBuild *build, uint32_t first, uint32_t end);
+
+/* Prunes nodes first to end - 1 down to max degree, when all are linked. */
+void		vx_build_prune(VxBuild *build, VxNodeId first, VxNodeId end);
+
+/* Gives back what a participant that has joined has for itself. */
 void		vx_build_leave(VxBuild *build);
-uint32_t	vx_build_attach(VxBuild *build);	/* returns as vx_build_finish does */
+
+/* Gives edges to what cannot be reached, and ends the build, when all are pruned. Returns as vx_build_finish does. */
+uint32_t	vx_build_attach(VxBuild *build);
 
 #endif							/* VX_BUILD_H */

@@ -54,8 +54,10 @@ struct VxComputer
 /* How nodes that have points and codes are best linked: by what is fast, unless it is too coarse or estimates another distance. */
 VxComparison vx_comparison_for_linking(const VxCodec *codec);
 
-/* mem, space and codec must stay valid. A computer of zeros may be freed, too. */
+/* mem, space and codec must stay valid. */
 void		vx_computer_init(VxComputer *computer, const VxMem *mem, VxComparison comparison, const VxSpace *space, VxCodec *codec);
+
+/* Gives back its memory; a computer of zeros may be freed, too. */
 void		vx_computer_free(VxComputer *computer);
 
 /* Where nodes are compared by codes: whether the next queries are decoded codes (by codes alone), or points. Else nothing changes. */

@@ -29,7 +29,10 @@ typedef struct VxLinker
 	float	   *distance;		/* [capacity] */
 } VxLinker;
 
+/* A linker without memory yet; mem must stay valid. */
 void		vx_linker_init(VxLinker *linker, const VxMem *mem);
+
+/* Gives back its memory; the linker may be used again. */
 void		vx_linker_free(VxLinker *linker);
 
 /*

@@ -51,8 +51,10 @@ void		vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space
 /* Frees what the store allocated: not for a participant's view. */
 void		vx_memstore_free(VxMemStore *store);
 
-/* Bytes of a chunk of the store, and of what linking needs for each point besides. */
+/* Bytes of a chunk of the store. */
 size_t		vx_memstore_chunk_bytes(const VxMemStore *store);
+
+/* Bytes that linking needs for each point besides. */
 size_t		vx_memstore_link_bytes(uint32_t max_degree);
 
 /* Whether one more item takes one more chunk. */
@@ -94,9 +96,11 @@ void		vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end);
 
 /*
  * Another participant's view of a sealed store, in the same address space: shares the arrays, has a codec (NULL if the store
- * has none), query, counters and scratch memory of its own. vx_memstore_free_view gives back the latter only.
+ * has none), query, counters and scratch memory of its own.
  */
 void		vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, VxCodec *codec);
+
+/* Gives back what a view has of its own. */
 void		vx_memstore_free_view(VxMemStore *view);
 
 static inline const uint8_t *

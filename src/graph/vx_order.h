@@ -35,12 +35,13 @@ uint32_t	vx_order_depth(uint32_t dim, uint64_t n, size_t bytes);
 
 /*
  * Makes a tree of this depth from n points, of which it looks at some; point(context, i) is called with ever larger i, and is valid
- * until the next call. Equal seeds and points give equal trees. poll may raise an error;
- * everything is in mem.
+ * until the next call. Equal seeds and points give equal trees. poll may raise an error; everything is in mem.
  */
 void		vx_order_init(VxOrder *order, const VxMem *mem, const VxSpace *space, uint32_t depth,
 						  const VxPoint *(*point) (void *context, uint32_t i), void *context, uint32_t n, uint64_t seed,
 						  void (*poll) (void *context));
+
+/* Gives back its memory. */
 void		vx_order_free(VxOrder *order, const VxMem *mem);
 
 /* The place in the order of a point, which is the number-th to be asked for: points of equal keys are near each other. */

@@ -28,7 +28,10 @@ typedef struct VxPruner
 	float	   *distance;		/* [capacity] */
 } VxPruner;
 
+/* A pruner without memory yet; mem must stay valid. */
 void		vx_pruner_init(VxPruner *pruner, const VxMem *mem);
+
+/* Gives back its memory; the pruner may be used again. */
 void		vx_pruner_free(VxPruner *pruner);
 
 /* Sorts candidates nearest first, ties by vx_tie_rank with this salt. Quick where they are nearly sorted. */

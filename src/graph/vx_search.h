@@ -83,7 +83,10 @@ typedef struct VxSearch
 	VxCandidate fresh[VX_MAX_EDGES];
 } VxSearch;
 
+/* A search without memory yet; mem must stay valid. */
 void		vx_search_init(VxSearch *search, const VxMem *mem);
+
+/* Gives back its memory; the search may be begun again. */
 void		vx_search_free(VxSearch *search);
 
 /*

@@ -144,9 +144,11 @@ struct VxCodeQuery
 
 /*
  * kind must not be NONE. code_bytes: as vx_code_bytes says; 0 will do where they follow from the dimensions. The codec has no models
- * and is of epoch 0. A codec of zeros may be freed, too.
+ * and is of epoch 0.
  */
 void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes);
+
+/* Gives back its memory; a codec of zeros may be freed, too. */
 void		vx_codec_free(VxCodec *codec, const VxMem *mem);
 
 /* Inner product: VxSpace.max_norm2. */
@@ -168,23 +170,28 @@ void		vx_codec_fit_mean(const VxMem *mem, const VxSample *sample, float *mean);
  */
 void		vx_codec_set_models(VxCodec *codec, const VxMem *mem, uint32_t epoch, bool mixed, const void *model0, const void *model1);
 
-/* code [code_bytes], of the codec's epoch, or of the one with the given parity. */
+/* Makes the code [code_bytes] of a point, of the codec's epoch. */
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
+
+/* The same of the epoch with the given parity. */
 void		vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);
 
-/*
- * Whether a code is of the codec's epoch; whether it is of that or, if mixed, of the one before; the parity of the model that a code
- * is taken to be of, whatever its bytes are.
- */
+/* Whether a code is of the codec's epoch. */
 bool		vx_codec_is_current(const VxCodec *codec, const uint8_t *code);
+
+/* Whether a code is of the codec's epoch or, if mixed, of the one before. */
 bool		vx_codec_knows(const VxCodec *codec, const uint8_t *code);
+
+/* The parity of the model that a code is taken to be of, whatever its bytes are. */
 int			vx_codec_parity_of(const VxCodec *codec, const uint8_t *code);
 
-/* The memory of a query. A query of zeros may be freed, too. */
+/* Allocates the memory of a query. */
 void		vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);
+
+/* Gives it back; a query of zeros may be freed, too. */
 void		vx_code_query_free(VxCodeQuery *query, const VxMem *mem);
 
-/* linking: estimate pair scores of vx_space.h, else query scores. */
+/* Makes a query ready for vx_codec_score. linking: estimate pair scores of vx_space.h, else query scores. */
 void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query);
 
 /* The same for a query that is itself only known by its decoded code. */
@@ -222,7 +229,11 @@ float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code,
  * codec change, nor epochs begin or cease to be mixed, between opening and comparing.
  */
 size_t		vx_codec_opened_bytes(const VxCodec *codec);
+
+/* Fills in opened. */
 void		vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened);
+
+/* score [n]: of one with each of n others, all opened. */
 void		vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
 
 #endif							/* VX_CODEC_H */

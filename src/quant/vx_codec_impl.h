@@ -96,10 +96,15 @@ vx_score_pair(const VxCodec *codec, float norm2_a, float norm2_b, float product,
 	return vx_score_orderable(value);
 }
 
-/* ---- codes that are opened by decoding them ---- */
+/* ---- codes that are opened by decoding them: VxCodecOps of kinds that have no better form ---- */
 
+/* vx_codec_opened_bytes */
 size_t		vx_codec_decoded_bytes(const VxCodec *codec);
+
+/* vx_codec_open */
 void		vx_codec_open_decoded(const VxCodec *codec, const uint8_t *code, void *opened);
+
+/* vx_codec_pairs */
 void		vx_codec_pairs_decoded(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
 
 #endif							/* VX_CODEC_IMPL_H */

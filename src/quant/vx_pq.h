@@ -118,6 +118,8 @@ typedef struct VxPqTable
 
 /* Memory for the tables of any number of queries, one after the other. */
 void		vx_pq_table_init(VxPqTable *table, const VxMem *mem, uint32_t dim, uint32_t m);
+
+/* Gives that back. */
 void		vx_pq_table_free(VxPqTable *table, const VxMem *mem);
 
 /*

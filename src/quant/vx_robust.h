@@ -31,6 +31,7 @@ typedef struct VxRobustSum
 	float		largest;
 } VxRobustSum;
 
+/* Begins a sum, of no numbers. */
 void		vx_robust_begin(VxRobustSum *sum);
 
 /* Adds a number; NaN counts as infinity. */

@@ -25,6 +25,7 @@ typedef struct VxRotation
 	float	   *signs;			/* [VX_ROTATION_TRANSFORMS][padded] 1 or -1 */
 } VxRotation;
 
+/* The rotation for vectors of dim, always the same one; its memory is of mem. */
 void		vx_rotation_init(VxRotation *rotation, const VxMem *mem, uint32_t dim);
 
 /* Rotates x [padded] in place; x[dim .. padded) must be zero. */

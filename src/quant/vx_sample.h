@@ -21,6 +21,8 @@ typedef struct VxSample
 
 /* Takes capacity * dim floats from mem; capacity > 0. Equal seeds and vectors give equal samples. */
 void		vx_sample_init(VxSample *sample, const VxMem *mem, uint32_t dim, uint32_t capacity, uint64_t seed);
+
+/* Gives back its memory. */
 void		vx_sample_free(VxSample *sample, const VxMem *mem);
 
 /* Counts one more vector. Returns where to put it [dim], or NULL if it is not kept. */
