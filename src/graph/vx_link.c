@@ -78,6 +78,7 @@ collect(VxLinker *linker, uint32_t n, uint32_t most, VxNodeId self)
 	{
 		VxNodeId	id = search->list[i].id;
 
+		/* deleted nodes have served as stepping stones; an edge to one would keep VACUUM from freeing it */
 		if (search->list[i].dead || id == self || contains(linker->ids, before, id))
 			continue;
 		linker->ids[n] = id;
@@ -96,6 +97,7 @@ collect_answers(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t
 	vx_search_begin(&linker->search, store, &asking, list_size, 0);
 	vx_search_converge(&linker->search);
 	with = collect(linker, n, ANSWERS, self);
+	/* pruning compares by the scores of linking, so those of the query are replaced */
 	store->ops->prepare(store, query);
 	store->ops->score(store, query, linker->ids + n, with - n, linker->distance + n);
 	return with;
@@ -170,10 +172,11 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 
 		if (status != VX_FULL)
 			return status != VX_GONE;
+		/* between full and read it may have gone, or been pruned */
 		if (store->ops->read_edges(store, from, NULL, other) != VX_OK)
 			return false;
 		if (other->count < store->edge_capacity)
-			continue;			/* somebody pruned it meanwhile */
+			continue;
 
 		reserve(linker, other->count + 1);
 		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
@@ -377,6 +380,7 @@ vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
 		reserve(linker, other->count);
 		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
 		n = choose_among(linker, store, id, other->count, max, chosen);
+		/* where others keep adding edges it is left untrimmed: they prune it when it is full */
 		if (n == 0 || store->ops->replace_edges(store, id, other->version, chosen, n) != VX_CONFLICT)
 			return;
 		store->stats.conflicts++;
@@ -438,6 +442,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 				}
 		}
 
+		/* more than fit is rare, since each dead neighbour makes room for one of its heirs; only then it costs comparisons */
 		edges = linker->ids;
 		if (n > store->edge_capacity)
 		{

@@ -20,7 +20,7 @@
 /* Versions seen to be odd before the processor is offered to the writer, who may have lost it. */
 #define SPINS 100
 
-/* The version of a node that nobody is writing at the moment. */
+/* The version of a node that nobody is writing at the moment; waits for the writer, who needs a few stores. */
 static uint32_t
 stable_version(VxMemStore *store, VxNodeId id)
 {
@@ -37,6 +37,7 @@ stable_version(VxMemStore *store, VxNodeId id)
 	}
 }
 
+/* Whether what was loaded since the version was read is all of that version. Call after the loads, which have acquired. */
 static inline bool
 unchanged_since(VxMemStore *store, VxNodeId id, uint32_t version)
 {
@@ -50,6 +51,7 @@ begin_write(VxMemStore *store, VxNodeId id, uint32_t version)
 	return __atomic_compare_exchange_n(&store->versions[id], &version, version + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+/* Makes what was stored the next version. */
 static inline void
 end_write(VxMemStore *store, VxNodeId id, uint32_t version)
 {
@@ -184,6 +186,7 @@ mem_replace_edges(VxStore *base, VxNodeId id, uint32_t seen_version, const VxNod
 	VxNodeId   *edges = store->edges + (size_t) id * base->edge_capacity;
 
 	VX_ASSERT(n <= base->edge_capacity);
+	/* callers know versions by halves: odd ones are never seen */
 	if (!begin_write(store, id, seen_version * 2))
 		return VX_CONFLICT;
 	for (uint32_t i = 0; i < n; i++)
@@ -225,6 +228,7 @@ static const VxStoreOps mem_ops = {
 	.poll = mem_poll,
 };
 
+/* Edges that a node may have while the graph is linked: 30 % more than in the end, see vx_memstore_init. */
 static uint32_t
 slack_capacity(uint32_t max_degree)
 {
@@ -344,6 +348,7 @@ vx_memstore_query(VxMemStore *store, VxNodeId id)
 	return vx_computer_query(&store->computer, item);
 }
 
+/* Memory for the codes of all points, and what may be read behind the last. */
 static void
 make_codes(VxMemStore *store)
 {

@@ -1,5 +1,7 @@
 /*
  * vx_prune.c: RobustPrune; see vx_prune.h.
+ *
+ * In the paper's words: V is what is left of the candidates, p* is chosen, R is max_out.
  */
 #include "graph/vx_prune.h"
 
@@ -77,6 +79,7 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 		const VxPruneCandidate *chosen = &candidates[pruner->left[0]];
 		uint32_t	kept = 0;
 
+		/* the nearest that is left, as candidates are sorted and dropping some keeps their order */
 		out[count++] = chosen->id;
 		if (count == max_out)
 			break;
@@ -88,6 +91,10 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 		{
 			uint32_t	candidate = pruner->left[i];
 
+			/*
+			 * it is dropped if the chosen one is alpha times nearer to it than the node is: a search gets there by the chosen
+			 * one
+			 */
 			pruner->left[kept] = candidate;
 			kept += !(store->alpha * pruner->distance[i] <= candidates[candidate].score);
 		}
