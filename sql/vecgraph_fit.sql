@@ -55,6 +55,7 @@ SELECT vecgraph_train('wide_v');
 RESET maintenance_work_mem;
 DELETE FROM wide WHERE ctid IN (SELECT ctid FROM wide LIMIT 500);
 VACUUM wide;
+SELECT live, unreachable FROM vecgraph_info('wide_v');
 SELECT vecgraph_train('wide_v');
 SELECT vecgraph_check('wide_v', true);
 DROP TABLE wide;

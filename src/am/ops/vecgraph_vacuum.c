@@ -10,6 +10,8 @@
  *            be repaired, it and the deleted nodes that it points to are left for the next vacuum
  *   entries  entry nodes that are deleted are replaced
  *   pass 3   deleted slots, to which nothing leads now, become free
+ *   islands  if most nodes had to be repaired, those that cannot be reached any more although others lead to them are attached; it takes
+ *            reading every node once, which is little beside that
  *
  * Pass 3 frees a slot only if it was deleted at the last barrier (the set dead). No edge and no chain leads there then, nor does
  * an insert hold its id:
@@ -63,6 +65,8 @@ typedef struct VecGraphVacuum
 	uint32		dead_count;
 	VxVisited	spared;			/* those of them that it will not */
 	VxVisited	live;			/* live nodes met in pass 2 */
+	uint32		live_count;
+	uint32		repaired_count;
 	VxVisited	linked;			/* nodes that a live node points to */
 
 	TidSlotSeen *tid_slots;
@@ -330,7 +334,7 @@ survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
 
 		if (slot->state != VX_SLOT_LIVE)
 			continue;
-		vx_visited_add(&vacuum->live, first + i);
+		vacuum->live_count += vx_visited_add(&vacuum->live, first + i);
 		for (int j = 0; j < slot->degree; j++)
 		{
 			vx_visited_add(&vacuum->linked, slot->edges[j]);
@@ -392,6 +396,7 @@ repair_node(VecGraphVacuum *vacuum, VxNodeId id)
 		spare_neighbours(vacuum, id);
 	else if (status == VX_OK && remaining == 0)
 		vecgraph_relink(store, &vacuum->linker, id);
+	vacuum->repaired_count++;
 }
 
 static void
@@ -589,6 +594,8 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 		relink_lost(&vacuum);
 		VECIDX_FAULT_POINT("vacuum-before-free");
 		pass3(&vacuum);
+		if (vacuum.repaired_count > vacuum.live_count / 2)
+			vecgraph_attach(&vacuum.store);
 	}
 
 	MemoryContextSwitchTo(old_context);
