@@ -133,7 +133,7 @@ vecgraph_report_options(Relation index, const VxMeta *meta)
 
 	if (subvectors == meta->dim)
 		subvectors = 0;
-	/* the size of a codebook is looked at by who reads it */
+	/* the size of a codebook is checked where it is read */
 	if (named)
 		subvectors = vx_code_kind(meta->code_kind)->model == VX_MODEL_CODEBOOK ? vx_code_subvectors(meta->code_bytes) : vecgraph_default_subvectors(meta->dim);
 	vecgraph_plan(options, vecgraph_opclass(index), meta->dim, subvectors, &planned, &geometry);

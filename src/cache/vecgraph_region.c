@@ -221,7 +221,7 @@ read_handle(RegionHandle *handle)
 	return complete && handle->cookie != 0;
 }
 
-/* In place: who reads half of it finds a segment with another cookie, or none. */
+/* Writes the handle file in place: a backend that reads half of it finds a segment with another cookie, or none. False: problem says why. */
 static bool
 write_handle(const RegionHandle *handle)
 {

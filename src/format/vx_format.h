@@ -118,7 +118,7 @@ vx_codes_usable(const VxMeta *meta)
 
 /*
  * The log of codes: which code pages have changed, so that copies of codes elsewhere can follow. Whoever changes codes adds their
- * page in the same WAL record. A page that changes again before any other does stays one entry; so who knows the log as it was at
+ * page in the same WAL record. A page that changes again before any other does stays one entry; so a reader who knows the log as it was at
  * some time has to read again the page that was its last entry then, and all that were added since. The oldest entries are overwritten.
  */
 typedef struct VxCodeLog
@@ -161,8 +161,8 @@ vx_code_log_add(VxCodeLog *log, uint32_t room, uint32_t block)
 }
 
 /*
- * The first entry that may be news for who knows the log as it was when it had so many changes and entries. False if the log does
- * not tell any more.
+ * Finds the first entry that a reader must follow who has followed the log to so many changes and entries, as *first. False if the log
+ * does not name all of them any more.
  */
 static inline bool
 vx_code_log_news(const VxCodeLog *log, uint32_t room, uint64_t changes, uint64_t entries, uint64_t *first)

@@ -442,7 +442,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 				}
 		}
 
-		/* more than fit is rare, since each dead neighbour makes room for one of its heirs; only then it costs comparisons */
+		/* more than fit are rare, since each dead neighbour makes room; only then this compares nodes */
 		edges = linker->ids;
 		if (n > store->edge_capacity)
 		{

@@ -68,7 +68,7 @@ struct VxCodecOps
 	/* May be NULL. Takes note of new models, before the codec has them. newest: the parity of codes made from now on. */
 	void		(*set_models) (VxCodec *codec, const VxMem *mem, const void *const *models, int newest);
 
-	/* As vx_codec_parity_of, for who knows an epoch and, if mixed, the one before. *known: whether the code is of those. */
+	/* As vx_codec_parity_of. *known: whether the code is of this epoch or, if mixed, of the one before. */
 	int			(*code_parity) (uint32_t epoch, bool mixed, const uint8_t *code, bool *known);
 
 	void		(*encode) (VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);

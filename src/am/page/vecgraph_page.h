@@ -338,7 +338,7 @@ typedef struct VecGraphCodePlace
 	Buffer		log;
 } VecGraphCodePlace;
 
-/* Pins and locks them for the code of a node, unless that is NULL. Take no other page lock after these. vecgraph_unlock_code ends it. */
+/* Pins and locks them for the code of a node, unless that is NULL. Take no other page lock after these. */
 extern VecGraphCodePlace vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code);
 
 /*
@@ -347,6 +347,8 @@ extern VecGraphCodePlace vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, c
  */
 extern void vecgraph_put_codes(VecGraphIndex *index, VecGraphChange change, VecGraphCodePlace place, const VxNodeId *ids,
 							   const uint8 *codes, uint32 n);
+
+/* Unlocks and releases both, unless there are none. The change is finished. */
 extern void vecgraph_unlock_code(VecGraphCodePlace place);
 
 /* The three in one, and a record of its own. */
