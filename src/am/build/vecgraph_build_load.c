@@ -125,6 +125,7 @@ is_full(const VecGraphBuildLoad *load)
 
 /* ---- twins ---- */
 
+/* Puts an entry into the table, which has room and lacks it. */
 static void
 twins_put(VecGraphBuildLoad *load, Twin twin)
 {
@@ -336,7 +337,10 @@ begin_rest(VecGraphBuildLoad *load)
 	load->loaded->rest = vecgraph_build_rest_begin(load->build);
 }
 
-/* Makes room for one more row, if that is possible. */
+/*
+ * Makes room for one more row, if that is possible. Each regime is entered once, and never left again: what is on pages does not come
+ * back into memory.
+ */
 static void
 make_room(VecGraphBuildLoad *load)
 {

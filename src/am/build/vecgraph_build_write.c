@@ -25,6 +25,7 @@ typedef struct Writer
 	uint32		chain_more;		/* position + 1 of its next TID to write, 0: go to the next node */
 } Writer;
 
+/* How many slots a node with so many heap TIDs has in its chain. */
 static uint32
 chain_slots(const VxGeometry *g, uint32 tid_count)
 {
@@ -279,6 +280,10 @@ write_node_page(Writer *writer, Page page, BlockNumber block)
 		vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
 }
 
+/*
+ * Writes blocks first to end - 1, with what is in memory for them, and logs them unless the build does that in the end. One that was
+ * made when vectors were put on pages keeps these, and gets the rest. Each page is locked for itself.
+ */
 static void
 write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 {

@@ -58,7 +58,10 @@ vecgraph_queue_take_this(VecGraphBatch *batch, VecGraphBatchState state)
 	return pg_atomic_compare_exchange_u32(&batch->state, &expected, VECGRAPH_BATCH_TAKEN);
 }
 
-/* The batch of that state whose turn it is, NULL if there is none; others may take it meanwhile. */
+/*
+ * The batch of that state whose turn it is, NULL if there is none; others may take it meanwhile. Looks at all of them, which are few,
+ * without a lock: which is taken, an exchange of its state decides.
+ */
 static VecGraphBatch *
 next_batch(VecGraphQueue *queue, VecGraphBatchState state)
 {
@@ -92,6 +95,7 @@ vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
 void
 vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state)
 {
+	/* full ones are taken in the order in which they were given, so that the rows of a scan do not get far apart */
 	if (state == VECGRAPH_BATCH_FULL)
 		batch->turn = pg_atomic_fetch_add_u32(&queue->turns, 1);
 	/* a full barrier: what was read or written here was so before others may look */
