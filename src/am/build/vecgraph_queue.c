@@ -95,7 +95,7 @@ vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
 void
 vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchState state)
 {
-	/* full ones are taken in the order in which they were given, so that the rows of a scan do not get far apart */
+	/* full ones are taken in the order in which they were given */
 	if (state == VECGRAPH_BATCH_FULL)
 		batch->turn = pg_atomic_fetch_add_u32(&queue->turns, 1);
 	/* a full barrier: what was read or written here was so before others may look */
