@@ -283,6 +283,10 @@ note_run(VecGraphCacheView *view, uint32 run, uint32 at)
 	view->chunks[run] = at;
 }
 
+/*
+ * Looks with a share lock first: mostly another backend has loaded the run, and only this one does not know where. Announcing a chunk
+ * (loading) and finding none announced are under one exclusive lock, so a run is never loaded twice.
+ */
 const uint8 *
 vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context)
 {
@@ -321,6 +325,7 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read,
 		LWLockRelease(&region->lock);
 		if (at == VECGRAPH_NO_CHUNK)
 		{
+			/* chunks become idle by the second, so asking for each code would only wear out the lock */
 			view->no_room_until = view->now + 1;
 			return NULL;
 		}
@@ -372,6 +377,7 @@ vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *positi
 	VecGraphCachedIndex *index;
 	bool		known;
 
+	/* waits for others that follow for the index: when they are done there may be nothing left to do */
 	LWLockAcquire(follow_lock(view), LW_EXCLUSIVE);
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
 	index = find_index(view);
@@ -417,6 +423,7 @@ vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 
 		uint32		in_run = Min(n, view->ids_per_chunk - (first - run * view->ids_per_chunk));
 		uint32		at = find_chunk(vecgraph_cache_tag(view, run));
 
+		/* its loader may have read the page before it changed, and would publish that over what is put here */
 		if (at != VECGRAPH_NO_CHUNK && vecgraph_chunks[at].loading != 0)
 			vecgraph_chunks[at].outdated = true;
 		else if (at != VECGRAPH_NO_CHUNK)
@@ -432,6 +439,7 @@ void
 vecgraph_cache_forget(VecGraphCacheView *view)
 {
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+	/* by key, since tags of all runs of an index cannot be told from those of others */
 	for (uint32 at = 0; at < region->never_used; at++)
 	{
 		VecGraphChunk *chunk = &vecgraph_chunks[at];
