@@ -8,6 +8,7 @@ use lib "$FindBin::RealBin/../../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 use VecidxTest qw(new_node);
 
 my $only_sites = $ENV{VECIDX_SITES} // '.';
@@ -97,6 +98,20 @@ sub fail_everywhere
 	return;
 }
 
+# What psql returns, once the server that was killed is back: until the postmaster has noticed, it answers, and then breaks off.
+sub psql_after_crash
+{
+	my ($script) = @_;
+	for (1 .. 100)
+	{
+		my ($result, $out, $error) = eval { $node->psql('postgres', $script) };
+		return ($result, $out, $error)
+		  if defined $result && $error !~ /in recovery mode|is starting up|not yet accepting connections|Connection refused|crash of another server process/;
+		usleep(100_000);
+	}
+	die 'the server does not come back';
+}
+
 # The server dies before or after each record.
 sub die_everywhere
 {
@@ -108,7 +123,7 @@ sub die_everywhere
 		{
 			$node->psql('postgres', "$prepare\nSET vecidx.fault = '$site:$moment';\n$operation");
 			$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
-			my ($result, $out, $error) = $node->psql('postgres', "$check $operation $check");
+			my ($result, $out, $error) = psql_after_crash("$check $operation $check");
 			next if $result == 0;
 			$bad++;
 			diag("$name, $moment at " . place($site) . ":\n$error");
