@@ -89,17 +89,37 @@ extern bool vecgraph_validate(Oid opclassoid);
 /* The description that operator classes for an SQL type have; NULL if there are none. */
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
+/* ---- vecgraph_filter.c: STUB ---- */
+typedef struct VecGraphFilterColumn { VxSignatureKind kind; } VecGraphFilterColumn;
+typedef struct VecGraphFilters { int count; VecGraphFilterColumn column[VX_MAX_FILTERS]; } VecGraphFilters;
+extern void vecgraph_filters_open(Relation index, MemoryContext context, VecGraphFilters *filters);
+extern void vecgraph_make_signature(const VecGraphFilters *filters, const Datum *values, const bool *isnull, uint64 *signature);
+
 /* ---- vecgraph_row.c: rows of the table as the index has them ---- */
+
+/* What the columns of an index are: a vector, then filter columns. */
+typedef struct VecGraphColumns
+{
+	const VecGraphOpclass *opclass;
+	VecGraphFilters filters;
+} VecGraphColumns;
+
+/* Fills in columns, whose memory is taken from context. */
+extern void vecgraph_columns_open(Relation index, MemoryContext context, VecGraphColumns *columns);
 
 /* Makes the point of an indexed value in context, NULL if it has no place in the space. Errors: wrong number of dimensions. */
 extern VxPoint *vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context);
 
-/* What is indexed of a row, in any of the ways that it may come into the index. */
+/*
+ * What is indexed of a row, in any of the ways that it may come into the index. Rows that differ in nothing but their heap TIDs are
+ * twins, and share a node.
+ */
 typedef struct VecGraphRow
 {
 	ItemPointerData tid;
-	uint32		hash;			/* vx_space_hash of the point; only while rows are loaded in a build */
+	uint32		hash;			/* vecgraph_row_hash; only while rows are loaded in a build */
 	VxPoint    *point;
+	uint64		signature[VX_MAX_FILTERS];	/* of each filter column, then nothing */
 } VecGraphRow;
 
 /* Whether a row, whose values are not looked at, is not indexed. */
@@ -113,36 +133,33 @@ vecgraph_row_is_absent(const bool *isnull)
  * Makes the row, its point in context, of the values of the index's columns; false if it is not indexed: its vector is NULL or has no
  * place in the space. Errors: wrong number of dimensions.
  */
-extern bool vecgraph_make_row(const VecGraphOpclass *opclass, const VxSpace *space, const Datum *values, const bool *isnull,
+extern bool vecgraph_make_row(const VecGraphColumns *columns, const VxSpace *space, const Datum *values, const bool *isnull,
 							  ItemPointer tid, MemoryContext context, VecGraphRow *row);
 
-/* The same in one piece, for queues and files. */
+/* A hash by which twins are found, of what they have in common. */
+extern uint32 vecgraph_row_hash(const VxSpace *space, const VxPoint *point, const uint64 *signature, uint32 filter_count);
+
+/* The row in one piece, for queues and files; its signature is behind the point. */
 typedef struct VecGraphFlatRow
 {
 	ItemPointerData tid;
-	uint16		unused;			/* zero */
+	uint16		filter_count;
 	uint32		hash;
 	VxPoint		point;			/* as long as it is */
 } VecGraphFlatRow;
 
 /* Bytes of the largest. */
 static inline Size
-vecgraph_flat_row_room(const VxSpace *space)
+vecgraph_flat_row_room(const VxSpace *space, uint32 filter_count)
 {
-	return offsetof(VecGraphFlatRow, point) + vx_space_room(space);
+	return offsetof(VecGraphFlatRow, point) + vx_space_room(space) + filter_count * sizeof(uint64);
 }
 
 /* Fills in flat; returns its bytes. */
-extern Size vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, VecGraphFlatRow *flat);
+extern Size vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, uint32 filter_count, VecGraphFlatRow *flat);
 
 /* The row, whose point is where it was. */
-static inline VecGraphRow
-vecgraph_unflatten_row(VecGraphFlatRow *flat)
-{
-	VecGraphRow row = {flat->tid, flat->hash, &flat->point};
-
-	return row;
-}
+extern VecGraphRow vecgraph_unflatten_row(const VxSpace *space, VecGraphFlatRow *flat);
 
 /* ---- vecgraph_plan.c: what an index will look like ---- */
 
@@ -150,7 +167,7 @@ vecgraph_unflatten_row(VecGraphFlatRow *flat)
  * Fills the meta page of an empty index and its geometry. subvectors: those of trained codes, 0 for untrained ones. Errors:
  * no dimensions, or options that do not go together or do not fit a page.
  */
-extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, int dim, uint32 subvectors, VxMeta *meta,
+extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, int dim, uint32 subvectors, VxMeta *meta,
 						  VxGeometry *geometry);
 
 /*

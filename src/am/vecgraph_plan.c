@@ -73,7 +73,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);
 	meta->code_flags = vx_code_kind(meta->code_kind)->needs_training ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
-	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim);
+	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim, vx_meta_filtered(meta));
 }
 
 uint32
@@ -83,9 +83,10 @@ vecgraph_default_subvectors(int dim)
 }
 
 void
-vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, int dim, uint32 subvectors, VxMeta *meta,
+vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, int dim, uint32 subvectors, VxMeta *meta,
 			  VxGeometry *geometry)
 {
+	const VecGraphOpclass *opclass = columns->opclass;
 	uint32		body = vecgraph_body_bytes();
 	const char *wrong;
 
@@ -101,7 +102,9 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphOpclass *opclass, in
 
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = VX_META_MAGIC;
-	meta->format_version = VX_FORMAT_VERSION;
+	for (int i = 0; i < columns->filters.count; i++)
+		meta->filter_kinds[i] = columns->filters.column[i].kind;
+	meta->format_version = vx_meta_version(meta);
 	if (!pg_strong_random(&meta->build_id, sizeof(meta->build_id)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -127,6 +130,7 @@ vecgraph_report_options(Relation index, const VxMeta *meta)
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	bool		named = vecgraph_codebook_option(options) != NULL;
 	uint32		subvectors = options != NULL ? options->pq_subvectors : 0;
+	VecGraphColumns columns;
 	VxMeta		planned;
 	VxGeometry	geometry;
 	StringInfoData differing;
@@ -136,7 +140,8 @@ vecgraph_report_options(Relation index, const VxMeta *meta)
 	/* the size of a codebook is checked where it is read */
 	if (named)
 		subvectors = vx_code_kind(meta->code_kind)->model == VX_MODEL_CODEBOOK ? vx_code_subvectors(meta->code_bytes) : vecgraph_default_subvectors(meta->dim);
-	vecgraph_plan(options, vecgraph_opclass(index), meta->dim, subvectors, &planned, &geometry);
+	vecgraph_columns_open(index, CurrentMemoryContext, &columns);
+	vecgraph_plan(options, &columns, meta->dim, subvectors, &planned, &geometry);
 	initStringInfo(&differing);
 	if (planned.storage != meta->storage)
 		appendStringInfoString(&differing, ", storage");

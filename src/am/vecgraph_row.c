@@ -3,6 +3,8 @@
  */
 #include "am/vecgraph.h"
 
+#include "core/vx_hash.h"
+
 VxPoint *
 vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, MemoryContext context)
 {
@@ -14,26 +16,57 @@ vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, Memory
 	return NULL;
 }
 
+void
+vecgraph_columns_open(Relation index, MemoryContext context, VecGraphColumns *columns)
+{
+	columns->opclass = vecgraph_opclass(index);
+	vecgraph_filters_open(index, context, &columns->filters);
+}
+
 bool
-vecgraph_make_row(const VecGraphOpclass *opclass, const VxSpace *space, const Datum *values, const bool *isnull, ItemPointer tid,
+vecgraph_make_row(const VecGraphColumns *columns, const VxSpace *space, const Datum *values, const bool *isnull, ItemPointer tid,
 				  MemoryContext context, VecGraphRow *row)
 {
 	if (vecgraph_row_is_absent(isnull))
 		return false;
 	row->tid = *tid;
 	row->hash = 0;
-	row->point = vecgraph_point(opclass->type, space, values[0], context);
-	return row->point != NULL;
+	row->point = vecgraph_point(columns->opclass->type, space, values[0], context);
+	if (row->point == NULL)
+		return false;
+	if (columns->filters.count > 0)
+		vecgraph_make_signature(&columns->filters, values, isnull, row->signature);
+	return true;
+}
+
+uint32
+vecgraph_row_hash(const VxSpace *space, const VxPoint *point, const uint64 *signature, uint32 filter_count)
+{
+	uint32		hash = vx_space_hash(space, point);
+
+	for (uint32 i = 0; i < filter_count; i++)
+		hash = (uint32) (vx_hash_mix(hash, signature[i]) >> 32);
+	return hash;
 }
 
 Size
-vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, VecGraphFlatRow *flat)
+vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, uint32 filter_count, VecGraphFlatRow *flat)
 {
 	Size		bytes = vx_space_bytes(space, row->point);
 
 	flat->tid = row->tid;
-	flat->unused = 0;
+	flat->filter_count = (uint16) filter_count;
 	flat->hash = row->hash;
 	memcpy(&flat->point, row->point, bytes);
-	return offsetof(VecGraphFlatRow, point) + bytes;
+	memcpy((char *) &flat->point + bytes, row->signature, filter_count * sizeof(uint64));
+	return offsetof(VecGraphFlatRow, point) + bytes + filter_count * sizeof(uint64);
+}
+
+VecGraphRow
+vecgraph_unflatten_row(const VxSpace *space, VecGraphFlatRow *flat)
+{
+	VecGraphRow row = {.tid = flat->tid,.hash = flat->hash,.point = &flat->point};
+
+	memcpy(row.signature, (char *) row.point + vx_space_bytes(space, row.point), flat->filter_count * sizeof(uint64));
+	return row;
 }

@@ -39,14 +39,22 @@ seconds_now(void)
 }
 
 void
-vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key, uint32 code_bytes)
+vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key, const uint32 *part_bytes,
+					uint32 part_count)
 {
+	uint32		digest_bytes = 0;
+
 	memset(view, 0, sizeof(*view));
 	view->context = context;
 	view->index_oid = index_oid;
 	view->key = key;
-	view->code_bytes = code_bytes;
-	view->ids_per_chunk = VECGRAPH_CHUNK_BYTES / code_bytes;
+	view->code_bytes = part_bytes[0];
+	view->part_count = part_count;
+	for (uint32 i = 0; i < part_count; i++)
+		digest_bytes += view->part_bytes[i] = part_bytes[i];
+	view->ids_per_chunk = VECGRAPH_CHUNK_BYTES / digest_bytes;
+	for (uint32 i = 1; i < part_count; i++)
+		view->part_start[i] = view->part_start[i - 1] + view->ids_per_chunk * part_bytes[i - 1];
 	view->inverse = PG_UINT64_MAX / view->ids_per_chunk + 1;
 }
 
@@ -232,11 +240,14 @@ publish_chunk(VecGraphChunk *chunk)
 
 /* Reads a run into a chunk that has been announced for it, and publishes it. No lock on entry or return; on an error it is free. */
 static void
-load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes read, void *context)
+load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadDigests read, void *context)
 {
 	VecGraphChunk *chunk = &vecgraph_chunks[at];
 	uint64		tag = vecgraph_cache_tag(view, run);
+	VecGraphDigestParts parts = {0};
 
+	for (uint32 i = 0; i < view->part_count; i++)
+		parts.part[i] = vecgraph_cache_part(view, at, i);
 	/* a terminated backend must not leave the chunk announced for ever; it is a few pages only */
 	HOLD_INTERRUPTS();
 	PG_TRY();
@@ -244,8 +255,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadCodes rea
 		VECIDX_FAULT_POINT("cache-load");
 		do
 		{
-			read(context, run * view->ids_per_chunk, view->ids_per_chunk,
-				 vecgraph_chunk_memory + (Size) at * VECGRAPH_CHUNK_BYTES);
+			read(context, run * view->ids_per_chunk, view->ids_per_chunk, &parts);
 			VECIDX_FAULT_POINT("cache-run-read");
 		} while (!publish_chunk(chunk));
 	}
@@ -288,7 +298,7 @@ note_run(VecGraphCacheView *view, uint32 run, uint32 at)
  * (loading) and finding none announced are under one exclusive lock, so a run is never loaded twice.
  */
 const uint8 *
-vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context)
+vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadDigests read, void *context)
 {
 	uint32		run = vecgraph_cache_run(view, id);
 	uint64		tag = vecgraph_cache_tag(view, run);
@@ -414,23 +424,28 @@ vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition
 }
 
 void
-vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 *codes)
+vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const VecGraphDigestParts *digests)
 {
+	uint32		done = 0;
+
 	LWLockAcquire(&region->lock, LW_SHARED);
 	while (n > 0)
 	{
 		uint32		run = vecgraph_cache_run(view, first);
-		uint32		in_run = Min(n, view->ids_per_chunk - (first - run * view->ids_per_chunk));
+		uint32		place = first - run * view->ids_per_chunk;
+		uint32		in_run = Min(n, view->ids_per_chunk - place);
 		uint32		at = find_chunk(vecgraph_cache_tag(view, run));
 
 		/* its loader may have read the page before it changed, and would publish that over what is put here */
 		if (at != VECGRAPH_NO_CHUNK && vecgraph_chunks[at].loading != 0)
 			vecgraph_chunks[at].outdated = true;
 		else if (at != VECGRAPH_NO_CHUNK)
-			memcpy((uint8 *) vecgraph_cache_place(view, at, run, first), codes, (Size) in_run * view->code_bytes);
+			for (uint32 i = 0; i < view->part_count; i++)
+				memcpy(vecgraph_cache_part(view, at, i) + (Size) place * view->part_bytes[i],
+					   digests->part[i] + (Size) done * view->part_bytes[i], (Size) in_run * view->part_bytes[i]);
 		first += in_run;
 		n -= in_run;
-		codes += (Size) in_run * view->code_bytes;
+		done += in_run;
 	}
 	LWLockRelease(&region->lock);
 }

@@ -29,6 +29,7 @@
 
 #include "port/atomics.h"
 
+#include "format/vx_signature.h"
 #include "quant/vx_codec.h"
 
 #define VECGRAPH_CHUNK_BYTES 65536
@@ -61,8 +62,17 @@ typedef struct VecGraphCachedIndex
 	uint32		used;			/* when it was last used, in seconds; set by anybody */
 } VecGraphCachedIndex;
 
-/* Reads the codes of n nodes from first on into out, each page under its share lock. Nodes that do not exist become zeros. */
-typedef void (*VecGraphReadCodes) (void *context, uint32 first, uint32 n, uint8 *out);
+/* A digest has a code, then columns of a signature. */
+#define VECGRAPH_MAX_PARTS (1 + VX_MAX_FILTERS)
+
+/* Where digests of consecutive nodes are, part by part: codes [n][code_bytes], then each column [n]. A part may be NULL: not wanted. */
+typedef struct VecGraphDigestParts
+{
+	uint8	   *part[VECGRAPH_MAX_PARTS];
+} VecGraphDigestParts;
+
+/* Reads the digests of n nodes from first on, each page under its share lock. Nodes that do not exist become zeros. */
+typedef void (*VecGraphReadDigests) (void *context, uint32 first, uint32 n, const VecGraphDigestParts *out);
 
 /* One backend's view of the cached codes of one index. */
 typedef struct VecGraphCacheView
@@ -70,6 +80,9 @@ typedef struct VecGraphCacheView
 	MemoryContext context;
 	uint64		key;			/* of the index, see C2 */
 	uint32		code_bytes;
+	uint32		part_count;
+	uint32		part_bytes[VECGRAPH_MAX_PARTS];	/* of a node */
+	uint32		part_start[VECGRAPH_MAX_PARTS];	/* in a chunk: all codes come first, then each column */
 	uint32		ids_per_chunk;
 	uint64		inverse;		/* 2^64 / ids_per_chunk, rounded up */
 	uint32	   *chunks;			/* [run_count] chunk that a run was last seen in */
@@ -92,10 +105,10 @@ extern void vecgraph_cache_init(void);
 
 /*
  * Makes a view, whose memory is taken from context as it grows. key identifies the files of the index (C2); index_oid: see
- * VecGraphCacheView. Takes no lock, and needs no region.
+ * VecGraphCacheView; part_bytes [part_count]: of the code and of each column of a node's signature. Takes no lock, and needs no region.
  */
 extern void vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oid, uint64 key,
-								uint32 code_bytes);
+								const uint32 *part_bytes, uint32 part_count);
 
 /*
  * Call when a search starts, before it follows the log: notes the time, adds the counts to those of the region, and renews the
@@ -108,7 +121,7 @@ extern void vecgraph_cache_begin(VecGraphCacheView *view);
  * Call when vecgraph_cache_code returned NULL: finds the chunk, or loads it by read(context, ...). NULL if it is not to be had now:
  * read the page then. Takes the cache's lock, but not while it reads. Errors: those of read; then the chunk is free again.
  */
-extern const uint8 *vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadCodes read, void *context);
+extern const uint8 *vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadDigests read, void *context);
 
 /* Call when vecgraph_cache_fetch returned NULL: whether there was no room. If there was, somebody else is loading the chunk. */
 static inline bool
@@ -131,10 +144,10 @@ extern bool vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosi
 extern void vecgraph_cache_unlock_index(VecGraphCacheView *view, const VecGraphCachePosition *position);
 
 /*
- * The caller has the right to follow. Copies the codes of n nodes, from first on, codes [n][code_bytes], into the chunks that have
- * them; a chunk that is being loaded is marked to be read again instead (C4).
+ * The caller has the right to follow. Copies the digests of n nodes, from first on, into the chunks that have them; a chunk that is
+ * being loaded is marked to be read again instead (C4).
  */
-extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const uint8 *codes);
+extern void vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const VecGraphDigestParts *digests);
 
 /* The caller has the right to follow. Frees all chunks of the index; those that are being loaded are marked to be read again. */
 extern void vecgraph_cache_forget(VecGraphCacheView *view);
@@ -196,6 +209,21 @@ vecgraph_cache_place(const VecGraphCacheView *view, uint32 chunk, uint32 run, ui
 {
 	return vecgraph_chunk_memory + (Size) chunk * VECGRAPH_CHUNK_BYTES
 		+ (Size) (id - run * view->ids_per_chunk) * view->code_bytes;
+}
+
+/* Where the part of a run's digests is in a chunk. */
+static inline uint8 *
+vecgraph_cache_part(const VecGraphCacheView *view, uint32 chunk, uint32 part)
+{
+	return vecgraph_chunk_memory + (Size) chunk * VECGRAPH_CHUNK_BYTES + view->part_start[part];
+}
+
+/* Whether a chunk, from which something was just read, has the codes of the run still, so that it was these. */
+static inline bool
+vecgraph_cache_has_run(const VecGraphCacheView *view, uint32 chunk, uint32 run)
+{
+	pg_read_barrier();
+	return pg_atomic_read_u64(&vecgraph_chunks[chunk].owner) == vecgraph_cache_tag(view, run);
 }
 
 /* The code of a node in the cache, readable for VX_CODE_OVERREAD bytes behind its end, or NULL: call fetch then. */

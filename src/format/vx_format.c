@@ -28,6 +28,32 @@ has_models(const VxMeta *meta)
 		&& ((meta->code_flags & VX_CODES_MIXED) == 0 || (meta->code_flags & both) == both);
 }
 
+/* Whether the kinds of signatures are known ones, then none. */
+static bool
+filters_are_valid(const VxMeta *meta)
+{
+	for (int i = 0; i < VX_MAX_FILTERS; i++)
+	{
+		bool		first_none = i > 0 && meta->filter_kinds[i - 1] == VX_SIGNATURE_NONE;
+
+		if (meta->filter_kinds[i] != VX_SIGNATURE_NONE
+			&& (first_none || vx_signature_width((VxSignatureKind) meta->filter_kinds[i]) == 0))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes of code and signature. */
+static uint32_t
+digest_bytes(const VxMeta *meta)
+{
+	uint32_t	bytes = meta->code_bytes;
+
+	for (int i = 0; i < VX_MAX_FILTERS; i++)
+		bytes += vx_signature_width((VxSignatureKind) meta->filter_kinds[i]);
+	return bytes;
+}
+
 /* Whether codes and storage go together, and the places that follow from them are those of the meta page. */
 static bool
 parts_agree(const VxMeta *meta, uint32_t body_bytes)
@@ -47,10 +73,11 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 		return false;
 	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes))
 		return false;
-	return meta->code_bytes <= body_bytes
+	return digest_bytes(meta) <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)
 		&& meta->record_bytes <= body_bytes
-		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
+		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, meta->dim,
+													vx_meta_filtered(meta));
 }
 
 const char *
@@ -60,7 +87,9 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 
 	if (meta->magic != VX_META_MAGIC)
 		return "the meta page is not a vecgraph meta page";
-	if (meta->format_version != VX_FORMAT_VERSION)
+	if (!filters_are_valid(meta))
+		return "the meta page holds impossible values";
+	if (meta->format_version != vx_meta_version(meta))
 		return "the format version is not supported";
 	if (meta->body_bytes != body_bytes)
 		return "the page size differs";
@@ -81,12 +110,21 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 	geometry->first_segment = meta->first_segment;
 	geometry->nodes_per_page = body_bytes / meta->record_bytes;
 	geometry->code_bytes = meta->code_bytes;
+	geometry->filter_count = 0;
+	geometry->digest_bytes = meta->code_bytes;
+	for (uint32_t i = 0; i < VX_MAX_FILTERS; i++)
+	{
+		geometry->filter_width[i] = vx_signature_width((VxSignatureKind) meta->filter_kinds[i]);
+		geometry->filter_start[i] = geometry->digest_bytes;
+		geometry->digest_bytes += geometry->filter_width[i];
+		geometry->filter_count += geometry->filter_width[i] > 0;
+	}
 	geometry->codes_per_page = 0;
 	geometry->code_pages = 0;
 	geometry->pages_per_segment = 1;
-	if (meta->code_bytes > 0)
+	if (geometry->digest_bytes > 0)
 	{
-		geometry->codes_per_page = body_bytes / meta->code_bytes;
+		geometry->codes_per_page = body_bytes / geometry->digest_bytes;
 		geometry->code_pages = (geometry->nodes_per_page + geometry->codes_per_page - 1) / geometry->codes_per_page;
 		if (geometry->code_pages == 1)
 			geometry->pages_per_segment = geometry->codes_per_page / geometry->nodes_per_page;

@@ -8,6 +8,10 @@
  *     block 0     1 ...                    first_segment-1   first_segment ...
  *     [ meta ]    [ means or codebooks ]   [ log of codes ]  [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
  *
+ * Code pages hold digests of nodes: what searches want to know of a node before they read it. A digest is the node's code, and its
+ * signature in an index with filter columns; an index with either has code pages and a log. All of a page's codes come first, then each
+ * column of its signatures.
+ *
  * Nodes are fixed-size records (slots) with dense ids, so an id gives block and slot by arithmetic:
  *
  *     node page n of the index (from 0) holds ids n * nodes_per_page ... ; it is page n % pages_per_segment of segment
@@ -21,6 +25,7 @@
 #define VX_FORMAT_H
 
 #include "format/vx_record.h"
+#include "format/vx_signature.h"
 #include "graph/vx_store.h"
 #include "quant/vx_codec.h"
 
@@ -34,8 +39,10 @@
  *      inner product relative to a mean
  *   4  several entry nodes; indexes may be without the codes that they ask for until these are trained
  *   5  no marks in a slot of heap TIDs known to be dead; a log of changed codes
+ *   6  signatures; an index without filter columns is still of version 5
  */
 #define VX_FORMAT_VERSION 5
+#define VX_FORMAT_VERSION_FILTERED 6
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101
@@ -82,7 +89,8 @@ typedef struct VxMeta
 	float		fitted_error;	/* usual squared distance of vectors from their codes then, a vx_robust_result; 0: not known */
 	uint32_t	fitted_slots;	/* ids that the index had room for then */
 	float		usual_norm2;	/* inner product: nine tenths of the squared norms are at most this; 0: not known */
-	uint32_t	reserved[11];	/* zero */
+	uint8_t		filter_kinds[VX_MAX_FILTERS];	/* VxSignatureKind of each filter column, then VX_SIGNATURE_NONE */
+	uint32_t	reserved[9];	/* zero */
 } VxMeta;
 
 /* The space of an index. */
@@ -185,7 +193,8 @@ _Static_assert(offsetof(VxMeta, code_epoch) == 48 && offsetof(VxMeta, max_norm2)
 			   && offsetof(VxMeta, entry_count) == 60 && offsetof(VxMeta, entries) == 64 && VX_MAX_ENTRIES == 72,
 			   "meta page: what changes");
 _Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_nodes) == 356 && offsetof(VxMeta, fitted_error) == 360
-			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368 && offsetof(VxMeta, reserved) == 372
+			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368
+			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, reserved) == 380
 			   && sizeof(VxMeta) == 416, "meta page: models");
 _Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries) == 8 && offsetof(VxCodeLog, blocks) == 16
 			   && VX_CODE_LOG_ENTRIES == 500, "log of codes");
@@ -193,11 +202,25 @@ _Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries)
 /* Pages of one model; 0 without codes. */
 uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 
-/* The first block behind the meta page, all copies, and the log of codes. */
+/* The first block behind the meta page, all copies, and the log of codes, if there are digests. */
 static inline uint32_t
-vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim)
+vx_first_segment(VxCodeKind kind, uint32_t body_bytes, uint32_t dim, bool filtered)
 {
-	return 1 + vx_code_kind(kind)->model_copies * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE);
+	return 1 + vx_code_kind(kind)->model_copies * vx_model_pages(kind, body_bytes, dim) + (kind != VX_CODES_NONE || filtered);
+}
+
+/* Whether an index has filter columns. */
+static inline bool
+vx_meta_filtered(const VxMeta *meta)
+{
+	return meta->filter_kinds[0] != VX_SIGNATURE_NONE;
+}
+
+/* The format version of an index. */
+static inline uint32_t
+vx_meta_version(const VxMeta *meta)
+{
+	return vx_meta_filtered(meta) ? VX_FORMAT_VERSION_FILTERED : VX_FORMAT_VERSION;
 }
 
 /* The block of page i of a model, by its place, and the other way round: which of the pages of all models a block is. */
@@ -241,7 +264,7 @@ vx_id_slot(const VxGeometry *g, VxNodeId id)
 	return id % g->nodes_per_page;
 }
 
-/* Where the code of an id is: block, and place in the page body. Only for indexes with codes. */
+/* Where the code of an id is: block, and place in the page body. The block has its signature, too. Only for indexes with digests. */
 static inline uint32_t
 vx_code_block(const VxGeometry *g, VxNodeId id)
 {
@@ -254,6 +277,23 @@ static inline uint32_t
 vx_code_offset(const VxGeometry *g, VxNodeId id)
 {
 	return id % (g->pages_per_segment * g->nodes_per_page) % g->codes_per_page * g->code_bytes;
+}
+
+/* Where a column of the signature of an id is in the body of the same page. */
+static inline uint32_t
+vx_signature_offset(const VxGeometry *g, VxNodeId id, uint32_t column)
+{
+	uint32_t	place = id % (g->pages_per_segment * g->nodes_per_page) % g->codes_per_page;
+
+	return g->codes_per_page * g->filter_start[column] + place * g->filter_width[column];
+}
+
+/* Writes the signature [filter_count] of an id to the body of its page. */
+static inline void
+vx_signature_put(const VxGeometry *g, void *body, VxNodeId id, const uint64_t *signature)
+{
+	for (uint32_t i = 0; i < g->filter_count; i++)
+		vx_signature_store((char *) body + vx_signature_offset(g, id, i), g->filter_width[i], signature[i]);
 }
 
 /* How many codes, id's being the first, lie one behind the other on the same page. */
@@ -270,7 +310,7 @@ vx_code_stretch(const VxGeometry *g, VxNodeId id)
 static inline uint32_t
 vx_code_page_used(const VxGeometry *g)
 {
-	return g->codes_per_page * g->code_bytes;
+	return g->codes_per_page * g->digest_bytes;
 }
 
 /* The id whose code is first on a code page. */

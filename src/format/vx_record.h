@@ -10,6 +10,7 @@
 
 #include "core/vx_port.h"
 #include "distance/vx_space.h"
+#include "format/vx_signature.h"
 #include "graph/vx_store.h"
 
 /* What a node keeps inline. */
@@ -128,6 +129,10 @@ typedef struct VxGeometry
 	uint32_t	first_segment;
 	uint32_t	nodes_per_page;
 	uint32_t	code_bytes;		/* 0 without codes */
+	uint32_t	filter_count;
+	uint32_t	filter_width[VX_MAX_FILTERS];	/* bytes of a signature's columns */
+	uint32_t	filter_start[VX_MAX_FILTERS];	/* of those in front of one in a digest, the code included */
+	uint32_t	digest_bytes;	/* code and signature; 0 without both */
 	uint32_t	codes_per_page;
 	uint32_t	code_pages;		/* per segment */
 	uint32_t	pages_per_segment;	/* node pages */

@@ -86,8 +86,9 @@ static void
 reuse_node(void *context, VxNodeId id)
 {
 	PageTrial  *trial = context;
+	VecGraphDigests digest = {.codes = trial->store.index.codes != NULL ? trial->code : NULL};
 
-	if (vecgraph_take_slot(&trial->store.index, fill_again, trial, trial->store.index.codes != NULL ? trial->code : NULL) != id)
+	if (vecgraph_take_slot(&trial->store.index, fill_again, trial, &digest) != id)
 		elog(ERROR, "the page of the freed slot was not the first one with room");
 }
 

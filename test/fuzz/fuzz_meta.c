@@ -53,7 +53,7 @@ fuzz_one(const uint8_t *data, size_t size)
 		if (kind != VX_CODES_PQ)
 			meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, meta.dim, 0);
 		meta.record_bytes = vx_record_bytes((VxStorage) meta.storage, meta.dim, meta.edge_capacity);
-		meta.first_segment = vx_first_segment(kind, body, meta.dim);
+		meta.first_segment = vx_first_segment(kind, body, meta.dim, vx_meta_filtered(&meta));
 	}
 	if (vx_meta_check(&meta, body, &g) != NULL)
 		return 0;

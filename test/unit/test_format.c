@@ -27,7 +27,7 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 	meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, dim, (dim + 3) / 4);
 	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
-	meta.first_segment = vx_first_segment(kind, BODY, dim);
+	meta.first_segment = vx_first_segment(kind, BODY, dim, false);
 	meta.free_page = VX_NO_BLOCK;
 	return meta;
 }

@@ -55,9 +55,9 @@ vecgraph_buildphasename(int64 phase)
  * index that has just been built. Returns the codebook that codes are to be made with, or NULL.
  */
 static VxPqCodebook *
-plan_index(Relation heap, Relation index, VxMeta *meta, VxGeometry *geometry, MemoryContext context)
+plan_index(Relation heap, Relation index, const VecGraphColumns *columns, VxMeta *meta, VxGeometry *geometry, MemoryContext context)
 {
-	const VecGraphOpclass *opclass = vecgraph_opclass(index);
+	const VecGraphOpclass *opclass = columns->opclass;
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	int			dim = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
 	bool		named = vecgraph_codebook_option(options) != NULL;
@@ -74,12 +74,12 @@ plan_index(Relation heap, Relation index, VxMeta *meta, VxGeometry *geometry, Me
 	/* as many subvectors as dimensions are what untrained codes have */
 	else if (dim > 0 && subvectors == (uint32) dim)
 		subvectors = 0;
-	vecgraph_plan(options, opclass, dim, subvectors, meta, geometry);
+	vecgraph_plan(options, columns, dim, subvectors, meta, geometry);
 	if (heap == NULL && codebook == NULL && vx_code_kind(meta->code_kind)->needs_training)
 	{
 		/* where only codes could tell what nodes look like there must be some from the beginning */
 		if (meta->storage == VX_STORAGE_HEAP)
-			vecgraph_plan(options, opclass, dim, 0, meta, geometry);
+			vecgraph_plan(options, columns, dim, 0, meta, geometry);
 		else
 			meta->code_flags = 0;
 	}
@@ -122,7 +122,8 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
 	build->mem = vecgraph_mem(build->context);
-	codebook = plan_index(heap, index, &build->meta, &build->geometry, build->context);
+	vecgraph_columns_open(index, build->context, &build->columns);
+	codebook = plan_index(heap, index, &build->columns, &build->meta, &build->geometry, build->context);
 	build->space = vx_meta_space(&build->meta);
 	build->memory_limit = (Size) maintenance_work_mem * 1024;
 	build->workers = count_workers(heap, index);
@@ -181,9 +182,11 @@ vecgraph_buildempty(Relation index)
 {
 	VxMeta		meta;
 	VxGeometry	geometry;
+	VecGraphColumns columns;
 	VxPqCodebook *codebook;
 
-	codebook = plan_index(NULL, index, &meta, &geometry, CurrentMemoryContext);
+	vecgraph_columns_open(index, CurrentMemoryContext, &columns);
+	codebook = plan_index(NULL, index, &columns, &meta, &geometry, CurrentMemoryContext);
 	for (BlockNumber block = 0; block < geometry.first_segment; block++)
 	{
 		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);

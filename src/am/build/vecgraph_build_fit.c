@@ -135,7 +135,7 @@ plan_untrained(VecGraphBuild *build, uint32 count, bool no_room)
 	}
 	/* nothing but codes could tell what nodes look like */
 	report_untrained(build, count, no_room, "it gets untrained ones", "REINDEX it when the table has grown.");
-	vecgraph_plan((VecGraphOptions *) build->index->rd_options, vecgraph_opclass(build->index), build->meta.dim, 0, &build->meta,
+	vecgraph_plan((VecGraphOptions *) build->index->rd_options, &build->columns, build->meta.dim, 0, &build->meta,
 				  &build->geometry);
 	build->meta.max_norm2 = max_norm2;
 	build->meta.usual_norm2 = usual_norm2;

@@ -43,7 +43,7 @@ typedef struct Inserter
 static void
 insert_row(Inserter *inserter, VecGraphBatch *batch, uint32 i)
 {
-	VecGraphRow row = vecgraph_unflatten_row(vecgraph_queue_row(inserter->queue, batch, i));
+	VecGraphRow row = vecgraph_unflatten_row(&inserter->queue->space, vecgraph_queue_row(inserter->queue, batch, i));
 	bool		is_last = i == batch->row_count - 1;
 
 	vecgraph_insert_row(&inserter->store, &inserter->linker, &row);
@@ -166,7 +166,7 @@ static ParallelContext *
 start_inserting(VecGraphBuild *build, const VecGraphBuildRest *rest, Inserter *inserter)
 {
 	VecGraphQueue sized;
-	Size		bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
+	Size		bytes = vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized);
 	ParallelContext *context;
 
 	if (!vecgraph_workers_help(build->workers, (double) vecgraph_build_rest_count(rest)))
@@ -201,7 +201,7 @@ insert_rows(VecGraphBuild *build, VecGraphBuildRest *rest)
 		init_shared(build, &alone);
 		inserter.shared = &alone;
 		inserter.queue = MemoryContextAlloc(build->context,
-											vecgraph_queue_size(&build->space, build->memory_limit, 1, &sized));
+											vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, 1, &sized));
 		vecgraph_queue_init(inserter.queue, &sized);
 	}
 	begin_inserting(&inserter, inserter.shared, inserter.queue, build->index, build->context);

@@ -35,6 +35,7 @@ enum
 struct VecGraphBuildRest
 {
 	VxSpace		space;
+	uint32		filter_count;
 	uint64		count;
 	TupleTableSlot *slot;		/* of the row that was read last */
 	VecGraphFlatRow *row;		/* this, aligned */
@@ -54,6 +55,7 @@ vecgraph_build_rest_begin(VecGraphBuild *build)
 	TupleDescInitEntry(desc, COLUMN_HASH, "hash", INT4OID, -1, 0);
 	TupleDescInitEntry(desc, COLUMN_ROW, "row", BYTEAOID, -1, 0);
 	rest->space = build->space;
+	rest->filter_count = build->geometry.filter_count;
 	rest->waiting = tuplestore_begin_heap(false, false, (int) (Min(build->memory_limit / WAITING_SHARE, WAITING_BYTES) / 1024));
 	tuplestore_set_eflags(rest->waiting, EXEC_FLAG_REWIND);
 	rest->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
@@ -64,11 +66,11 @@ vecgraph_build_rest_begin(VecGraphBuild *build)
 void
 vecgraph_build_rest_put(VecGraphBuildRest *rest, const VecGraphRow *row)
 {
-	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&rest->space));
+	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&rest->space, rest->filter_count));
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {false};
 
-	SET_VARSIZE(value, VARHDRSZ + vecgraph_flatten_row(&rest->space, row, (VecGraphFlatRow *) VARDATA(value)));
+	SET_VARSIZE(value, VARHDRSZ + vecgraph_flatten_row(&rest->space, row, rest->filter_count, (VecGraphFlatRow *) VARDATA(value)));
 	values[COLUMN_KEY - 1] = Int32GetDatum(0);
 	values[COLUMN_HASH - 1] = Int32GetDatum((int32) row->hash);
 	values[COLUMN_ROW - 1] = PointerGetDatum(value);
@@ -175,7 +177,7 @@ vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
 	VxOrder		order;
 	Size		memory;
 
-	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space));
+	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space, rest->filter_count));
 	find_order(build, rest, &order);
 	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
 	rest->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
@@ -192,7 +194,7 @@ vecgraph_build_rest_next(VecGraphBuildRest *rest, VecGraphRow *row)
 	if (!tuplesort_gettupleslot(rest->sort, true, false, rest->slot, NULL))
 		return false;
 	copy_row(rest);
-	*row = vecgraph_unflatten_row(rest->row);
+	*row = vecgraph_unflatten_row(&rest->space, rest->row);
 	return true;
 }
 

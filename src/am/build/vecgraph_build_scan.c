@@ -41,7 +41,7 @@ typedef struct ScanShared
 /* Who reads the heap. */
 typedef struct Reader
 {
-	const VecGraphOpclass *opclass;
+	VecGraphColumns columns;
 	VxSpace		space;
 	MemoryContext context;		/* of a row */
 	VecGraphQueue *queue;		/* NULL: the leader, alone */
@@ -77,7 +77,7 @@ load_batch(Reader *reader, VecGraphBatch *batch)
 	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < batch->row_count; i++)
 	{
-		VecGraphRow row = vecgraph_unflatten_row(vecgraph_queue_row(reader->queue, batch, i));
+		VecGraphRow row = vecgraph_unflatten_row(&reader->space, vecgraph_queue_row(reader->queue, batch, i));
 
 		vecgraph_build_load_row(reader->load, &row);
 		MemoryContextReset(reader->context);
@@ -99,9 +99,9 @@ scan_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 		while ((batch = vecgraph_queue_take(reader->queue, VECGRAPH_BATCH_FULL)) != NULL)
 			load_batch(reader, batch);
 	old_context = MemoryContextSwitchTo(reader->context);
-	if (vecgraph_make_row(reader->opclass, &reader->space, values, is_null, tid, reader->context, &row))
+	if (vecgraph_make_row(&reader->columns, &reader->space, values, is_null, tid, reader->context, &row))
 	{
-		row.hash = vx_space_hash(&reader->space, row.point);
+		row.hash = vecgraph_row_hash(&reader->space, row.point, row.signature, (uint32) reader->columns.filters.count);
 		if (reader->load != NULL)
 			vecgraph_build_load_row(reader->load, &row);
 		else
@@ -120,7 +120,7 @@ start_scanning(VecGraphBuild *build, Relation heap, Snapshot snapshot, ScanShare
 	Size		scan_bytes = table_parallelscan_estimate(heap, snapshot);
 	VecGraphQueue sized;
 
-	*queue_bytes = vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized);
+	*queue_bytes = vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized);
 	vecgraph_workers_expect(context, sizeof(ScanShared));
 	vecgraph_workers_expect(context, *queue_bytes);
 	vecgraph_workers_expect(context, scan_bytes);
@@ -147,7 +147,7 @@ wants_workers(VecGraphBuild *build)
 	VecGraphQueue sized;
 
 	return vecgraph_workers_help(build->workers, build->expected_rows)
-		&& vecgraph_queue_size(&build->space, build->memory_limit, build->workers + 1, &sized)
+		&& vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized)
 		<= build->memory_limit / VECGRAPH_QUEUE_SHARE;
 }
 
@@ -184,7 +184,7 @@ scan_with_workers(VecGraphBuild *build, Reader *reader, Relation heap, IndexInfo
 double
 vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap, IndexInfo *info)
 {
-	Reader		reader = {.opclass = vecgraph_opclass(build->index),.space = build->space,.load = load};
+	Reader		reader = {.columns = build->columns,.space = build->space,.load = load};
 	double		heap_rows;
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
@@ -214,7 +214,7 @@ vecgraph_build_scan_main(dsm_segment *segment, shm_toc *toc)
 	vecgraph_workers_begin(toc);
 	heap = table_open(shared->heap, heap_lock);
 	index = index_open(shared->index, index_lock);
-	reader.opclass = vecgraph_opclass(index);
+	vecgraph_columns_open(index, CurrentMemoryContext, &reader.columns);
 	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
 	reader.context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);

@@ -47,6 +47,7 @@ typedef enum VecGraphBuildStep
 typedef struct VecGraphBuild
 {
 	Relation	index;
+	VecGraphColumns columns;
 	VxMeta		meta;
 	VxGeometry	geometry;
 	VxSpace		space;

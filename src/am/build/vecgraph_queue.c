@@ -16,7 +16,7 @@ batch_number(VecGraphQueue *queue, uint32 i)
 }
 
 Size
-vecgraph_queue_size(const VxSpace *space, Size limit, int participants, VecGraphQueue *sized)
+vecgraph_queue_size(const VxSpace *space, uint32 filter_count, Size limit, int participants, VecGraphQueue *sized)
 {
 	Size		head = MAXALIGN(sizeof(VecGraphBatch));
 	Size		most;
@@ -25,7 +25,8 @@ vecgraph_queue_size(const VxSpace *space, Size limit, int participants, VecGraph
 	sized->shared = participants > 1;
 	sized->batch_count = sized->shared ? BATCHES * participants : 1;
 	sized->space = *space;
-	sized->row_bytes = MAXALIGN(vecgraph_flat_row_room(space));
+	sized->filter_count = filter_count;
+	sized->row_bytes = MAXALIGN(vecgraph_flat_row_room(space, filter_count));
 	most = (limit / VECGRAPH_QUEUE_SHARE - offsetof(VecGraphQueue, batches)) / sized->batch_count;
 	most = Min(most - Min(most, head), BATCH_BYTES);
 	sized->batch_rows = Min(Max(most / sized->row_bytes, 1), BATCH_ROWS);
@@ -111,7 +112,7 @@ vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchSta
 void
 vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row)
 {
-	vecgraph_flatten_row(&queue->space, row, vecgraph_queue_row(queue, batch, batch->row_count++));
+	vecgraph_flatten_row(&queue->space, row, queue->filter_count, vecgraph_queue_row(queue, batch, batch->row_count++));
 }
 
 /* ---- waiting ---- */

@@ -42,6 +42,7 @@ typedef struct VecGraphQueue
 	uint32		batch_count;
 	uint32		batch_rows;		/* room in a batch */
 	VxSpace		space;
+	uint32		filter_count;
 	Size		row_bytes;
 	Size		batch_bytes;
 	pg_atomic_uint32 turns;		/* full batches so far */
@@ -52,7 +53,7 @@ typedef struct VecGraphQueue
 } VecGraphQueue;
 
 /* Fills in the dimensions of a queue for so many participants in a build that may use limit bytes; returns its bytes. */
-extern Size vecgraph_queue_size(const VxSpace *space, Size limit, int participants, VecGraphQueue *sized);
+extern Size vecgraph_queue_size(const VxSpace *space, uint32 filter_count, Size limit, int participants, VecGraphQueue *sized);
 
 /* Makes an empty queue in memory of that size. */
 extern void vecgraph_queue_init(VecGraphQueue *queue, const VecGraphQueue *sized);

@@ -38,6 +38,7 @@ VECIDX_SQL_FUNCTION(vecgraph_check);
 typedef struct IndexedTid
 {
 	ItemPointerData tid;
+	VxNodeId	node;
 	char		status;
 } IndexedTid;
 
@@ -57,6 +58,7 @@ typedef struct VecGraphCheck
 {
 	Relation	index;
 	VecGraphStore *store;
+	VecGraphColumns columns;
 	VecGraphSurvey *found;
 	BlockNumber blocks;			/* of the index when this began; what is added later is left out */
 	BlockNumber listed;			/* of these, pages with free slots */
@@ -145,8 +147,9 @@ begin_check(VecGraphCheck *check, Relation index, VecGraphStore *store, VecGraph
 
 /* ---- pages and slots ---- */
 
+/* Notes a heap TID in the slot of an id, which is one of the node's. */
 static void
-collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
+collect_tid(VecGraphCheck *check, VxNodeId id, VxNodeId node, const VxHeapTid *tid)
 {
 	ItemPointerData item;
 	bool		found;
@@ -157,7 +160,7 @@ collect_tid(VecGraphCheck *check, VxNodeId id, const VxHeapTid *tid)
 	vecgraph_tid_get(tid, &item);
 	if (!ItemPointerIsValid(&item))
 		broken(check, id, "an invalid heap TID");
-	indexed_insert(check->tids, item, &found);
+	indexed_insert(check->tids, item, &found)->node = node;
 	if (found)
 		node_misfit(check, id, psprintf("heap TID (%u,%u) is indexed twice",
 										ItemPointerGetBlockNumber(&item), ItemPointerGetOffsetNumber(&item)));
@@ -339,7 +342,7 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		check_node(check, id, slot);
 	tids = vx_slot_tids(slot, &tid_count);
 	for (uint32 i = 0; i < tid_count; i++)
-		collect_tid(check, id, &tids[i]);
+		collect_tid(check, id, slot->state == VX_SLOT_TIDS ? ((VxTidSlot *) slot)->owner : id, &tids[i]);
 }
 
 static void
@@ -478,21 +481,39 @@ vecgraph_survey(Relation index, VecGraphStore *store, VecGraphSurvey *found)
 
 /* ---- the heap ---- */
 
+/* Whether what code pages say of a node's filter columns is what the row has there. On a standby replay may have gone on. */
+static void
+check_signature(VecGraphCheck *check, VxNodeId node, const VecGraphRow *row)
+{
+	uint64		signature[VX_MAX_FILTERS];
+	uint32		filter_count = check->store->index.geometry.filter_count;
+
+	if (filter_count == 0)
+		return;
+	vecgraph_read_signature(&check->store->index, node, signature);
+	if (memcmp(signature, row->signature, filter_count * sizeof(uint64)) != 0)
+		node_misfit(check, node, psprintf("the signature is not that of heap row (%u,%u)", ItemPointerGetBlockNumber(&row->tid),
+										  ItemPointerGetOffsetNumber(&row->tid)));
+}
+
 static void
 heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
 {
 	VecGraphCheck *check = state;
+	IndexedTid *indexed;
 	VecGraphRow row;
 
-	if (!vecgraph_make_row(check->store->opclass, &check->store->index.space, values, isnull, tid, CurrentMemoryContext, &row))
+	if (!vecgraph_make_row(&check->columns, &check->store->index.space, values, isnull, tid, CurrentMemoryContext, &row))
 		return;
 	pfree(row.point);
-	if (indexed_lookup(check->tids, *tid) == NULL)
+	indexed = indexed_lookup(check->tids, *tid);
+	if (indexed == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" lacks heap row (%u,%u)", RelationGetRelationName(index),
 						ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)),
 				 errhint("Please REINDEX it.")));
+	check_signature(check, indexed->node, &row);
 }
 
 static void
@@ -505,6 +526,7 @@ check_heap(VecGraphCheck *check, Relation heap, Snapshot snapshot)
 	info->ii_Concurrent = true;
 	info->ii_Unique = false;
 	info->ii_ExclusionOps = NULL;
+	vecgraph_columns_open(check->index, CurrentMemoryContext, &check->columns);
 	table_index_build_scan(heap, check->index, info, true, false, heap_row, check, scan);
 }
 

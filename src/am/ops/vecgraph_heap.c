@@ -35,7 +35,7 @@ struct VecGraphHeap
 	TupleTableSlot *whole;		/* the same with its out-of-line values fetched; NULL: rows cannot lose them */
 	Bitmapset  *columns;		/* that the index is made of, as pull_varattnos has them */
 	IndexInfo  *info;
-	const VecGraphOpclass *opclass;
+	const VecidxType *type;
 	EState	   *estate;
 	MemoryContext row_context;
 };
@@ -67,7 +67,7 @@ vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryCont
 	rows->fetch = table_index_fetch_begin(heap);
 	rows->slot = table_slot_create(heap, NULL);
 	rows->info = BuildIndexInfo(index);
-	rows->opclass = vecgraph_opclass(index);
+	rows->type = vecgraph_opclass(index)->type;
 	rows->estate = CreateExecutorState();
 	if (!IsMVCCSnapshot(snapshot))
 	{
@@ -175,7 +175,6 @@ static bool
 row_point(VecGraphHeap *rows, const VecGraphIndex *index, VxNodeId node, const VxHeapTid *from, const VxPoint **point)
 {
 	ItemPointerData tid;
-	VecGraphRow row;
 	MemoryContext old_context;
 	bool		call_again = false;
 	bool		all_dead = false;
@@ -195,7 +194,7 @@ row_point(VecGraphHeap *rows, const VecGraphIndex *index, VxNodeId node, const V
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = vecgraph_make_row(rows->opclass, &index->space, values, isnull, &tid, rows->row_context, &row) ? row.point : NULL;
+	*point = vecgraph_row_is_absent(isnull) ? NULL : vecgraph_point(rows->type, &index->space, values[0], rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)

@@ -22,6 +22,7 @@
 typedef struct VecGraphInsertState
 {
 	VecGraphStore store;
+	VecGraphColumns columns;
 	VxLinker	linker;
 	MemoryContext row_context;
 } VecGraphInsertState;
@@ -49,30 +50,40 @@ fill_node(const VecGraphIndex *index, VxSlot *slot, void *context)
 	vecgraph_slot_set_point(&index->space, &index->geometry, slot, node->point);
 }
 
-/* Whether a node is live and has this very vector. It may be deleted as soon as this returns: vecgraph_add_tid looks again. */
+/*
+ * Whether a node is live and has this very vector and signature. It may be deleted as soon as this returns: vecgraph_add_tid looks
+ * again. But its slot is no other node's before this insert has ended, so the signature stays.
+ */
 static bool
-is_twin(VecGraphStore *store, VxNodeId id, const VxPoint *point)
+is_twin(VecGraphStore *store, VxNodeId id, const VecGraphRow *row)
 {
+	uint64		signature[VX_MAX_FILTERS];
+	uint32		filter_count = store->index.geometry.filter_count;
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_SHARE, &buffer);
-	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot, point);
+	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot,
+																			row->point);
 
 	UnlockReleaseBuffer(buffer);
-	return same;
+	if (!same || filter_count == 0)
+		return same;
+	/* from its page: the cache may have what was there before */
+	vecgraph_read_signature(&store->index, id, signature);
+	return memcmp(signature, row->signature, filter_count * sizeof(uint64)) == 0;
 }
 
-/* Looks for a node with this very vector among the nearest that vx_link_choose found, and gives it the TID. */
+/* Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. */
 static bool
-add_to_twin(VecGraphStore *store, VxLinker *linker, const VxPoint *point, ItemPointer heap_tid)
+add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
 	uint32		n = Min(linker->usable, TWIN_CANDIDATES);
 
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (!is_twin(store, linker->candidates[i].id, point))
+		if (!is_twin(store, linker->candidates[i].id, row))
 			continue;
 		VECIDX_FAULT_POINT("insert-twin-found");
-		if (vecgraph_add_tid(&store->index, linker->candidates[i].id, point, heap_tid))
+		if (vecgraph_add_tid(&store->index, linker->candidates[i].id, row->point, &row->tid))
 			return true;
 	}
 	return false;
@@ -84,6 +95,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	const VxPoint *point = row->point;
 	VxQuery		query = {.point = point,.linking = true,.salt = vx_space_hash(&store->index.space, point)};
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = &row->tid};
+	VecGraphDigests digest = {0};
 	uint8	   *code = NULL;
 	VxNodeId	id;
 	bool		is_far_longest = false;
@@ -96,7 +108,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	/* a twin, at distance 0, is among the nearest of these, unless the search went astray: then the vector gets a second node */
 	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
-	if (add_to_twin(store, linker, point, &row->tid))
+	if (add_to_twin(store, linker, row))
 		return;
 
 	if (store->index.codes != NULL)
@@ -104,7 +116,9 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 		code = vx_alloc(&store->index.mem, store->index.geometry.code_bytes);
 		vx_codec_encode(&store->index.codes->codec, point, code);
 	}
-	id = vecgraph_take_slot(&store->index, fill_node, &node, code);
+	digest.codes = code;
+	digest.signatures = store->index.geometry.filter_count > 0 ? row->signature : NULL;
+	id = vecgraph_take_slot(&store->index, fill_node, &node, &digest);
 	vx_free(&store->index.mem, code);
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
@@ -134,6 +148,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	{
 		state = MemoryContextAllocZero(index_info->ii_Context, sizeof(VecGraphInsertState));
 		vecgraph_store_open(&state->store, index, index_info->ii_Context);
+		vecgraph_columns_open(index, index_info->ii_Context, &state->columns);
 		vx_linker_init(&state->linker, &state->store.index.mem);
 		state->row_context = AllocSetContextCreate(index_info->ii_Context, "vecgraph insert", ALLOCSET_DEFAULT_SIZES);
 		index_info->ii_AmCache = state;
@@ -141,7 +156,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	state->store.index.relation = index;
 
 	old_context = MemoryContextSwitchTo(state->row_context);
-	if (vecgraph_make_row(state->store.opclass, &state->store.index.space, values, isnull, heap_tid, state->row_context, &row))
+	if (vecgraph_make_row(&state->columns, &state->store.index.space, values, isnull, heap_tid, state->row_context, &row))
 	{
 		/*
 		 * Held while the graph is read and written, so that VACUUM can wait for those who may have seen a node before it was

@@ -14,7 +14,7 @@ prewarm_run(VecGraphStore *store, VxNodeId id)
 {
 	VecGraphCacheView *view = &store->index.codes->view;
 
-	while (vecgraph_cache_code(view, id) == NULL && vecgraph_cache_fetch(view, id, vecgraph_read_codes, &store->index) == NULL)
+	while (vecgraph_cache_code(view, id) == NULL && vecgraph_cache_fetch(view, id, vecgraph_read_digests, &store->index) == NULL)
 	{
 		if (vecgraph_cache_is_full(view))
 			return false;

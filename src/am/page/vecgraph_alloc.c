@@ -156,7 +156,7 @@ extend(VecGraphIndex *index)
  * page has left the list, or has no more than one.
  */
 static VxNodeId
-take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
+take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const VecGraphDigests *digest)
 {
 	PageOfSlots from;
 	VxNodeId	id = VX_NO_NODE;
@@ -164,18 +164,18 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
 	if (lock_free_page(index, block, &from) && from.special->free_slots > 1)
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		VecGraphCodePlace place;
+		VecGraphDigestPlace place;
 		VecGraphChange change;
 
 		if (slot < 0)
 			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
 		id = vx_block_first_id(&index->geometry, block) + slot;
-		place = vecgraph_lock_code(index, id, code);
+		place = vecgraph_lock_digest(index, id, digest);
 		change = vecgraph_change_start(index);
 		fill_slot(index, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
-		vecgraph_put_codes(index, change, place, &id, code, 1);
+		vecgraph_put_digests(index, change, place, &id, digest, 1);
 		vecgraph_change_finish(change);
-		vecgraph_unlock_code(place);
+		vecgraph_unlock_digest(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	return id;
@@ -186,7 +186,7 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
  * generic record can have. Returns its id, or VX_NO_NODE if the page is not the first any more, or has got more free slots.
  */
 static VxNodeId
-take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const uint8 *code)
+take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const VecGraphDigests *digest)
 {
 	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
 	PageOfSlots from;
@@ -202,7 +202,7 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 	if (from.special->free_slots <= 1)
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		VecGraphCodePlace place = {InvalidBuffer, InvalidBuffer};
+		VecGraphDigestPlace place = {InvalidBuffer, InvalidBuffer};
 		VecGraphChange change;
 		Page		meta_page;
 		Page		page;
@@ -212,7 +212,7 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			id = vx_block_first_id(&index->geometry, block) + slot;
-			place = vecgraph_lock_code(index, id, code);
+			place = vecgraph_lock_digest(index, id, digest);
 		}
 		change = vecgraph_change_start(index);
 		meta_page = vecgraph_change_page(change, meta_buffer, 0);
@@ -222,10 +222,10 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 		if (slot >= 0)
 		{
 			fill_slot(index, page, slot, fill, context);
-			vecgraph_put_codes(index, change, place, &id, code, 1);
+			vecgraph_put_digests(index, change, place, &id, digest, 1);
 		}
 		vecgraph_change_finish(change);
-		vecgraph_unlock_code(place);
+		vecgraph_unlock_digest(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
 	UnlockReleaseBuffer(meta_buffer);
@@ -233,7 +233,7 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 }
 
 VxNodeId
-vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code)
+vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const VecGraphDigests *digest)
 {
 	for (;;)
 	{
@@ -246,13 +246,13 @@ vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const
 			extend(index);
 			continue;
 		}
-		id = take_from_page(index, block, fill, context, code);
+		id = take_from_page(index, block, fill, context, digest);
 		if (id == VX_NO_NODE)
-			id = take_last_of_page(index, block, fill, context, code);
+			id = take_last_of_page(index, block, fill, context, digest);
 		if (id == VX_NO_NODE)
 			continue;
 		/* nobody is led to the node yet; when somebody is, this backend first, its code is in the cache */
-		if (code != NULL)
+		if (digest != NULL && index->codes != NULL)
 			vecgraph_codes_catch_up(index);
 		return id;
 	}

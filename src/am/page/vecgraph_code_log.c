@@ -63,10 +63,14 @@ refresh_codes(VecGraphIndex *index, BlockNumber block)
 	const VxGeometry *g = &index->geometry;
 	VxNodeId	first = vx_code_page_first_id(g, block);
 	uint32		n = Min(vx_code_stretch(g, first), VX_NO_NODE - first);
-	PGAlignedBlock codes;
+	PGAlignedBlock digests;
+	VecGraphDigestParts parts = {{(uint8 *) digests.data}};
 
-	vecgraph_read_codes(index, first, n, (uint8 *) codes.data);
-	vecgraph_cache_put(&index->codes->view, first, n, (uint8 *) codes.data);
+	/* as they are on the page, which has room for them */
+	for (uint32 i = 0; i < g->filter_count; i++)
+		parts.part[1 + i] = (uint8 *) digests.data + (Size) g->codes_per_page * g->filter_start[i];
+	vecgraph_read_digests(index, first, n, &parts);
+	vecgraph_cache_put(&index->codes->view, first, n, &parts);
 }
 
 /*

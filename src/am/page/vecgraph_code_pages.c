@@ -1,5 +1,5 @@
 /*
- * vecgraph_code_pages.c: codes, the models that they are made with, and their log, on their pages.
+ * vecgraph_code_pages.c: codes and signatures, the models that codes are made with, and the log of both, on their pages.
  *
  * A model is on several pages, which are locked one after the other. It is never changed where it is in use: a fit writes the new one
  * where the one before the last was, and announces it on the meta page when it is complete. A reader that comes too late may find
@@ -67,10 +67,41 @@ vecgraph_pin_code_log(VecGraphIndex *index)
 	return buffer;
 }
 
-/* ---- codes ---- */
+/* ---- digests: codes and signatures ---- */
+
+/* Bytes of a part of a digest. */
+static inline uint32
+part_bytes(const VxGeometry *g, uint32 part)
+{
+	return part == 0 ? g->code_bytes : g->filter_width[part - 1];
+}
+
+/* Where the part of a node's digest is in the body of its page. */
+static inline uint32
+part_offset(const VxGeometry *g, VxNodeId id, uint32 part)
+{
+	return part == 0 ? vx_code_offset(g, id) : vx_signature_offset(g, id, part - 1);
+}
+
+/* Copies parts of the digests of n nodes, from first on, to places from done on; body NULL: zeros. */
+static void
+copy_parts(const VxGeometry *g, const uint8 *body, VxNodeId first, uint32 n, const VecGraphDigestParts *out, uint32 done)
+{
+	for (uint32 i = 0; i <= g->filter_count; i++)
+	{
+		uint32		bytes = part_bytes(g, i);
+
+		if (out->part[i] == NULL)
+			continue;
+		if (body == NULL)
+			memset(out->part[i] + (Size) done * bytes, 0, (Size) n * bytes);
+		else
+			memcpy(out->part[i] + (Size) done * bytes, body + part_offset(g, first, i), (Size) n * bytes);
+	}
+}
 
 void
-vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
+vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDigestParts *out)
 {
 	VecGraphIndex *index = context;
 	const VxGeometry *g = &index->geometry;
@@ -80,36 +111,63 @@ vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out)
 	{
 		uint32		stretch = Min(vx_code_stretch(g, first + done), n - done);
 		BlockNumber block = vx_code_block(g, first + done);
-		uint8	   *to = out + (Size) done * g->code_bytes;
 		Buffer		buffer;
 
 		/* a run of the cache may reach beyond the end of the index, or of all ids */
 		if (first + done < first || block >= blocks)
 		{
-			memset(to, 0, (Size) (n - done) * g->code_bytes);
+			copy_parts(g, NULL, first + done, n - done, out, done);
 			return;
 		}
 		buffer = ReadBuffer(index->relation, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		if (vecgraph_is_unfilled(index->relation, buffer))
-			memset(to, 0, (Size) stretch * g->code_bytes);
+			copy_parts(g, NULL, first + done, stretch, out, done);
 		else
 		{
 			vecgraph_check_code_page(index->relation, buffer, g);
-			memcpy(to, (uint8 *) vecgraph_page_body(BufferGetPage(buffer)) + vx_code_offset(g, first + done),
-				   (Size) stretch * g->code_bytes);
+			copy_parts(g, vecgraph_page_body(BufferGetPage(buffer)), first + done, stretch, out, done);
 		}
 		UnlockReleaseBuffer(buffer);
 		done += stretch;
 	}
 }
 
-VecGraphCodePlace
-vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
+void
+vecgraph_read_codes(VecGraphIndex *index, uint32 first, uint32 n, uint8 *out)
 {
-	VecGraphCodePlace place = {InvalidBuffer, InvalidBuffer};
+	VecGraphDigestParts parts = {{out}};
 
-	if (code == NULL)
+	vecgraph_read_digests(index, first, n, &parts);
+}
+
+void
+vecgraph_read_signature(VecGraphIndex *index, VxNodeId id, uint64 *signature)
+{
+	const VxGeometry *g = &index->geometry;
+	VecGraphDigestParts parts = {0};
+	uint64		columns[VX_MAX_FILTERS];
+
+	for (uint32 i = 0; i < g->filter_count; i++)
+		parts.part[1 + i] = (uint8 *) &columns[i];
+	vecgraph_read_digests(index, id, 1, &parts);
+	for (uint32 i = 0; i < g->filter_count; i++)
+		signature[i] = vx_signature_load(&columns[i], g->filter_width[i]);
+}
+
+/* Whether there is nothing to be written. */
+static bool
+is_empty(const VecGraphDigests *digests)
+{
+	return digests == NULL || (digests->codes == NULL && digests->signatures == NULL);
+}
+
+VecGraphDigestPlace
+vecgraph_lock_digest(VecGraphIndex *index, VxNodeId id, const VecGraphDigests *digests)
+{
+	VecGraphDigestPlace place = {InvalidBuffer, InvalidBuffer};
+
+	if (is_empty(digests))
 		return place;
 	place.codes = ReadBuffer(index->relation, vx_code_block(&index->geometry, id));
 	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
@@ -121,23 +179,25 @@ vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code)
 
 /* Page and log stay locked until both are changed: a follower that reads the entry finds the codes. */
 void
-vecgraph_put_codes(VecGraphIndex *index, VecGraphChange change, VecGraphCodePlace place, const VxNodeId *ids, const uint8 *codes,
-				   uint32 n)
+vecgraph_put_digests(VecGraphIndex *index, VecGraphChange change, VecGraphDigestPlace place, const VxNodeId *ids,
+					 const VecGraphDigests *digests, uint32 n)
 {
 	const VxGeometry *g = &index->geometry;
 	char	   *body;
 
-	if (codes == NULL)
+	if (is_empty(digests))
 		return;
 	body = vecgraph_page_body(vecgraph_change_page(change, place.codes, 0));
-	for (uint32 i = 0; i < n; i++)
-		memcpy(body + vx_code_offset(g, ids[i]), codes + (Size) i * g->code_bytes, g->code_bytes);
+	for (uint32 i = 0; i < n && digests->codes != NULL; i++)
+		memcpy(body + vx_code_offset(g, ids[i]), digests->codes + (Size) i * g->code_bytes, g->code_bytes);
+	for (uint32 i = 0; i < n && digests->signatures != NULL; i++)
+		vx_signature_put(g, body, ids[i], digests->signatures + (Size) i * g->filter_count);
 	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, place.log, 0)), vx_code_log_room(g->body_bytes),
 					BufferGetBlockNumber(place.codes));
 }
 
 void
-vecgraph_unlock_code(VecGraphCodePlace place)
+vecgraph_unlock_digest(VecGraphDigestPlace place)
 {
 	if (!BufferIsValid(place.codes))
 		return;
@@ -146,12 +206,12 @@ vecgraph_unlock_code(VecGraphCodePlace place)
 }
 
 void
-vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n)
+vecgraph_write_digests(VecGraphIndex *index, const VxNodeId *ids, const VecGraphDigests *digests, uint32 n)
 {
-	VecGraphCodePlace place = vecgraph_lock_code(index, ids[0], codes);
+	VecGraphDigestPlace place = vecgraph_lock_digest(index, ids[0], digests);
 	VecGraphChange change = vecgraph_change_start(index);
 
-	vecgraph_put_codes(index, change, place, ids, codes, n);
+	vecgraph_put_digests(index, change, place, ids, digests, n);
 	vecgraph_change_finish(change);
-	vecgraph_unlock_code(place);
+	vecgraph_unlock_digest(place);
 }

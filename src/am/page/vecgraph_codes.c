@@ -274,13 +274,17 @@ make_codes(VecGraphIndex *index, uint64 key)
 	VxMem		mem = vecgraph_mem(context);
 	/* a temporary index is gone before anybody could want it back after a restart */
 	Oid			lasting = RelationUsesLocalBuffers(index->relation) ? InvalidOid : RelationGetRelid(index->relation);
+	uint32		part_bytes[VECGRAPH_MAX_PARTS];
 
 	codes->index_oid = RelationGetRelid(index->relation);
 	codes->key = key;
 	codes->context = context;
 	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, (VxMetric) index->meta.metric,
 				  index->meta.dim, index->meta.code_bytes);
-	vecgraph_cache_open(&codes->view, context, lasting, key, index->meta.code_bytes);
+	part_bytes[0] = index->geometry.code_bytes;
+	for (uint32 i = 0; i < index->geometry.filter_count; i++)
+		part_bytes[1 + i] = index->geometry.filter_width[i];
+	vecgraph_cache_open(&codes->view, context, lasting, key, part_bytes, 1 + index->geometry.filter_count);
 	load_models(index, codes);
 	keep(codes);
 	return codes;
@@ -352,7 +356,7 @@ vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place)
 	const uint8 *code = vecgraph_cache_code(view, id);
 
 	if (code == NULL)
-		code = vecgraph_cache_fetch(view, id, vecgraph_read_codes, index);
+		code = vecgraph_cache_fetch(view, id, vecgraph_read_digests, index);
 	if (code != NULL)
 	{
 		view->hits++;

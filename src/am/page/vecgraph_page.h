@@ -306,15 +306,23 @@ extern bool vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, Vx
 
 /* ---- vecgraph_alloc.c: taking and giving back slots ---- */
 
+/* Digests to be written, of n nodes; what is NULL stays as it is. */
+typedef struct VecGraphDigests
+{
+	const uint8 *codes;			/* [n][code_bytes] */
+	const uint64 *signatures;	/* [n][filter_count] */
+} VecGraphDigests;
+
 /* Writes the image of a slot that was free; its version has been raised, and stays. */
 typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *context);
 
 /*
  * Takes a free slot, adding pages if there is none, lets fill() write its image (state included), and logs that together with its
- * code (NULL: none). fill (VecGraphFill) is called with the page locked, and raises no error. Then follows the log of codes, if there is a code.
+ * digest (NULL: none). fill (VecGraphFill) is called with the page locked, and raises no error. Then follows the log of codes, if there
+ * is a code.
  * Returns the id. Errors: no room for more ids.
  */
-extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const uint8 *code);
+extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const VecGraphDigests *digest);
 
 /*
  * Frees those slots of one node page that are deleted and selected, in one record; returns how many. For VACUUM: nothing leads to
@@ -323,36 +331,42 @@ extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void
 extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
 								bool (*selected) (void *context, VxNodeId id), void *context);
 
-/* ---- vecgraph_code_pages.c: codes, models and the log of codes on their pages ---- */
+/* ---- vecgraph_code_pages.c: codes, signatures, models and the log of codes on their pages ---- */
 
 /*
- * Reads the codes of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a
+ * Reads the digests of n nodes from their pages, one share lock after the other; for vecgraph_cache_fetch. context is a
  * VecGraphIndex. Node pages may be locked.
  */
-extern void vecgraph_read_codes(void *context, uint32 first, uint32 n, uint8 *out);
+extern void vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDigestParts *out);
 
-/* Where codes are written: their page and that of the log of codes, pinned and exclusively locked, or no buffers. */
-typedef struct VecGraphCodePlace
+/* The same, codes only. */
+extern void vecgraph_read_codes(VecGraphIndex *index, uint32 first, uint32 n, uint8 *out);
+
+/* Reads the signature [filter_count] of a node from its page; share lock as above. */
+extern void vecgraph_read_signature(VecGraphIndex *index, VxNodeId id, uint64 *signature);
+
+/* Where digests are written: their page and that of the log of codes, pinned and exclusively locked, or no buffers. */
+typedef struct VecGraphDigestPlace
 {
 	Buffer		codes;
 	Buffer		log;
-} VecGraphCodePlace;
+} VecGraphDigestPlace;
 
-/* Pins and locks them for the code of a node, unless that is NULL. Take no other page lock after these. */
-extern VecGraphCodePlace vecgraph_lock_code(VecGraphIndex *index, VxNodeId id, const uint8 *code);
+/* Pins and locks them for the digest of a node, unless there is nothing in it or it is NULL. Take no other page lock after these. */
+extern VecGraphDigestPlace vecgraph_lock_digest(VecGraphIndex *index, VxNodeId id, const VecGraphDigests *digests);
 
 /*
- * Writes the codes of n nodes, all of that page, codes [n][code_bytes], unless NULL, and notes it in the log, as parts of a
- * change that is finished before the place is unlocked. Then the caller lets the cache catch up.
+ * Writes the digests of n nodes, all of that page, unless NULL, and notes it in the log, as parts of a change that is finished before
+ * the place is unlocked. Then the caller lets the cache catch up.
  */
-extern void vecgraph_put_codes(VecGraphIndex *index, VecGraphChange change, VecGraphCodePlace place, const VxNodeId *ids,
-							   const uint8 *codes, uint32 n);
+extern void vecgraph_put_digests(VecGraphIndex *index, VecGraphChange change, VecGraphDigestPlace place, const VxNodeId *ids,
+								 const VecGraphDigests *digests, uint32 n);
 
 /* Unlocks and releases both, unless there are none. The change is finished. */
-extern void vecgraph_unlock_code(VecGraphCodePlace place);
+extern void vecgraph_unlock_digest(VecGraphDigestPlace place);
 
 /* The three in one, and a record of its own. */
-extern void vecgraph_write_codes(VecGraphIndex *index, const VxNodeId *ids, const uint8 *codes, uint32 n);
+extern void vecgraph_write_digests(VecGraphIndex *index, const VxNodeId *ids, const VecGraphDigests *digests, uint32 n);
 
 /*
  * Reads the model [model_bytes] from the pages of a parity, one share lock after the other: if a fit writes it meanwhile, what is
