@@ -223,7 +223,8 @@ mean_error(const VxPqCodebook *codebook, Vectors *vectors, double *us)
 		uint8_t    *code = codes + (size_t) i * codebook->m;
 
 		vx_pq_encode(codebook, sample_row(vectors, i), scratch, code);
-		sum += (double) vx_pq_error(codebook, sample_row(vectors, i), code);
+		vx_pq_decode(codebook, code, scratch);
+		sum += (double) vx_kernels->l2_squared(sample_row(vectors, i), scratch, codebook->dim);
 	}
 	start = now_ns();
 	for (uint32_t i = 0; i < vectors->n; i++)

@@ -18,6 +18,9 @@
 #define VX_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define VX_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* Of a function that becomes several, each with other constants. */
+#define VX_INLINE static inline __attribute__((always_inline))
+
 #define VX_CACHE_LINE 64
 
 /* Asks for memory before it is needed. The address need not be valid. */

@@ -49,6 +49,13 @@ double		vx_wide_inner_product(const float *a, const float *b, size_t n);
 /* The same for the cosine of the angle; rounding may take it out of [-1, 1]. */
 double		vx_wide_cosine_similarity(const float *a, const float *b, size_t n);
 
+/* What is beyond all floats counts as the largest of them, and so does NaN. */
+static inline float
+vx_to_finite(double x)
+{
+	return x < (double) FLT_MAX ? (float) x : FLT_MAX;
+}
+
 /* Below this, squares are lost to a squared norm because single precision has no room for them. */
 #define VX_LEAST_NORM2 1e-30f
 

@@ -71,14 +71,14 @@ score_codes(VxComputer *computer, const VxQuery *query, const void *const *items
 static void
 open_codes(const VxComputer *computer, VxPointSet *set, uint32_t n)
 {
-	size_t		bytes = vx_codec_opened_bytes(computer->codec);
+	size_t		bytes = computer->codec->ops->opened_bytes(computer->codec);
 
 	vx_pointset_reserve_copies(set, computer->mem, n, bytes);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		void	   *copy = vx_pointset_copy(set, i, bytes);
 
-		vx_codec_open(computer->codec, set->points[i], copy);
+		computer->codec->ops->open(computer->codec, set->points[i], copy);
 		set->points[i] = copy;
 	}
 }
@@ -86,7 +86,7 @@ open_codes(const VxComputer *computer, VxPointSet *set, uint32_t n)
 static void
 pair_codes(const VxComputer *computer, const void *one, const void *const *others, uint32_t n, float *distance)
 {
-	vx_codec_pairs(computer->codec, one, others, n, distance);
+	computer->codec->ops->pairs(computer->codec, one, others, n, distance);
 }
 
 static const VxComputerOps comparisons[] = {
@@ -152,7 +152,7 @@ vx_computer_query(VxComputer *computer, const void *item)
 		return item;
 	if (computer->decoded == NULL)
 		computer->decoded = vx_alloc(computer->mem, VX_POINT_BYTES(computer->codec->decoded_values));
-	vx_codec_decode(computer->codec, item, computer->decoded);
+	computer->codec->ops->decode(computer->codec, item, computer->decoded);
 	return computer->decoded;
 }
 
@@ -166,5 +166,5 @@ vx_computer_asks_otherwise(const VxComputer *computer, const VxPoint *query)
 size_t
 vx_computer_opened_bytes(const VxComputer *computer)
 {
-	return computer->ops->pairs_codes ? vx_codec_opened_bytes(computer->codec) : 0;
+	return computer->ops->pairs_codes ? computer->codec->ops->opened_bytes(computer->codec) : 0;
 }

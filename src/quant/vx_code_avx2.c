@@ -14,8 +14,7 @@
 
 #define v_zero() _mm256_setzero_si256()
 #define v_load(p) _mm256_loadu_si256((const __m256i *) (const void *) (p))
-#define v_level(v, shift, mask) _mm256_and_si256(_mm256_srli_epi16(v, shift), _mm256_set1_epi8(mask))
-#define v_add(a, b) _mm256_add_epi32(a, b)
+#define v_level(v, shift, mask) _mm256_and_si256(_mm256_srli_epi16(v, shift), _mm256_set1_epi8((char) (mask)))
 /* levels are at most 15, so a pair of products is below 2 * 15 * 128 and cannot saturate */
 #define v_dot(sum, levels, query) \
 	_mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(levels, query), _mm256_set1_epi16(1)))

@@ -14,8 +14,7 @@
 
 #define v_zero() _mm512_setzero_si512()
 #define v_load(p) _mm512_loadu_si512(p)
-#define v_level(v, shift, mask) _mm512_and_si512(_mm512_srli_epi16(v, shift), _mm512_set1_epi8(mask))
-#define v_add(a, b) _mm512_add_epi32(a, b)
+#define v_level(v, shift, mask) _mm512_and_si512(_mm512_srli_epi16(v, (uint8_t) (shift)), _mm512_set1_epi8((char) (mask)))
 #define v_dot(sum, levels, query) _mm512_dpbusd_epi32(sum, levels, query)
 #define v_sum(v) _mm512_reduce_add_epi32(v)
 

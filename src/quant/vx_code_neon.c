@@ -15,8 +15,7 @@
 #define VEC uint8x16_t
 #define v_zero() vdupq_n_u8(0)
 #define v_load(p) vld1q_u8((const uint8_t *) (p))
-#define v_level(v, shift, mask) vandq_u8(vshlq_u8(v, vdupq_n_s8(-(shift))), vdupq_n_u8(mask))
-#define v_add(a, b) vreinterpretq_u8_s32(vaddq_s32(vreinterpretq_s32_u8(a), vreinterpretq_s32_u8(b)))
+#define v_level(v, shift, mask) vandq_u8(vshlq_u8(v, vdupq_n_s8((int8_t) -(shift))), vdupq_n_u8((uint8_t) (mask)))
 
 static inline VEC
 v_dot(VEC sum, VEC levels, VEC query)

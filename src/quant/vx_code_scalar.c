@@ -3,34 +3,24 @@
  */
 #include "quant/vx_code_kernels.h"
 
-static void
-dot4(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
+#define VX_TABLE vx_code_kernels_scalar
+#define VX_NAME "scalar"
+
+VX_INLINE void
+dot(const uint8_t *const *codes, uint32_t n, int bits, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *result)
 {
 	for (uint32_t c = 0; c < n; c++)
 	{
 		int32_t		sum = 0;
 
 		for (uint32_t i = 0; i < bytes; i++)
-			sum += (codes[c][i] & 15) * query[i] + (codes[c][i] >> 4) * query[stride + i];
-		dot[c] = sum;
+			for (int plane = 0; plane < 8 / bits; plane++)
+				sum += (codes[c][i] >> (plane * bits) & ((1 << bits) - 1)) * query[(uint32_t) plane * stride + i];
+		result[c] = sum;
 	}
 }
 
-static void
-dot2(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
-{
-	for (uint32_t c = 0; c < n; c++)
-	{
-		int32_t		sum = 0;
-
-		for (uint32_t i = 0; i < bytes; i++)
-			for (uint32_t plane = 0; plane < 4; plane++)
-				sum += (codes[c][i] >> (2 * plane) & 3) * query[plane * stride + i];
-		dot[c] = sum;
-	}
-}
-
-const VxCodeKernels vx_code_kernels_scalar = {.name = "scalar",.dot4 = dot4,.dot2 = dot2};
+#include "quant/vx_code_table.h"
 
 const VxCodeKernels *vx_code_kernels = &vx_code_kernels_scalar;
 

@@ -13,101 +13,46 @@
  * Every line of every code is prefetched before the first is scored: a batch of misses costs little more than one.
  */
 
-static inline void
-prefetch(const uint8_t *const *codes, uint32_t n, uint32_t bytes)
+/* sums [width]: of products of levels and query, for codes side by side; bits and width are constants where it is inlined. */
+VX_INLINE void
+add_products(const uint8_t *const *codes, uint32_t width, int bits, const int8_t *query, uint32_t stride, uint32_t bytes, VEC *sums)
 {
-	for (uint32_t c = 0; c < n; c++)
-		vx_prefetch(codes[c], bytes);
+	for (uint32_t k = 0; k < width; k++)
+		sums[k] = v_zero();
+	for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
+	{
+		VEC			planes[4];
+
+		for (int plane = 0; plane < 8 / bits; plane++)
+			planes[plane] = v_load(query + (uint32_t) plane * stride + i);
+		for (uint32_t k = 0; k < width; k++)
+		{
+			VEC			packed = v_load(codes[k] + i);
+
+			for (int plane = 0; plane < 8 / bits; plane++)
+				sums[k] = v_dot(sums[k], v_level(packed, plane * bits, (1 << bits) - 1), planes[plane]);
+		}
+	}
 }
 
-static void
-dot4(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
+VX_INLINE void
+dot(const uint8_t *const *codes, uint32_t n, int bits, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *result)
 {
+	VEC			sums[4];
 	uint32_t	c = 0;
 
-	prefetch(codes, n, bytes);
+	for (uint32_t i = 0; i < n; i++)
+		vx_prefetch(codes[i], bytes);
 	for (; c + 4 <= n; c += 4)
 	{
-		VEC			sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-
-		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
-		{
-			VEC			query0 = v_load(query + i);
-			VEC			query1 = v_load(query + stride + i);
-
-			for (uint32_t k = 0; k < 4; k++)
-			{
-				VEC			packed = v_load(codes[c + k] + i);
-
-				sum[k] = v_dot(sum[k], v_level(packed, 0, 15), query0);
-				sum[k] = v_dot(sum[k], v_level(packed, 4, 15), query1);
-			}
-		}
-		v_sum4(sum[0], sum[1], sum[2], sum[3], dot + c);
+		add_products(codes + c, 4, bits, query, stride, bytes, sums);
+		v_sum4(sums[0], sums[1], sums[2], sums[3], result + c);
 	}
 	for (; c < n; c++)
 	{
-		const uint8_t *code = codes[c];
-		VEC			sum0 = v_zero();
-		VEC			sum1 = v_zero();
-
-		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
-		{
-			VEC			packed = v_load(code + i);
-
-			sum0 = v_dot(sum0, v_level(packed, 0, 15), v_load(query + i));
-			sum1 = v_dot(sum1, v_level(packed, 4, 15), v_load(query + stride + i));
-		}
-		dot[c] = v_sum(v_add(sum0, sum1));
+		add_products(codes + c, 1, bits, query, stride, bytes, sums);
+		result[c] = v_sum(sums[0]);
 	}
 }
 
-static void
-dot2(const uint8_t *const *codes, uint32_t n, const int8_t *query, uint32_t stride, uint32_t bytes, int32_t *dot)
-{
-	uint32_t	c = 0;
-
-	prefetch(codes, n, bytes);
-	for (; c + 4 <= n; c += 4)
-	{
-		VEC			sum[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-
-		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
-		{
-			VEC			query0 = v_load(query + i);
-			VEC			query1 = v_load(query + stride + i);
-			VEC			query2 = v_load(query + 2 * stride + i);
-			VEC			query3 = v_load(query + 3 * stride + i);
-
-			for (uint32_t k = 0; k < 4; k++)
-			{
-				VEC			packed = v_load(codes[c + k] + i);
-
-				sum[k] = v_dot(sum[k], v_level(packed, 0, 3), query0);
-				sum[k] = v_dot(sum[k], v_level(packed, 2, 3), query1);
-				sum[k] = v_dot(sum[k], v_level(packed, 4, 3), query2);
-				sum[k] = v_dot(sum[k], v_level(packed, 6, 3), query3);
-			}
-		}
-		v_sum4(sum[0], sum[1], sum[2], sum[3], dot + c);
-	}
-	for (; c < n; c++)
-	{
-		const uint8_t *code = codes[c];
-		VEC			sum0 = v_zero();
-		VEC			sum1 = v_zero();
-
-		for (uint32_t i = 0; i < bytes; i += VEC_BYTES)
-		{
-			VEC			packed = v_load(code + i);
-
-			sum0 = v_dot(sum0, v_level(packed, 0, 3), v_load(query + i));
-			sum1 = v_dot(sum1, v_level(packed, 2, 3), v_load(query + stride + i));
-			sum0 = v_dot(sum0, v_level(packed, 4, 3), v_load(query + 2 * stride + i));
-			sum1 = v_dot(sum1, v_level(packed, 6, 3), v_load(query + 3 * stride + i));
-		}
-		dot[c] = v_sum(v_add(sum0, sum1));
-	}
-}
-
-const VxCodeKernels VX_TABLE = {.name = VX_NAME,.dot4 = dot4,.dot2 = dot2};
+#include "quant/vx_code_table.h"

@@ -25,12 +25,6 @@ vx_code_model_bytes(VxCodeKind kind, uint32_t dim)
 	return kinds[kind]->model != VX_MODEL_NONE ? kinds[kind]->model_bytes(dim) : 0;
 }
 
-const char *
-vx_code_model_check(VxCodeKind kind, const void *model, uint32_t dim, uint32_t code_bytes)
-{
-	return kinds[kind]->check_model(model, dim, code_bytes);
-}
-
 uint32_t
 vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
 {
@@ -72,13 +66,7 @@ void
 vx_codec_set_max_norm2(VxCodec *codec, float max_norm2)
 {
 	codec->given_max_norm2 = max_norm2;
-	codec->max_norm2 = vx_score_finite((double) max_norm2 * codec->unit2);
-}
-
-void
-vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
-{
-	codec->ops->encode(codec, parity, point, code);
+	codec->max_norm2 = vx_to_finite((double) max_norm2 * codec->unit2);
 }
 
 void
@@ -102,29 +90,24 @@ vx_code_query_free(VxCodeQuery *query, const VxMem *mem)
 {
 	if (query->ops == NULL)
 		return;
-	query->ops->query_free(query, mem);
+	if (query->ops->query_free != NULL)
+		query->ops->query_free(query, mem);
 	vx_free(mem, query->state);
 	memset(query, 0, sizeof(*query));
 }
 
-/* Makes a query ready for the codes that the codec knows, by an operation of its kind. */
+/* Makes a query of that squared length ready for the codes that the codec knows, by an operation of its kind. */
 static void
 prepare(VxCodec *codec, void (*operation) (VxCodec *codec, int parity, const VxPoint *point, VxCodeQuery *query), const VxPoint *point,
-		bool linking, VxCodeQuery *query)
+		float norm2, bool linking, VxCodeQuery *query)
 {
 	query->epoch = codec->epoch;
 	query->mixed = codec->mixed;
 	query->linking = linking;
-	query->added = 0;
+	query->added = codec->metric == VX_METRIC_IP && linking ? vx_space_added(codec->max_norm2, norm2) : 0;
 	for (int parity = 0; parity < 2; parity++)
 		if (codec->mixed || parity == vx_epoch_parity(codec->epoch))
 			operation(codec, parity, point, query);
-}
-
-static inline bool
-adds_dimension(const VxCodec *codec, bool linking)
-{
-	return codec->metric == VX_METRIC_IP && linking;
 }
 
 float
@@ -132,15 +115,13 @@ vx_score_norm2(const VxCodec *codec, const VxPoint *point, double unit2)
 {
 	if (unit2 == 1)
 		return VX_MIN(point->norm2, FLT_MAX);
-	return vx_score_finite(vx_wide_inner_product(point->x, point->x, codec->dim) * unit2);
+	return vx_to_finite(vx_wide_inner_product(point->x, point->x, codec->dim) * unit2);
 }
 
 void
 vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCodeQuery *query)
 {
-	prepare(codec, codec->ops->prepare, point, linking, query);
-	if (adds_dimension(codec, linking))
-		query->added = vx_space_added(codec->max_norm2, vx_score_norm2(codec, point, codec->unit2));
+	prepare(codec, codec->ops->prepare, point, vx_score_norm2(codec, point, codec->unit2), linking, query);
 }
 
 /* The squared length of the vector that was encoded, in the units of scores. */
@@ -161,9 +142,7 @@ vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded)
 void
 vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query)
 {
-	prepare(codec, codec->ops->prepare_decoded, decoded, linking, query);
-	if (adds_dimension(codec, linking))
-		query->added = vx_space_added(codec->max_norm2, own_norm2(codec, decoded));
+	prepare(codec, codec->ops->prepare_decoded, decoded, own_norm2(codec, decoded), linking, query);
 }
 
 bool
@@ -178,41 +157,11 @@ vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *co
 
 /* ---- what codes stand for ---- */
 
-void
-vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
-{
-	codec->ops->decode(codec, code, point);
-}
-
 float
 vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b)
 {
 	return vx_score_pair(codec, a->norm2, b->norm2, vx_kernels->inner_product(a->x, b->x, codec->decoded_dim),
 						 own_norm2(codec, a), own_norm2(codec, b));
-}
-
-float
-vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2)
-{
-	return codec->ops->error(codec, point, code, norm2);
-}
-
-size_t
-vx_codec_opened_bytes(const VxCodec *codec)
-{
-	return codec->ops->opened_bytes(codec);
-}
-
-void
-vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened)
-{
-	codec->ops->open(codec, code, opened);
-}
-
-void
-vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score)
-{
-	codec->ops->pairs(codec, one, others, n, score);
 }
 
 size_t

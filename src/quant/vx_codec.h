@@ -43,7 +43,10 @@ typedef struct VxCodecOps VxCodecOps;
 typedef struct VxCodec VxCodec;
 typedef struct VxCodeQuery VxCodeQuery;
 
-/* A kind of codes: what it is like, and what can be done. The functions below call the latter, and say what they are to do. */
+/*
+ * A kind of codes: what it is like, and what can be done. Where a function below calls an operation, that says what it is to do; the
+ * others are called as they are.
+ */
 struct VxCodecOps
 {
 	const char *name;
@@ -56,6 +59,11 @@ struct VxCodecOps
 
 	/* Of a model. NULL where there is none. */
 	size_t		(*model_bytes) (uint32_t dim);
+
+	/*
+	 * What is wrong with a model of model_bytes, for codes of so many bytes, in lower case for a detail message; NULL if
+	 * nothing.
+	 */
 	const char *(*check_model) (const void *model, uint32_t dim, uint32_t code_bytes);
 
 	/* Bytes of a code, 0 if there can be none of so many subvectors. */
@@ -71,9 +79,13 @@ struct VxCodecOps
 	/* As vx_codec_parity_of. *known: whether the code is of this epoch or, if mixed, of the one before. */
 	int			(*code_parity) (uint32_t epoch, bool mixed, const uint8_t *code, bool *known);
 
+	/* Makes the code [code_bytes] of a point, of the epoch with the given parity. */
 	void		(*encode) (VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);
 
-	/* A query's memory, and the query made ready for codes of one parity. */
+	/*
+	 * A query's memory, but for the state itself query_free, which may be NULL; and the query made ready for codes of one
+	 * parity.
+	 */
 	void		(*query_init) (const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);
 	void		(*query_free) (VxCodeQuery *query, const VxMem *mem);
 	void		(*prepare) (VxCodec *codec, int parity, const VxPoint *point, VxCodeQuery *query);
@@ -82,9 +94,23 @@ struct VxCodecOps
 	/* As vx_codec_score, for 1 to VX_CODE_BATCH codes. */
 	bool		(*score) (const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n, float *score);
 
+	/*
+	 * What a code stands for: point->x [decoded_values] in the codec's own coordinates, point->norm2 its squared length. Codes
+	 * of different parity are brought to the mean of parity 0.
+	 */
 	void		(*decode) (const VxCodec *codec, const uint8_t *code, VxPoint *point);
+
+	/*
+	 * How far a vector is from what a code stands for, as a squared distance in the units of scores; *norm2, if not NULL,
+	 * receives the squared distance of the vector from the mean of the code's model.
+	 */
 	float		(*error) (VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
 
+	/*
+	 * For comparing many codes with each other: open() fills in opened [opened_bytes, aligned as floats], what pairs() wants to
+	 * know of a code; that gives score [n], of one with each of n others. The result is that of vx_codec_pair_decoded, but for
+	 * rounding. Neither may a codec change, nor epochs begin or cease to be mixed, between opening and comparing.
+	 */
 	size_t		(*opened_bytes) (const VxCodec *codec);
 	void		(*open) (const VxCodec *codec, const uint8_t *code, void *opened);
 	void		(*pairs) (const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
@@ -97,9 +123,6 @@ const VxCodecOps *vx_code_kind(uint32_t kind);
 
 /* Bytes of a model of a kind; 0 if it has none. */
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
-
-/* What is wrong with a model of vx_code_model_bytes, for codes of so many bytes, in lower case for a detail message; NULL if nothing. */
-const char *vx_code_model_check(VxCodeKind kind, const void *model, uint32_t dim, uint32_t code_bytes);
 
 /* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
 uint32_t	vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
@@ -173,9 +196,6 @@ void		vx_codec_set_models(VxCodec *codec, const VxMem *mem, uint32_t epoch, bool
 /* Makes the code [code_bytes] of a point, of the codec's epoch. */
 void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
 
-/* The same of the epoch with the given parity. */
-void		vx_codec_encode_as(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code);
-
 /* Whether a code is of the codec's epoch. */
 bool		vx_codec_is_current(const VxCodec *codec, const uint8_t *code);
 
@@ -205,35 +225,10 @@ void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool link
 bool		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *const *codes, uint32_t n,
 						   float *score);
 
-/*
- * What a code stands for: point->x [decoded_values] in the codec's own coordinates, point->norm2 its squared length. Codes of
- * different parity are brought to the mean of parity 0.
- */
-void		vx_codec_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point);
-
 /* The squared length, not relative to a mean, of the vector that a decoded code is of. */
 float		vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded);
 
 /* Estimated pair score of two decoded codes. */
 float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
-
-/*
- * How far a vector is from what a code stands for, as a squared distance in the units of scores; *norm2, if not NULL, receives the
- * squared distance of the vector from the mean of the code's model.
- */
-float		vx_codec_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2);
-
-/*
- * For comparing many codes with each other: opened [vx_codec_opened_bytes, aligned as floats] takes what vx_codec_pairs wants to
- * know of a code, which compares one with n others. The result is that of vx_codec_pair_decoded, but for rounding. Neither may a
- * codec change, nor epochs begin or cease to be mixed, between opening and comparing.
- */
-size_t		vx_codec_opened_bytes(const VxCodec *codec);
-
-/* Fills in opened. */
-void		vx_codec_open(const VxCodec *codec, const uint8_t *code, void *opened);
-
-/* score [n]: of one with each of n others, all opened. */
-void		vx_codec_pairs(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
 
 #endif							/* VX_CODEC_H */

@@ -63,13 +63,6 @@ vx_score_orderable(float score)
 	return isnan(score) ? INFINITY : score;
 }
 
-/* What is beyond all floats counts as the largest of them. */
-static inline float
-vx_score_finite(double x)
-{
-	return (float) VX_MIN(x, (double) FLT_MAX);
-}
-
 /* The squared length of a vector, multiplied with unit2. */
 float		vx_score_norm2(const VxCodec *codec, const VxPoint *point, double unit2);
 
@@ -98,13 +91,13 @@ vx_score_pair(const VxCodec *codec, float norm2_a, float norm2_b, float product,
 
 /* ---- codes that are opened by decoding them: VxCodecOps of kinds that have no better form ---- */
 
-/* vx_codec_opened_bytes */
+/* opened_bytes */
 size_t		vx_codec_decoded_bytes(const VxCodec *codec);
 
-/* vx_codec_open */
+/* open */
 void		vx_codec_open_decoded(const VxCodec *codec, const uint8_t *code, void *opened);
 
-/* vx_codec_pairs */
+/* pairs */
 void		vx_codec_pairs_decoded(const VxCodec *codec, const void *one, const void *const *others, uint32_t n, float *score);
 
 #endif							/* VX_CODEC_IMPL_H */

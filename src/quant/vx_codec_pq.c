@@ -151,10 +151,12 @@ pq_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2
 {
 	const VxPqCodebook *codebook = codebook_of(codec, code);
 	const float *x = coded_vector(codec, point);
+	float	   *decoded = ((PqCodec *) codec->state)->scratch + codec->dim;
 
 	if (norm2 != NULL)
 		*norm2 = vx_kernels->l2_squared(x, vx_pq_mean(codebook), codec->dim);
-	return vx_pq_error(codebook, x, code + 1);
+	vx_pq_decode(codebook, code + 1, decoded);
+	return vx_kernels->l2_squared(x, decoded, codec->dim);
 }
 
 const VxCodecOps vx_codec_pq = {

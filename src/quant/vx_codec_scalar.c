@@ -43,6 +43,7 @@ _Static_assert(VX_CODE_OVERREAD >= VX_CODE_STEP, "memory behind codes");
 typedef struct ScalarCodec
 {
 	uint32_t	bits;			/* of a level */
+	float		half;			/* of the number of levels */
 	uint32_t	padded;			/* dimensions after rotation */
 	uint32_t	header_bytes;	/* before the levels */
 	uint32_t	level_bytes;
@@ -51,8 +52,16 @@ typedef struct ScalarCodec
 	float		scale[2];		/* by parity: what vectors are multiplied with, 1 unless squares would leave the range of floats */
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *origin;			/* [padded] behind it: the mean of parity 0, rotated; NULL is zero */
-	float	   *scratch;		/* [padded] */
+	float	   *scratch;		/* [2][padded] */
 } ScalarCodec;
+
+/* What is before the levels of a code; the sign of norm2 is that of the epoch's parity. */
+typedef struct Header
+{
+	float		norm2;
+	float		factor;
+	float		own_norm2;		/* the vector's own; inner product only */
+} Header;
 
 /* A query made ready for codes of one parity; a query's state is two of these. */
 typedef struct Planes
@@ -83,11 +92,10 @@ check_mean(const void *model, uint32_t dim, uint32_t code_bytes)
 	return NULL;
 }
 
-/* n2, f and for inner product the vector's own squared length. */
 static inline uint32_t
 header_bytes(VxMetric metric)
 {
-	return (metric == VX_METRIC_IP ? 3 : 2) * (uint32_t) sizeof(float);
+	return (uint32_t) (metric == VX_METRIC_IP ? sizeof(Header) : offsetof(Header, own_norm2));
 }
 
 static uint32_t
@@ -105,12 +113,13 @@ scalar_init(VxCodec *codec, const VxMem *mem)
 	memset(scalar, 0, sizeof(*scalar));
 	vx_rotation_init(&scalar->rotation, mem, codec->dim);
 	scalar->bits = codec->ops->bits;
+	scalar->half = (float) (1 << (scalar->bits - 1));
 	scalar->padded = scalar->rotation.padded;
 	scalar->header_bytes = header_bytes(codec->metric);
 	scalar->level_bytes = scalar->padded * scalar->bits / 8;
 	scalar->stride = (scalar->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
 	scalar->scale[0] = scalar->scale[1] = 1;
-	scalar->scratch = vx_alloc_array(mem, scalar->padded, sizeof(float));
+	scalar->scratch = vx_alloc_array(mem, vx_size_product(2, scalar->padded), sizeof(float));
 	codec->decoded_dim = scalar->padded;
 	codec->decoded_values = scalar->padded + (codec->metric == VX_METRIC_IP);
 }
@@ -176,7 +185,7 @@ void
 vx_codec_fit_mean(const VxMem *mem, const VxSample *sample, float *mean)
 {
 	double		spread = vx_robust_mean(mem, sample, mean);
-	float		size = vx_score_finite(sqrt(spread / sample->dim));
+	float		size = vx_to_finite(sqrt(spread / sample->dim));
 
 	if (largest_of(mean, sample->dim) >= size / AROUND_ZERO)
 		return;
@@ -234,10 +243,10 @@ centred_wide(VxCodec *codec, const float *mean, float scale, const VxPoint *poin
 	vx_codec_coded(codec, point, y);
 	for (uint32_t i = 0; i < codec->dim; i++)
 		largest = VX_MAX(largest, fabs((double) scale * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0))));
-	*unit = largest > 0 ? 1 / scale_for(vx_score_finite(largest)) : 1;
+	*unit = largest > 0 ? 1 / scale_for(vx_to_finite(largest)) : 1;
 	inverse = (double) scale / (double) *unit;
 	for (uint32_t i = 0; i < codec->dim; i++)
-		y[i] = vx_score_finite(inverse * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0)));
+		y[i] = vx_to_finite(inverse * ((double) y[i] - (mean != NULL ? (double) mean[i] : 0)));
 	rotate(codec);
 	return vx_kernels->norm_squared(y, scalar->padded);
 }
@@ -286,7 +295,7 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 {
 	const ScalarCodec *scalar = codec->state;
 	const float *steps = scalar->bits == 4 ? steps4 : steps2;
-	float		half = scalar->bits == 4 ? 8 : 2;
+	float		half = scalar->half;
 	float		rms = sqrtf(norm2 / (float) scalar->padded);
 	float		best = -1;
 	float		best_step = 1;
@@ -321,14 +330,13 @@ scalar_encode(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 	float		unit;
 	float		norm2 = centred(codec, codec->model[parity], scalar->scale[parity], point, &unit);
 	const float *y = scalar->scratch;
-	float		factor = 0;
-	float		header[3];
+	Header		header = {0};
 	uint8_t    *levels = code + scalar->header_bytes;
 
 	memset(levels, 0, scalar->level_bytes);
 	if (norm2 > 0)
 	{
-		float		half = scalar->bits == 4 ? 8 : 2;
+		float		half = scalar->half;
 		float		inverse = 1 / choose_step(codec, y, norm2);
 		float		dot = 0;
 
@@ -340,14 +348,14 @@ scalar_encode(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 			dot += (level - half + 0.5f) * y[i];
 		}
 		if (dot > 0)
-			factor = vx_score_finite((double) (norm2 / dot) * (double) unit);
+			header.factor = vx_to_finite((double) (norm2 / dot) * (double) unit);
 		norm2 = (float) ((double) norm2 * (double) unit * (double) unit);
 	}
 	/* zero, too, has a sign */
-	header[0] = parity == 0 ? norm2 : -norm2;
-	header[1] = factor;
-	header[2] = codec->metric == VX_METRIC_IP ? vx_score_norm2(codec, point, square(scalar->scale[parity])) : 0;
-	memcpy(code, header, scalar->header_bytes);
+	header.norm2 = parity == 0 ? norm2 : -norm2;
+	if (codec->metric == VX_METRIC_IP)
+		header.own_norm2 = vx_score_norm2(codec, point, square(scalar->scale[parity]));
+	memcpy(code, &header, scalar->header_bytes);
 }
 
 /* ---- queries ---- */
@@ -357,20 +365,11 @@ scalar_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query)
 {
 	const ScalarCodec *scalar = codec->state;
 	size_t		bytes = (size_t) scalar->stride * (8 / scalar->bits);
-	Planes	   *planes = query->state = vx_alloc_array(mem, 2, sizeof(Planes));
+	Planes	   *planes = query->state = vx_alloc(mem, 2 * (sizeof(Planes) + bytes));
 
-	for (int parity = 0; parity < 2; parity++)
-	{
-		planes[parity].planes = vx_alloc(mem, bytes);
-		memset(planes[parity].planes, 0, bytes);
-	}
-}
-
-static void
-scalar_query_free(VxCodeQuery *query, const VxMem *mem)
-{
-	for (int parity = 0; parity < 2; parity++)
-		vx_free(mem, ((Planes *) query->state)[parity].planes);
+	memset(planes, 0, 2 * (sizeof(Planes) + bytes));
+	planes[0].planes = (int8_t *) (planes + 2);
+	planes[1].planes = planes[0].planes + bytes;
 }
 
 /* What takes lengths in codes of a parity to those in scores. */
@@ -410,21 +409,11 @@ prepare_planes(const VxCodec *codec, int parity, bool is_product, float norm2, f
 			out->planes[(size_t) plane * scalar->stride + i] = (int8_t) rounded;
 			sum += rounded;
 		}
-	out->center = (scalar->bits == 4 ? 7.5f : 1.5f) * (float) sum;
-	out->scale = vx_score_finite((double) out->scale * (double) unit);
+	out->center = (scalar->half - 0.5f) * (float) sum;
+	out->scale = vx_to_finite((double) out->scale * (double) unit);
 	out->norm2 = (float) ((double) norm2 * (double) unit * (double) unit);
 	out->to_unit2 = (float) (is_product ? to_unit : to_unit * to_unit);
 	out->mean_product = 0;
-}
-
-/* Takes planes from the units of scores to those of their parity; of products only one side is in those. */
-static void
-to_scale(Planes *planes, bool is_product, double to_unit)
-{
-	if (is_product || to_unit == 1)
-		return;
-	planes->scale = vx_score_finite((double) planes->scale / to_unit);
-	planes->norm2 = (float) ((double) planes->norm2 / (to_unit * to_unit));
 }
 
 static inline bool
@@ -464,6 +453,7 @@ scalar_prepare_decoded(VxCodec *codec, int parity, const VxPoint *decoded, VxCod
 	ScalarCodec *scalar = codec->state;
 	Planes	   *planes = (Planes *) query->state + parity;
 	bool		product = scores_products(codec, query);
+	double		to_unit = unit_of(codec, parity);
 	float	   *y = scalar->scratch;
 	float		mean_product = 0;
 
@@ -480,19 +470,24 @@ scalar_prepare_decoded(VxCodec *codec, int parity, const VxPoint *decoded, VxCod
 		for (uint32_t i = 0; i < scalar->padded; i++)
 			y[i] -= scalar->shift[i];
 	prepare_planes(codec, parity, product, vx_kernels->norm_squared(y, scalar->padded), 1, planes);
-	/* and in the units of scores, whatever the parity's own are */
-	to_scale(planes, product, unit_of(codec, parity));
-	planes->mean_product = (float) ((double) mean_product / unit_of(codec, parity));
+	/* and in the units of scores, whatever the parity's own are; of products only one side is in those */
+	planes->mean_product = (float) ((double) mean_product / to_unit);
+	if (product)
+		return;
+	planes->scale = vx_to_finite((double) planes->scale / to_unit);
+	planes->norm2 = (float) ((double) planes->norm2 / (to_unit * to_unit));
 }
 
-/* Inner product: the squared length of the vector that a scalar code is of. */
-static inline float
-code_own_norm2(const uint8_t *code)
+static inline Header
+read_header(const VxCodec *codec, const uint8_t *code)
 {
-	float		norm2;
+	Header		header = {0};
 
-	memcpy(&norm2, code + 2 * sizeof(float), sizeof(norm2));
-	return norm2;
+	memcpy(&header, code, offsetof(Header, own_norm2));
+	if (codec->metric == VX_METRIC_IP)
+		memcpy(&header.own_norm2, code + offsetof(Header, own_norm2), sizeof(float));
+	header.norm2 = fabsf(header.norm2);
+	return header;
 }
 
 /*
@@ -503,19 +498,17 @@ static inline float
 finish_score(const VxCodec *codec, const VxCodeQuery *query, const Planes *planes, float to_unit2, const uint8_t *code,
 			 int32_t dot)
 {
-	float		header[2];
-	float		product;
+	Header		header = read_header(codec, code);
+	float		product = header.factor * planes->scale * ((float) dot - planes->center);
 	float		value;
 
-	memcpy(header, code, sizeof(header));
-	product = header[1] * planes->scale * ((float) dot - planes->center);
-	if (codec->metric == VX_METRIC_IP && !query->linking)
+	if (scores_products(codec, query))
 		return vx_score_orderable((-product - planes->mean_product) * to_unit2);
-	value = (fabsf(header[0]) + planes->norm2 - 2 * product) * to_unit2;
+	value = (header.norm2 + planes->norm2 - 2 * product) * to_unit2;
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	if (codec->metric == VX_METRIC_IP)
-		value += vx_score_added(codec, query->added, code_own_norm2(code) * to_unit2);
+		value += vx_score_added(codec, query->added, header.own_norm2 * to_unit2);
 	return vx_score_orderable(value);
 }
 
@@ -564,40 +557,32 @@ parity_of(const VxCodec *codec, const uint8_t *code)
 	return vx_epoch_by_sign(codec->epoch, codec->mixed, code, &known);
 }
 
-/* Takes what was decoded from the units of its parity to those of scores. */
+/* What the levels of a code stand for, multiplied with a factor, to x [padded]. */
 static void
-to_units(const VxCodec *codec, int parity, VxPoint *point)
+read_levels(const ScalarCodec *scalar, const uint8_t *code, float factor, float *x)
 {
-	const ScalarCodec *scalar = codec->state;
-	double		to_unit = unit_of(codec, parity);
+	const uint8_t *levels = code + scalar->header_bytes;
+	uint32_t	mask = (1u << scalar->bits) - 1;
+	float		offset = scalar->half - 0.5f;
 
-	point->norm2 = (float) ((double) point->norm2 * to_unit * to_unit);
-	for (uint32_t i = 0; i < scalar->padded; i++)
-		point->x[i] = (float) ((double) point->x[i] * to_unit);
-	if (codec->metric == VX_METRIC_IP)
-		point->x[scalar->padded] = vx_score_finite((double) point->x[scalar->padded] * to_unit * to_unit);
+	for (uint32_t plane = 0; plane < 8 / scalar->bits; plane++)
+		for (uint32_t i = 0; i < scalar->level_bytes; i++)
+			*x++ = factor * ((float) (levels[i] >> (plane * scalar->bits) & mask) - offset);
 }
 
 static void
 scalar_decode(const VxCodec *codec, const uint8_t *code, VxPoint *point)
 {
 	const ScalarCodec *scalar = codec->state;
-	float		header[2];
-	float		offset = scalar->bits == 4 ? 7.5f : 1.5f;
-	uint32_t	mask = (1u << scalar->bits) - 1;
-	const uint8_t *levels = code + scalar->header_bytes;
+	Header		header = read_header(codec, code);
+	int			parity = parity_of(codec, code);
+	double		to_unit = unit_of(codec, parity);
 
-	memcpy(header, code, sizeof(header));
-	point->norm2 = fabsf(header[0]);
+	point->norm2 = (float) ((double) header.norm2 * to_unit * to_unit);
 	if (codec->metric == VX_METRIC_IP)
-		point->x[scalar->padded] = code_own_norm2(code);
-	for (uint32_t plane = 0; plane < 8 / scalar->bits; plane++)
-		for (uint32_t i = 0; i < scalar->level_bytes; i++)
-			point->x[plane * scalar->level_bytes + i]
-				= header[1] * ((float) (levels[i] >> (plane * scalar->bits) & mask) - offset);
-	if (codec->unit2 != 1 || scalar->scale[0] != scalar->scale[1])
-		to_units(codec, parity_of(codec, code), point);
-	if (parity_of(codec, code) == 1 && scalar->shift != NULL)
+		point->x[scalar->padded] = vx_to_finite((double) header.own_norm2 * to_unit * to_unit);
+	read_levels(scalar, code, vx_to_finite((double) header.factor * to_unit), point->x);
+	if (parity == 1 && scalar->shift != NULL)
 	{
 		point->norm2 += 2 * vx_kernels->inner_product(point->x, scalar->shift, scalar->padded)
 			+ vx_kernels->norm_squared(scalar->shift, scalar->padded);
@@ -610,33 +595,16 @@ static float
 scalar_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2)
 {
 	const ScalarCodec *scalar = codec->state;
-	float		header[2];
-	float		offset = scalar->bits == 4 ? 7.5f : 1.5f;
-	uint32_t	mask = (1u << scalar->bits) - 1;
-	const uint8_t *levels = code + scalar->header_bytes;
 	int			parity = parity_of(codec, code);
-	float		scale = scalar->scale[parity];
-	double		to_unit2 = codec->unit2 / square(scale);
 	float		unit;
-	float		length2;
-	const float *y;
-	float		error = 0;
+	float		length2 = centred(codec, codec->model[parity], scalar->scale[parity], point, &unit);
+	double		to_unit = unit_of(codec, parity) * (double) unit;
+	float	   *decoded = scalar->scratch + scalar->padded;
 
-	memcpy(header, code, sizeof(header));
-	length2 = centred(codec, codec->model[parity], scale, point, &unit);
-	y = scalar->scratch;
-	header[1] /= unit;
-	for (uint32_t i = 0; i < scalar->padded; i++)
-	{
-		uint32_t	level = ((uint32_t) levels[i % scalar->level_bytes] >> (i / scalar->level_bytes * scalar->bits)) & mask;
-		float		rest = y[i] - header[1] * ((float) level - offset);
-
-		error += rest * rest;
-	}
-	to_unit2 *= (double) unit * (double) unit;
+	read_levels(scalar, code, read_header(codec, code).factor / unit, decoded);
 	if (norm2 != NULL)
-		*norm2 = (float) ((double) length2 * to_unit2);
-	return (float) ((double) error * to_unit2);
+		*norm2 = (float) ((double) length2 * to_unit * to_unit);
+	return (float) ((double) vx_kernels->l2_squared(scalar->scratch, decoded, scalar->padded) * to_unit * to_unit);
 }
 
 /* ---- codes compared with codes ---- */
@@ -644,9 +612,7 @@ scalar_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *n
 /* An opened four-bit code: its levels, and the same as a query has them, doubled to be whole numbers around zero. */
 typedef struct OpenedLevels
 {
-	float		norm2;
-	float		own_norm2;		/* inner product */
-	float		factor;
+	Header		header;
 	int32_t		sum;			/* of planes */
 	uint8_t		levels[];		/* [stride], then int8_t planes [2][stride] */
 } OpenedLevels;
@@ -667,13 +633,9 @@ open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
 	uint32_t	bytes = scalar->level_bytes;
 	int8_t	   *low = (int8_t *) opened->levels + scalar->stride;
 	int8_t	   *high = low + scalar->stride;
-	float		header[2];
 	int32_t		sum = 0;
 
-	memcpy(header, code, sizeof(header));
-	opened->norm2 = fabsf(header[0]);
-	opened->own_norm2 = codec->metric == VX_METRIC_IP ? code_own_norm2(code) : 0;
-	opened->factor = header[1];
+	opened->header = read_header(codec, code);
 	memcpy(opened->levels, levels, bytes);
 	for (uint32_t i = 0; i < bytes; i++)
 	{
@@ -720,12 +682,12 @@ scalar4_pairs(const VxCodec *codec, const void *one, const void *const *others, 
 							  dot);
 		for (uint32_t i = 0; i < count; i++)
 		{
-			const OpenedLevels *y = others[from + i];
+			const Header *y = &((const OpenedLevels *) others[from + i])->header;
 
 			/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
-			score[from + i] = vx_score_pair(codec, x->norm2, y->norm2,
-											x->factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum),
-											x->own_norm2, y->own_norm2);
+			score[from + i] = vx_score_pair(codec, x->header.norm2, y->norm2,
+											x->header.factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum),
+											x->header.own_norm2, y->own_norm2);
 		}
 	}
 }
@@ -734,7 +696,7 @@ scalar4_pairs(const VxCodec *codec, const void *one, const void *const *others, 
 #define SCALAR_OPS \
 	.model = VX_MODEL_MEAN,.model_copies = 2,.links = true,.model_bytes = mean_bytes,.check_model = check_mean, \
 	.code_bytes = scalar_code_bytes,.init = scalar_init,.free = scalar_free,.set_models = scalar_set_models, \
-	.code_parity = vx_epoch_by_sign,.encode = scalar_encode,.query_init = scalar_query_init,.query_free = scalar_query_free, \
+	.code_parity = vx_epoch_by_sign,.encode = scalar_encode,.query_init = scalar_query_init, \
 	.prepare = scalar_prepare,.prepare_decoded = scalar_prepare_decoded,.score = scalar_score,.decode = scalar_decode, \
 	.error = scalar_error
 

@@ -33,18 +33,6 @@ vx_pq_codebook_bytes(uint32_t dim)
 	return (sizeof(VxPqCodebook) + (size_t) dim * (VX_PQ_CENTROIDS + 1) * sizeof(float) + 7) / 8 * 8;
 }
 
-size_t
-vx_pq_train_bytes(uint32_t dim, uint32_t m, uint32_t n)
-{
-	size_t		used = VX_MIN(n, VX_PQ_MAX_SAMPLE);
-	size_t		widest = (dim + m - 1) / m;
-
-	/* the mean's sums; a subvector of all rows; what vx_kmeans takes for seeds, then for clusters */
-	return dim * sizeof(double) + used * widest * sizeof(float)
-		+ VX_MAX(VX_MIN(used, VX_KMEANS_SEED_POINTS) * (widest + 2) * sizeof(float),
-				 VX_PQ_CENTROIDS * widest * sizeof(double));
-}
-
 /* Every word that differs, alone, changes the result: each step is a bijection of the state. */
 static uint64_t
 checksum(const void *block, size_t size)
@@ -164,12 +152,6 @@ gather(const Rows *rows, const float *mean, uint32_t begin, uint32_t end, float 
 	return sum;
 }
 
-static inline float
-to_float(double x)
-{
-	return x < (double) FLT_MAX ? (float) x : FLT_MAX;
-}
-
 void
 vx_pq_train(const VxMem *mem, uint32_t dim, uint32_t m, const VxPqSample *sample, uint64_t seed, void *block)
 {
@@ -208,8 +190,8 @@ vx_pq_train(const VxMem *mem, uint32_t dim, uint32_t m, const VxPqSample *sample
 			error += vx_kmeans(&kmeans, mem, codebook->values + (size_t) begin * VX_PQ_CENTROIDS);
 		}
 		vx_free(mem, points);
-		codebook->variance = to_float(variance / rows.n);
-		codebook->error = to_float(error);
+		codebook->variance = vx_to_finite(variance / rows.n);
+		codebook->error = vx_to_finite(error);
 	}
 	codebook->checksum = checksum(block, codebook->bytes);
 }
@@ -246,26 +228,4 @@ vx_pq_decode(const VxPqCodebook *codebook, const uint8_t *code, float *x)
 		for (; d < end; d++, row += VX_PQ_CENTROIDS)
 			x[d] = mean[d] + row[code[s]];
 	}
-}
-
-float
-vx_pq_error(const VxPqCodebook *codebook, const float *x, const uint8_t *code)
-{
-	const float *mean = vx_pq_mean(codebook);
-	const float *row = vx_pq_centroids(codebook);
-	uint32_t	d = 0;
-	float		error = 0;
-
-	for (uint32_t s = 0; s < codebook->m; s++)
-	{
-		uint32_t	end = vx_pq_begin(codebook->dim, codebook->m, s + 1);
-
-		for (; d < end; d++, row += VX_PQ_CENTROIDS)
-		{
-			float		difference = x[d] - mean[d] - row[code[s]];
-
-			error += difference * difference;
-		}
-	}
-	return error;
 }

@@ -82,9 +82,6 @@ typedef struct VxPqSample
 /* Bytes of a codebook, 0 if dim is out of range. */
 size_t		vx_pq_codebook_bytes(uint32_t dim);
 
-/* Upper bound of the bytes that training takes from its allocator. */
-size_t		vx_pq_train_bytes(uint32_t dim, uint32_t m, uint32_t n);
-
 /*
  * Trains a codebook into block (vx_pq_codebook_bytes(dim) bytes, aligned to 8). 1 <= m <= dim <= VX_PQ_MAX_DIM. Equal samples
  * and seeds give equal blocks. An empty sample gives a valid codebook by which every vector is zero. Coordinates beyond 1e18
@@ -103,9 +100,6 @@ void		vx_pq_encode(const VxPqCodebook *codebook, const float *x, float *scratch,
 
 /* x [dim] that a code [m] stands for. */
 void		vx_pq_decode(const VxPqCodebook *codebook, const uint8_t *code, float *x);
-
-/* Squared L2 distance between x [dim] and what a code [m] stands for. */
-float		vx_pq_error(const VxPqCodebook *codebook, const float *x, const uint8_t *code);
 
 /* A query made ready for scoring codes. */
 typedef struct VxPqTable

@@ -18,34 +18,23 @@ typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(int32_t))));
 /* the same where only float alignment is known */
 typedef float FloatsInMemory __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-#define INLINE static inline __attribute__((always_inline))
-
-/* sum[]: squared distances of x to the BLOCK centroids that begin at c. */
-INLINE void
-block_l2(const float *x, uint32_t dim, const float *c, Floats *sum)
+/* sum[]: squared distances of x to the BLOCK centroids that begin at c, or products with them. */
+VX_INLINE void
+score_block(const float *x, uint32_t dim, const float *c, bool is_product, Floats *sum)
 {
 	for (int v = 0; v < BLOCK_VECTORS; v++)
 		sum[v] = (Floats) {0};
 	for (uint32_t d = 0; d < dim; d++, c += VX_PQ_CENTROIDS)
 		for (int v = 0; v < BLOCK_VECTORS; v++)
 		{
-			Floats		difference = x[d] - *(const FloatsInMemory *) (c + v * LANES);
+			Floats		value = *(const FloatsInMemory *) (c + v * LANES);
+			Floats		difference = x[d] - value;
 
-			sum[v] += difference * difference;
+			sum[v] += is_product ? x[d] * value : difference * difference;
 		}
 }
 
-INLINE void
-block_ip(const float *x, uint32_t dim, const float *c, Floats *sum)
-{
-	for (int v = 0; v < BLOCK_VECTORS; v++)
-		sum[v] = (Floats) {0};
-	for (uint32_t d = 0; d < dim; d++, c += VX_PQ_CENTROIDS)
-		for (int v = 0; v < BLOCK_VECTORS; v++)
-			sum[v] += x[d] * *(const FloatsInMemory *) (c + v * LANES);
-}
-
-INLINE uint32_t
+VX_INLINE uint32_t
 nearest(const float *x, uint32_t dim, const float *centroids, float *distance)
 {
 	Floats		best = (Floats) {0} + INFINITY;
@@ -58,7 +47,7 @@ nearest(const float *x, uint32_t dim, const float *centroids, float *distance)
 	{
 		Floats		sum[BLOCK_VECTORS];
 
-		block_l2(x, dim, centroids + block, sum);
+		score_block(x, dim, centroids + block, false, sum);
 		for (int v = 0; v < BLOCK_VECTORS; v++)
 		{
 			/* only what is nearer replaces: the lowest of equals stays, and NaN never enters */
@@ -79,34 +68,16 @@ nearest(const float *x, uint32_t dim, const float *centroids, float *distance)
 	return (uint32_t) nearest_at;
 }
 
-INLINE void
-store_block(const Floats *sum, float *out)
-{
-	for (int v = 0; v < BLOCK_VECTORS; v++)
-		*(FloatsInMemory *) (out + v * LANES) = sum[v];
-}
-
-INLINE void
-l2_squared(const float *x, uint32_t dim, const float *centroids, float *out)
+VX_INLINE void
+score(const float *x, uint32_t dim, const float *centroids, bool is_product, float *out)
 {
 	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += BLOCK)
 	{
 		Floats		sum[BLOCK_VECTORS];
 
-		block_l2(x, dim, centroids + block, sum);
-		store_block(sum, out + block);
-	}
-}
-
-INLINE void
-inner_product(const float *x, uint32_t dim, const float *centroids, float *out)
-{
-	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += BLOCK)
-	{
-		Floats		sum[BLOCK_VECTORS];
-
-		block_ip(x, dim, centroids + block, sum);
-		store_block(sum, out + block);
+		score_block(x, dim, centroids + block, is_product, sum);
+		for (int v = 0; v < BLOCK_VECTORS; v++)
+			*(FloatsInMemory *) (out + block + v * LANES) = sum[v];
 	}
 }
 
@@ -120,12 +91,12 @@ inner_product(const float *x, uint32_t dim, const float *centroids, float *out)
 	static target void \
 	l2_squared_##suffix(const float *x, uint32_t dim, const float *centroids, float *out) \
 	{ \
-		l2_squared(x, dim, centroids, out); \
+		score(x, dim, centroids, false, out); \
 	} \
 	static target void \
 	inner_product_##suffix(const float *x, uint32_t dim, const float *centroids, float *out) \
 	{ \
-		inner_product(x, dim, centroids, out); \
+		score(x, dim, centroids, true, out); \
 	} \
 	static const VxPqKernels table_##suffix = \
 	{ \

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/vx_select.h"
+#include "distance/vx_distance.h"
 
 #define SAMPLE_BYTES ((size_t) 4 << 20)
 #define LEAST_SAMPLE 256
@@ -39,12 +40,7 @@ row_of(const VxSample *sample, uint32_t i)
 static float
 distance(const float *a, const float *b, uint32_t dim)
 {
-	double		sum = 0;
-
-	for (uint32_t k = 0; k < dim; k++)
-		sum += ((double) a[k] - (double) b[k]) * ((double) a[k] - (double) b[k]);
-	sum = sqrt(sum);
-	return sum < (double) FLT_MAX ? (float) sum : FLT_MAX;
+	return vx_to_finite(sqrt(vx_wide_l2_squared(a, b, dim)));
 }
 
 /* The median of each dimension; scratch [count]. */

@@ -65,7 +65,7 @@ fuzz_one(const uint8_t *data, size_t size)
 		}
 		vx_pq_table_free(&table, &mem);
 		vx_pq_encode(codebook, x, scratch, code);
-		(void) vx_pq_error(codebook, x, code);
+		vx_pq_decode(codebook, code, x);
 	}
 	/* shorter than it says: it must not be read behind its end */
 	else if (size > 0)

@@ -55,7 +55,7 @@ set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem, uint32_t epoch, bo
 	sample.context = take_floats(input, mem, codec->dim + sample.n);
 	codebook = vx_alloc(mem, vx_pq_codebook_bytes(codec->dim));
 	vx_pq_train(mem, codec->dim, vx_code_subvectors(codec->code_bytes), &sample, 1, codebook);
-	FUZZ_ASSERT(vx_code_model_check(codec->kind, codebook, codec->dim, codec->code_bytes) == NULL);
+	FUZZ_ASSERT(codec->ops->check_model(codebook, codec->dim, codec->code_bytes) == NULL);
 	vx_codec_set_models(codec, mem, epoch, mixed, codebook, codebook);
 }
 
@@ -91,7 +91,7 @@ fuzz_one(const uint8_t *data, size_t size)
 		memset(codes[i], 0, codec.code_bytes + VX_CODE_OVERREAD);
 		fuzz_take(&input, codes[i], codec.code_bytes);
 		decoded[i] = vx_alloc(&mem, VX_POINT_BYTES(codec.decoded_values));
-		opened[i] = vx_alloc(&mem, vx_codec_opened_bytes(&codec));
+		opened[i] = vx_alloc(&mem, codec.ops->opened_bytes(&codec));
 	}
 	/* one that was made */
 	vx_codec_encode(&codec, point, codes[0]);
@@ -104,13 +104,13 @@ fuzz_one(const uint8_t *data, size_t size)
 			FUZZ_ASSERT(!isnan(score[i]));
 	for (int i = 0; i < CODES; i++)
 	{
-		vx_codec_decode(&codec, codes[i], decoded[i]);
-		vx_codec_open(&codec, codes[i], opened[i]);
-		(void) vx_codec_error(&codec, point, codes[i], NULL);
+		codec.ops->decode(&codec, codes[i], decoded[i]);
+		codec.ops->open(&codec, codes[i], opened[i]);
+		(void) codec.ops->error(&codec, point, codes[i], NULL);
 	}
 	for (int i = 0; i < CODES; i++)
 		FUZZ_ASSERT(!isnan(vx_codec_pair_decoded(&codec, decoded[0], decoded[i])));
-	vx_codec_pairs(&codec, opened[0], (const void *const *) opened, CODES, score);
+	codec.ops->pairs(&codec, opened[0], (const void *const *) opened, CODES, score);
 	for (int i = 0; i < CODES; i++)
 		FUZZ_ASSERT(!isnan(score[i]));
 	if (linking)

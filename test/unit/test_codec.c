@@ -52,15 +52,15 @@ test_model_check(void **state)
 	void	   *codebook = malloc(vx_pq_codebook_bytes(10));
 
 	(void) state;
-	assert_null(vx_code_model_check(VX_CODES_SCALAR4, mean, 10, vx_code_bytes(VX_CODES_SCALAR4, VX_METRIC_L2, 10, 0)));
+	assert_null(vx_code_kind(VX_CODES_SCALAR4)->check_model(mean, 10, vx_code_bytes(VX_CODES_SCALAR4, VX_METRIC_L2, 10, 0)));
 	mean[9] = INFINITY;
-	assert_non_null(vx_code_model_check(VX_CODES_SCALAR2, mean, 10, vx_code_bytes(VX_CODES_SCALAR2, VX_METRIC_L2, 10, 0)));
+	assert_non_null(vx_code_kind(VX_CODES_SCALAR2)->check_model(mean, 10, vx_code_bytes(VX_CODES_SCALAR2, VX_METRIC_L2, 10, 0)));
 	vx_pq_train(&unit_mem, 10, 5, &sample, 1, codebook);
-	assert_null(vx_code_model_check(VX_CODES_PQ, codebook, 10, 6));
-	assert_non_null(vx_code_model_check(VX_CODES_PQ, codebook, 10, 5));
-	assert_non_null(vx_code_model_check(VX_CODES_PQ, codebook, 9, 6));
+	assert_null(vx_code_kind(VX_CODES_PQ)->check_model(codebook, 10, 6));
+	assert_non_null(vx_code_kind(VX_CODES_PQ)->check_model(codebook, 10, 5));
+	assert_non_null(vx_code_kind(VX_CODES_PQ)->check_model(codebook, 9, 6));
 	memset(codebook, 1, 4);
-	assert_non_null(vx_code_model_check(VX_CODES_PQ, codebook, 10, 6));
+	assert_non_null(vx_code_kind(VX_CODES_PQ)->check_model(codebook, 10, 6));
 	free(codebook);
 }
 

@@ -147,10 +147,10 @@ check_epochs(VxCodeKind kind, VxMetric metric, bool linking)
 			uint8_t    *made = calloc(1, codec.code_bytes);
 
 			assert_int_equal(vx_codec_parity_of(&codec, code), k);
-			vx_codec_encode_as(&codec, k, point, made);
+			codec.ops->encode(&codec, k, point, made);
 			assert_memory_equal(code, made, codec.code_bytes);
 			free(made);
-			assert_true(vx_codec_error(&codec, point, code, NULL) < 0.6f * vx_kernels->norm_squared(point->x, EPOCH_DIM));
+			assert_true(codec.ops->error(&codec, point, code, NULL) < 0.6f * vx_kernels->norm_squared(point->x, EPOCH_DIM));
 		}
 	}
 	/* a query that is known by its code only: estimates are about as good */
@@ -160,7 +160,7 @@ check_epochs(VxCodeKind kind, VxMetric metric, bool linking)
 			VxPoint    *decoded = malloc(VX_POINT_BYTES(codec.decoded_values));
 			double		by_code;
 
-			vx_codec_decode(&codec, codes[1], decoded);
+			codec.ops->decode(&codec, codes[1], decoded);
 			vx_codec_prepare_decoded(&codec, decoded, linking, &query);
 			by_code = score_error(&codec, &query, &space, of, (k == 0 ? old : new).points, codes[k], true);
 			assert_true(by_code < 4 * error[k] + 0.05 * (double) (metric == VX_METRIC_COSINE ? 1 : of->norm2));

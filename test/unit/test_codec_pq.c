@@ -61,7 +61,7 @@ check_scores(VxMetric metric)
 		{
 			vx_codec_encode(&codec, training.points[i + k], bytes[k]);
 			assert_int_equal(bytes[k][0], 7);
-			vx_codec_decode(&codec, bytes[k], decoded[k]);
+			codec.ops->decode(&codec, bytes[k], decoded[k]);
 		}
 		assert_true(vx_codec_own_norm2(&codec, decoded[1]) == decoded[1]->norm2);
 		for (int linking = 0; linking < 2; linking++)

@@ -108,7 +108,7 @@ test_decoded_pairs(void **state)
 			point[k] = unit_point(dim, &rng, 1);
 			codec.epoch = (uint32_t) ((i >> k) & 1);
 			vx_codec_encode(&codec, point[k], code);
-			vx_codec_decode(&codec, code, decoded[k]);
+			codec.ops->decode(&codec, code, decoded[k]);
 		}
 		exact = (double) vx_space_pair(&space, point[0], point[1]);
 		error += fabs((double) vx_codec_pair_decoded(&codec, decoded[0], decoded[1]) - exact) / exact;
@@ -152,10 +152,10 @@ test_opened_pairs(void **state)
 						VxPoint    *point = unit_point(dim, &rng, 1);
 
 						decoded[k] = malloc(VX_POINT_BYTES(codec.decoded_values));
-						opened[k] = malloc(vx_codec_opened_bytes(&codec));
+						opened[k] = malloc(codec.ops->opened_bytes(&codec));
 						vx_codec_encode(&codec, point, code);
-						vx_codec_decode(&codec, code, decoded[k]);
-						vx_codec_open(&codec, code, opened[k]);
+						codec.ops->decode(&codec, code, decoded[k]);
+						codec.ops->open(&codec, code, opened[k]);
 						free(point);
 					}
 					for (int k = 0; k < 4; k++)
@@ -169,7 +169,7 @@ test_opened_pairs(void **state)
 						/* more than are compared at once */
 						for (int i = 0; i < 300; i++)
 							others[i] = opened[i == 299 ? k % 2 : i % 2];
-						vx_codec_pairs(&codec, opened[k / 2], others, 300, scores);
+						codec.ops->pairs(&codec, opened[k / 2], others, 300, scores);
 						assert_true(fabs((double) scores[299] - expected) <= 1e-5 * scale);
 						assert_true(scores[k % 2] == scores[299]);
 						compared++;
@@ -213,7 +213,7 @@ test_odd_input(void **state)
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
 				decoded = malloc(VX_POINT_BYTES(codec.decoded_values));
-				opened = malloc(vx_codec_opened_bytes(&codec));
+				opened = malloc(codec.ops->opened_bytes(&codec));
 				codes[0] = code;
 				for (int round = 0; round < 50; round++)
 				{
@@ -228,10 +228,10 @@ test_odd_input(void **state)
 							code[i] = (uint8_t) vx_rng_below(&rng, 256);
 					vx_codec_score(&codec, &query, codes, 1, &score);
 					assert_true(!isnan(score));
-					vx_codec_decode(&codec, code, decoded);
+					codec.ops->decode(&codec, code, decoded);
 					assert_true(!isnan(vx_codec_pair_decoded(&codec, decoded, decoded)));
-					vx_codec_open(&codec, code, opened);
-					vx_codec_pairs(&codec, opened, (const void *const *) &opened, 1, &score);
+					codec.ops->open(&codec, code, opened);
+					codec.ops->pairs(&codec, opened, (const void *const *) &opened, 1, &score);
 					assert_true(!isnan(score));
 				}
 				free(point);
@@ -298,19 +298,19 @@ test_means_without_memory(void **state)
 	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
 	vx_code_query_init(&codec, &unit_mem, &query);
 	vx_codec_set_models(&codec, &unit_mem, 0, false, means[0], means[1]);
-	vx_codec_encode_as(&codec, 1, point, before);
+	codec.ops->encode(&codec, 1, point, before);
 	while (!set_means_from(left, &codec, means[1], means[0]))
 	{
 		VxPoint    *decoded = malloc(VX_POINT_BYTES(codec.decoded_values));
 
-		vx_codec_encode_as(&codec, 1, point, after);
+		codec.ops->encode(&codec, 1, point, after);
 		assert_memory_equal(before, after, codec.code_bytes);
-		vx_codec_decode(&codec, after, decoded);
+		codec.ops->decode(&codec, after, decoded);
 		free(decoded);
 		left++;
 	}
 	assert_true(left > 0);
-	vx_codec_encode_as(&codec, 1, point, after);
+	codec.ops->encode(&codec, 1, point, after);
 	assert_memory_not_equal(before, after, codec.code_bytes);
 	unit_codec_free(&codec, &query);
 	free(point);
@@ -398,14 +398,14 @@ check_range(VxCodeKind kind, VxMetric metric, float size, float query_size, bool
 	/* pairs as well, unless they are taken by the mean of the other model, which may be far away */
 	if (metric != VX_METRIC_IP && linking && !mixed)
 	{
-		void	   *one = malloc(vx_codec_opened_bytes(&codec));
-		void	   *other = malloc(vx_codec_opened_bytes(&codec));
+		void	   *one = malloc(codec.ops->opened_bytes(&codec));
+		void	   *other = malloc(codec.ops->opened_bytes(&codec));
 		const void *others[1] = {other};
 		float		pair;
 
-		vx_codec_open(&codec, codes[0], one);
-		vx_codec_open(&codec, codes[1], other);
-		vx_codec_pairs(&codec, one, others, 1, &pair);
+		codec.ops->open(&codec, codes[0], one);
+		codec.ops->open(&codec, codes[1], other);
+		codec.ops->pairs(&codec, one, others, 1, &pair);
 		assert_true((double) pair / unit > exact[0] / 3 && (double) pair / unit < exact[0] * 3);
 		free(one);
 		free(other);

@@ -97,7 +97,7 @@ measure_error(const VxMemStore *store, VxCodec *codec)
 		const VxPoint *point = vx_memstore_point(store, (uint64) i * store->count / n);
 
 		vx_codec_encode(codec, point, code);
-		vx_robust_add(error, vx_codec_error(codec, point, code, NULL));
+		vx_robust_add(error, codec->ops->error(codec, point, code, NULL));
 	}
 	result = vecgraph_finite_error(vx_robust_result(error));
 	pfree(error);

@@ -235,9 +235,9 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		return;
 	if (known)
 	{
-		stored = vx_codec_error(codec, point, code, &norm2);
-		vx_codec_encode_as(codec, vx_codec_parity_of(codec, code), point, check->made_code);
-		made = vx_codec_error(codec, point, check->made_code, NULL);
+		stored = codec->ops->error(codec, point, code, &norm2);
+		codec->ops->encode(codec, vx_codec_parity_of(codec, code), point, check->made_code);
+		made = codec->ops->error(codec, point, check->made_code, NULL);
 		/* written so that NaN is wrong; relative to a mean a vector may yet be too long */
 		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure * sqrt(codec->unit2);
 	}

@@ -259,7 +259,7 @@ read_copy(Relation file, BlockNumber blocks, VxMetric metric, int dim, MemoryCon
 			   vecgraph_model_page_used(&geometry, block));
 	}
 	pfree(page);
-	if (vx_code_model_check((VxCodeKind) meta.code_kind, codebook, meta.dim, meta.code_bytes) == NULL)
+	if (vx_code_kind(meta.code_kind)->check_model(codebook, meta.dim, meta.code_bytes) == NULL)
 		return codebook;
 	pfree(codebook);
 	return NULL;

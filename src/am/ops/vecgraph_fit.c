@@ -373,12 +373,12 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	vecgraph_read_codes(&store->index, id, 1, new->code);
 	if (!vx_codec_is_current(codec, new->code))
 	{
-		float		before = new->first ? 0 : vx_codec_error(codec, point, new->code, NULL);
+		float		before = new->first ? 0 : codec->ops->error(codec, point, new->code, NULL);
 
 		if (new->waiting > 0 && vx_code_block(g, new->ids[0]) != vx_code_block(g, id))
 			write_waiting_codes(store, new);
 		vx_codec_encode(codec, point, new->code);
-		if (!new->first && before > RELINK_ERROR * vx_codec_error(codec, point, new->code, NULL))
+		if (!new->first && before > RELINK_ERROR * codec->ops->error(codec, point, new->code, NULL))
 			vx_visited_add(&new->lost, id);
 		memcpy(new->codes + (Size) new->waiting * g->code_bytes, new->code, g->code_bytes);
 		new->ids[new->waiting++] = id;
@@ -387,7 +387,7 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	if (vx_metric_kind(store->index.space.metric)->lengths)
 		add_norm(walk, id, point, &new->norms);
 	if (id % ERROR_EVERY == 0 && point != walk->zero)
-		vx_robust_add(&new->error, vx_codec_error(codec, point, new->code, NULL));
+		vx_robust_add(&new->error, codec->ops->error(codec, point, new->code, NULL));
 }
 
 /* Writes what is known of the codes by now, and what follows from norms, unless NULL. */
@@ -575,7 +575,7 @@ add_error(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	if (point == walk->zero)
 		return;
 	vecgraph_read_codes(&walk->store->index, id, 1, codes->code);
-	vx_robust_add(&codes->error, vx_codec_error(&walk->store->index.codes->codec, point, codes->code, NULL));
+	vx_robust_add(&codes->error, walk->store->index.codes->codec.ops->error(&walk->store->index.codes->codec, point, codes->code, NULL));
 }
 
 /* Whether codes lose much more than when they were fitted, by some pages from all over the index. */

@@ -17,7 +17,7 @@ linking_point(VecGraphStore *store, VxNodeId id)
 	if (store->index.geometry.storage == VX_STORAGE_HEAP)
 	{
 		point = vx_alloc(&store->index.mem, VX_POINT_BYTES(store->index.codes->codec.decoded_values));
-		vx_codec_decode(&store->index.codes->codec, vecgraph_code(&store->index, id, 0), point);
+		store->index.codes->codec.ops->decode(&store->index.codes->codec, vecgraph_code(&store->index, id, 0), point);
 		return point;
 	}
 	point = vx_alloc(&store->index.mem, vx_space_room(&store->index.space));

@@ -148,7 +148,7 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 		set->points[i] = copy;
 		if (codes)
-			vx_codec_open(store->computer.codec, vecgraph_code(&store->index, ids[i], 0), copy);
+			store->computer.codec->ops->open(store->computer.codec, vecgraph_code(&store->index, ids[i], 0), copy);
 		else if (!vecgraph_copy_point(&store->index, ids[i], copy))
 			set->points[i] = NULL;
 	}

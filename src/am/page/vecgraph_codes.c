@@ -210,7 +210,7 @@ read_models(VecGraphIndex *index, MemoryContext context, void **models, const ch
 			continue;
 		models[parity] = MemoryContextAllocHuge(context, index->geometry.model_bytes);
 		vecgraph_read_model(index, parity, models[parity]);
-		*wrong = vx_code_model_check((VxCodeKind) index->meta.code_kind, models[parity], index->meta.dim, index->meta.code_bytes);
+		*wrong = vx_code_kind(index->meta.code_kind)->check_model(models[parity], index->meta.dim, index->meta.code_bytes);
 		if (*wrong != NULL)
 			return parity;
 	}
