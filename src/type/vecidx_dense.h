@@ -21,21 +21,27 @@ typedef enum VecidxDense
 	VECIDX_HALFVEC
 } VecidxDense;
 
-/* Makes SQL functions of one body, Datum body(FunctionCallInfo, VecidxDense): it should be pg_attribute_always_inline. */
-#define VECIDX_DENSE_FUNCTIONS(body, vector_function, halfvec_function) \
+/* Makes two SQL functions of one statement, which may use fcinfo and type: it returns a Datum. */
+#define VECIDX_DENSE_STATEMENT(vector_function, halfvec_function, statement) \
 	VECIDX_SQL_FUNCTION(vector_function); \
 	VECIDX_SQL_FUNCTION(halfvec_function); \
 	Datum \
 	vector_function(PG_FUNCTION_ARGS) \
 	{ \
-		return body(fcinfo, VECIDX_VECTOR); \
+		const VecidxDense type = VECIDX_VECTOR; \
+		statement; \
 	} \
 	Datum \
 	halfvec_function(PG_FUNCTION_ARGS) \
 	{ \
-		return body(fcinfo, VECIDX_HALFVEC); \
+		const VecidxDense type = VECIDX_HALFVEC; \
+		statement; \
 	} \
 	extern int vecidx_dummy_declaration
+
+/* The same of one body, Datum body(FunctionCallInfo, VecidxDense): it should be pg_attribute_always_inline. */
+#define VECIDX_DENSE_FUNCTIONS(body, vector_function, halfvec_function) \
+	VECIDX_DENSE_STATEMENT(vector_function, halfvec_function, return body(fcinfo, type))
 
 static inline const char *
 vecidx_dense_name(VecidxDense type)

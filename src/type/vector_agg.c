@@ -67,15 +67,6 @@ new_state(int dim, float8 **values)
 	return state;
 }
 
-static void
-expect_dim(int expected, int dim)
-{
-	if (expected != dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected %d dimensions, not %d", expected, dim)));
-}
-
 /* vector_accum(double precision[], vector) returns double precision[]; halfvec_accum */
 static pg_attribute_always_inline Datum
 accum(FunctionCallInfo fcinfo, VecidxDense type)
@@ -89,7 +80,7 @@ accum(FunctionCallInfo fcinfo, VecidxDense type)
 
 	vecidx_open(type, PG_GETARG_DATUM(1), &v);
 	if (dim > 0)
-		expect_dim(dim, v.dim);
+		vecidx_check_typmod_dim(dim, v.dim);
 
 	/* an aggregate's own state is updated in place */
 	if (dim > 0 && AggCheckCallContext(fcinfo, NULL))
@@ -128,7 +119,7 @@ combine(FunctionCallInfo fcinfo, VecidxDense type)
 	ArrayType  *result;
 
 	if (a[0] > 0 && b[0] > 0)
-		expect_dim(dim_a, dim_b);
+		vecidx_check_typmod_dim(dim_a, dim_b);
 	result = new_state(dim, &sums);
 	sums[0] = a[0] + b[0];
 	for (int i = 1; i <= dim; i++)

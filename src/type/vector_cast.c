@@ -12,9 +12,6 @@
 
 #include "type/vecidx_dense.h"
 
-VECIDX_SQL_FUNCTION(vecidx_vector_to_halfvec);
-VECIDX_SQL_FUNCTION(vecidx_halfvec_to_vector);
-
 static float
 element_to_float(Oid type, Datum element)
 {
@@ -96,9 +93,11 @@ dense_to_float4(FunctionCallInfo fcinfo, VecidxDense type)
 
 VECIDX_DENSE_FUNCTIONS(dense_to_float4, vecidx_vector_to_float4, vecidx_halfvec_to_float4);
 
-static Datum
-convert(FunctionCallInfo fcinfo, VecidxDense from, VecidxDense to)
+/* vector_to_halfvec(vector, integer, boolean) returns halfvec, rounded to the nearest; fails for what is out of range; halfvec_to_vector */
+static pg_attribute_always_inline Datum
+convert(FunctionCallInfo fcinfo, VecidxDense from)
 {
+	VecidxDense to = from == VECIDX_VECTOR ? VECIDX_HALFVEC : VECIDX_VECTOR;
 	VecidxOpened v;
 	VecidxResult result;
 
@@ -114,16 +113,4 @@ convert(FunctionCallInfo fcinfo, VecidxDense from, VecidxDense to)
 	return vecidx_end_result(to, &result);
 }
 
-/* vector_to_halfvec(vector, integer, boolean) returns halfvec, rounded to the nearest; fails for what is out of range */
-Datum
-vecidx_vector_to_halfvec(PG_FUNCTION_ARGS)
-{
-	return convert(fcinfo, VECIDX_VECTOR, VECIDX_HALFVEC);
-}
-
-/* halfvec_to_vector(halfvec, integer, boolean) returns vector */
-Datum
-vecidx_halfvec_to_vector(PG_FUNCTION_ARGS)
-{
-	return convert(fcinfo, VECIDX_HALFVEC, VECIDX_VECTOR);
-}
+VECIDX_DENSE_FUNCTIONS(convert, vecidx_vector_to_halfvec, vecidx_halfvec_to_vector);

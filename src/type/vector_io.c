@@ -102,14 +102,10 @@ vecidx_check_range(VecidxDense type, float value)
 void
 vecidx_check_element(VecidxDense type, float value)
 {
-	if (isnan(value))
+	if (!isfinite(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("NaN not allowed in %s", vecidx_dense_name(type))));
-	if (isinf(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("infinite value not allowed in %s", vecidx_dense_name(type))));
+				 errmsg("%s not allowed in %s", isnan(value) ? "NaN" : "infinite value", vecidx_dense_name(type))));
 	vecidx_check_range(type, value);
 }
 
@@ -207,8 +203,7 @@ dense_in(FunctionCallInfo fcinfo, VecidxDense type)
 	const char *p = skip_space(text);
 	float	   *x;
 	int			dim;
-	VecidxVector *vector;
-	VecidxHalfvec *halfvec;
+	VecidxResult result;
 
 	if (*p != '[')
 		malformed(type, text, "Vector contents must start with \"[\".");
@@ -223,16 +218,10 @@ dense_in(FunctionCallInfo fcinfo, VecidxDense type)
 		malformed(type, text, "Junk after closing right brace.");
 
 	vecidx_check_typmod_dim(typmod, dim);
-	if (type == VECIDX_HALFVEC)
-	{
-		halfvec = vecidx_halfvec_new(x, dim);
-		pfree(x);
-		PG_RETURN_POINTER(halfvec);
-	}
-	vector = vecidx_vector_new(dim);
-	memcpy(vector->x, x, dim * sizeof(float));
+	vecidx_begin_result(type, dim, &result);
+	memcpy(result.x, x, dim * sizeof(float));
 	pfree(x);
-	PG_RETURN_POINTER(vector);
+	return vecidx_end_result(type, &result);
 }
 
 VECIDX_DENSE_FUNCTIONS(dense_in, vecidx_vector_in, vecidx_halfvec_in);

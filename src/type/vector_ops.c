@@ -40,34 +40,35 @@ close_two(VecidxOpened *a, VecidxOpened *b)
 	vecidx_close(b);
 }
 
+/* What a kernel says of two values. */
 static pg_attribute_always_inline double
-pair_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
+measure(FunctionCallInfo fcinfo, VecidxDense type, float (*kernel) (const float *a, const float *b, size_t n))
 {
 	VecidxOpened a;
 	VecidxOpened b;
 	double		result;
 
 	open_pair(fcinfo, type, &a, &b);
-	result = vx_kernels->inner_product(a.x, b.x, a.dim);
+	result = kernel(a.x, b.x, a.dim);
 	close_two(&a, &b);
 	return result;
 }
 
 /* vector_l2_squared_distance(vector, vector) returns double precision */
-static pg_attribute_always_inline Datum
-l2_squared_distance(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	VecidxOpened a;
-	VecidxOpened b;
-	double		result;
+VECIDX_DENSE_STATEMENT(vecidx_l2_squared_distance, vecidx_halfvec_l2_squared_distance,
+					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->l2_squared)));
 
-	open_pair(fcinfo, type, &a, &b);
-	result = vx_kernels->l2_squared(a.x, b.x, a.dim);
-	close_two(&a, &b);
-	PG_RETURN_FLOAT8(result);
-}
+/* inner_product(vector, vector) returns double precision */
+VECIDX_DENSE_STATEMENT(vecidx_inner_product, vecidx_halfvec_inner_product,
+					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->inner_product)));
 
-VECIDX_DENSE_FUNCTIONS(l2_squared_distance, vecidx_l2_squared_distance, vecidx_halfvec_l2_squared_distance);
+/* vector_negative_inner_product(vector, vector) returns double precision; <#> */
+VECIDX_DENSE_STATEMENT(vecidx_negative_inner_product, vecidx_halfvec_negative_inner_product,
+					   PG_RETURN_FLOAT8(-measure(fcinfo, type, vx_kernels->inner_product)));
+
+/* l1_distance(vector, vector) returns double precision; <+> */
+VECIDX_DENSE_STATEMENT(vecidx_l1_distance, vecidx_halfvec_l1_distance,
+					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->l1)));
 
 /* l2_distance(vector, vector) returns double precision; <-> */
 static pg_attribute_always_inline Datum
@@ -84,24 +85,6 @@ l2_distance(FunctionCallInfo fcinfo, VecidxDense type)
 }
 
 VECIDX_DENSE_FUNCTIONS(l2_distance, vecidx_l2_distance, vecidx_halfvec_l2_distance);
-
-/* inner_product(vector, vector) returns double precision */
-static pg_attribute_always_inline Datum
-inner_product(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_FLOAT8(pair_inner_product(fcinfo, type));
-}
-
-VECIDX_DENSE_FUNCTIONS(inner_product, vecidx_inner_product, vecidx_halfvec_inner_product);
-
-/* vector_negative_inner_product(vector, vector) returns double precision; <#> */
-static pg_attribute_always_inline Datum
-negative_inner_product(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_FLOAT8(-pair_inner_product(fcinfo, type));
-}
-
-VECIDX_DENSE_FUNCTIONS(negative_inner_product, vecidx_negative_inner_product, vecidx_halfvec_negative_inner_product);
 
 /* cosine_distance(vector, vector) returns double precision; <=>. NaN if either is a zero vector. */
 static pg_attribute_always_inline Datum
@@ -127,7 +110,7 @@ VECIDX_DENSE_FUNCTIONS(cosine_distance, vecidx_cosine_distance, vecidx_halfvec_c
 static pg_attribute_always_inline Datum
 spherical_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		dot = pair_inner_product(fcinfo, type);
+	double		dot = measure(fcinfo, type, vx_kernels->inner_product);
 
 	if (dot > 1)
 		dot = 1;
@@ -137,22 +120,6 @@ spherical_distance(FunctionCallInfo fcinfo, VecidxDense type)
 }
 
 VECIDX_DENSE_FUNCTIONS(spherical_distance, vecidx_spherical_distance, vecidx_halfvec_spherical_distance);
-
-/* l1_distance(vector, vector) returns double precision; <+> */
-static pg_attribute_always_inline Datum
-l1_distance(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	VecidxOpened a;
-	VecidxOpened b;
-	double		result;
-
-	open_pair(fcinfo, type, &a, &b);
-	result = vx_kernels->l1(a.x, b.x, a.dim);
-	close_two(&a, &b);
-	PG_RETURN_FLOAT8(result);
-}
-
-VECIDX_DENSE_FUNCTIONS(l1_distance, vecidx_l1_distance, vecidx_halfvec_l1_distance);
 
 /* ---- one vector ---- */
 
@@ -293,31 +260,13 @@ combine(FunctionCallInfo fcinfo, VecidxDense type, char operation)
 }
 
 /* vector_add(vector, vector) returns vector; + */
-static pg_attribute_always_inline Datum
-add(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	return combine(fcinfo, type, '+');
-}
-
-VECIDX_DENSE_FUNCTIONS(add, vecidx_vector_add, vecidx_halfvec_add);
+VECIDX_DENSE_STATEMENT(vecidx_vector_add, vecidx_halfvec_add, return combine(fcinfo, type, '+'));
 
 /* vector_sub(vector, vector) returns vector; - */
-static pg_attribute_always_inline Datum
-sub(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	return combine(fcinfo, type, '-');
-}
-
-VECIDX_DENSE_FUNCTIONS(sub, vecidx_vector_sub, vecidx_halfvec_sub);
+VECIDX_DENSE_STATEMENT(vecidx_vector_sub, vecidx_halfvec_sub, return combine(fcinfo, type, '-'));
 
 /* vector_mul(vector, vector) returns vector: element by element; * */
-static pg_attribute_always_inline Datum
-mul(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	return combine(fcinfo, type, '*');
-}
-
-VECIDX_DENSE_FUNCTIONS(mul, vecidx_vector_mul, vecidx_halfvec_mul);
+VECIDX_DENSE_STATEMENT(vecidx_vector_mul, vecidx_halfvec_mul, return combine(fcinfo, type, '*'));
 
 /* vector_concat(vector, vector) returns vector; || */
 static pg_attribute_always_inline Datum
@@ -340,93 +289,42 @@ VECIDX_DENSE_FUNCTIONS(concat, vecidx_vector_concat, vecidx_halfvec_concat);
 
 /* ---- comparison: by elements, then by length ---- */
 
-static int
-compare(const VecidxOpened *a, const VecidxOpened *b)
-{
-	int			common = Min(a->dim, b->dim);
-
-	for (int i = 0; i < common; i++)
-	{
-		if (a->x[i] < b->x[i])
-			return -1;
-		if (a->x[i] > b->x[i])
-			return 1;
-	}
-	return a->dim < b->dim ? -1 : a->dim > b->dim;
-}
-
 static pg_attribute_always_inline int
-compare_args(FunctionCallInfo fcinfo, VecidxDense type)
+compare(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	VecidxOpened a;
 	VecidxOpened b;
+	int			i = 0;
 	int			result;
 
 	open_two(fcinfo, type, &a, &b);
-	result = compare(&a, &b);
+	while (i < Min(a.dim, b.dim) && a.x[i] == b.x[i])
+		i++;
+	if (i < Min(a.dim, b.dim))
+		result = a.x[i] < b.x[i] ? -1 : 1;
+	else
+		result = a.dim < b.dim ? -1 : a.dim > b.dim;
 	close_two(&a, &b);
 	return result;
 }
 
 /* vector_lt(vector, vector) returns boolean; < */
-static pg_attribute_always_inline Datum
-lt(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) < 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(lt, vecidx_vector_lt, vecidx_halfvec_lt);
+VECIDX_DENSE_STATEMENT(vecidx_vector_lt, vecidx_halfvec_lt, PG_RETURN_BOOL(compare(fcinfo, type) < 0));
 
 /* vector_le(vector, vector) returns boolean; <= */
-static pg_attribute_always_inline Datum
-le(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) <= 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(le, vecidx_vector_le, vecidx_halfvec_le);
+VECIDX_DENSE_STATEMENT(vecidx_vector_le, vecidx_halfvec_le, PG_RETURN_BOOL(compare(fcinfo, type) <= 0));
 
 /* vector_eq(vector, vector) returns boolean; = */
-static pg_attribute_always_inline Datum
-eq(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) == 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(eq, vecidx_vector_eq, vecidx_halfvec_eq);
+VECIDX_DENSE_STATEMENT(vecidx_vector_eq, vecidx_halfvec_eq, PG_RETURN_BOOL(compare(fcinfo, type) == 0));
 
 /* vector_ne(vector, vector) returns boolean; <> */
-static pg_attribute_always_inline Datum
-ne(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) != 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(ne, vecidx_vector_ne, vecidx_halfvec_ne);
+VECIDX_DENSE_STATEMENT(vecidx_vector_ne, vecidx_halfvec_ne, PG_RETURN_BOOL(compare(fcinfo, type) != 0));
 
 /* vector_ge(vector, vector) returns boolean; >= */
-static pg_attribute_always_inline Datum
-ge(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) >= 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(ge, vecidx_vector_ge, vecidx_halfvec_ge);
+VECIDX_DENSE_STATEMENT(vecidx_vector_ge, vecidx_halfvec_ge, PG_RETURN_BOOL(compare(fcinfo, type) >= 0));
 
 /* vector_gt(vector, vector) returns boolean; > */
-static pg_attribute_always_inline Datum
-gt(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_BOOL(compare_args(fcinfo, type) > 0);
-}
-
-VECIDX_DENSE_FUNCTIONS(gt, vecidx_vector_gt, vecidx_halfvec_gt);
+VECIDX_DENSE_STATEMENT(vecidx_vector_gt, vecidx_halfvec_gt, PG_RETURN_BOOL(compare(fcinfo, type) > 0));
 
 /* vector_cmp(vector, vector) returns integer: -1, 0 or 1 */
-static pg_attribute_always_inline Datum
-cmp(FunctionCallInfo fcinfo, VecidxDense type)
-{
-	PG_RETURN_INT32(compare_args(fcinfo, type));
-}
-
-VECIDX_DENSE_FUNCTIONS(cmp, vecidx_vector_cmp, vecidx_halfvec_cmp);
+VECIDX_DENSE_STATEMENT(vecidx_vector_cmp, vecidx_halfvec_cmp, PG_RETURN_INT32(compare(fcinfo, type)));
