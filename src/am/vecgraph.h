@@ -90,8 +90,15 @@ extern bool vecgraph_validate(Oid opclassoid);
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
 /* ---- vecgraph_filter.c: STUB ---- */
-typedef struct VecGraphFilterColumn { VxSignatureKind kind; } VecGraphFilterColumn;
-typedef struct VecGraphFilters { int count; VecGraphFilterColumn column[VX_MAX_FILTERS]; } VecGraphFilters;
+typedef struct VecGraphFilterColumn
+{
+	VxSignatureKind kind;
+} VecGraphFilterColumn;
+typedef struct VecGraphFilters
+{
+	int			count;
+	VecGraphFilterColumn column[VX_MAX_FILTERS];
+} VecGraphFilters;
 extern void vecgraph_filters_open(Relation index, MemoryContext context, VecGraphFilters *filters);
 extern void vecgraph_make_signature(const VecGraphFilters *filters, const Datum *values, const bool *isnull, uint64 *signature);
 

@@ -81,8 +81,8 @@ typedef struct VecGraphCacheView
 	uint64		key;			/* of the index, see C2 */
 	uint32		code_bytes;
 	uint32		part_count;
-	uint32		part_bytes[VECGRAPH_MAX_PARTS];	/* of a node */
-	uint32		part_start[VECGRAPH_MAX_PARTS];	/* in a chunk: all codes come first, then each column */
+	uint32		part_bytes[VECGRAPH_MAX_PARTS]; /* of a node */
+	uint32		part_start[VECGRAPH_MAX_PARTS]; /* in a chunk: all codes come first, then each column */
 	uint32		ids_per_chunk;
 	uint64		inverse;		/* 2^64 / ids_per_chunk, rounded up */
 	uint32	   *chunks;			/* [run_count] chunk that a run was last seen in */

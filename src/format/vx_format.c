@@ -77,7 +77,7 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)
 		&& meta->record_bytes <= body_bytes
 		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, meta->dim,
-													vx_meta_filtered(meta));
+												   vx_meta_filtered(meta));
 }
 
 const char *

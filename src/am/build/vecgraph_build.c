@@ -31,23 +31,16 @@
 char *
 vecgraph_buildphasename(int64 phase)
 {
-	switch (phase)
-	{
-		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
-			return "initializing";
-		case VECGRAPH_STEP_LOADING:
-			return "loading tuples";
-		case VECGRAPH_STEP_LINKING:
-			return "linking graph";
-		case VECGRAPH_STEP_WRITING:
-			return "writing pages";
-		case VECGRAPH_STEP_TRAINING:
-			return "training codes";
-		case VECGRAPH_STEP_INSERTING:
-			return "inserting tuples";
-		default:
-			return NULL;
-	}
+	static char *const names[] = {
+		[PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE] = "initializing",
+		[VECGRAPH_STEP_LOADING] = "loading tuples",
+		[VECGRAPH_STEP_LINKING] = "linking graph",
+		[VECGRAPH_STEP_WRITING] = "writing pages",
+		[VECGRAPH_STEP_INSERTING] = "inserting tuples",
+		[VECGRAPH_STEP_TRAINING] = "training codes",
+	};
+
+	return phase >= 0 && phase < lengthof(names) ? names[phase] : NULL;
 }
 
 /*
@@ -147,7 +140,7 @@ link_and_write(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 	vecgraph_build_order_nodes(build, nodes, &loaded->order);
 	vecgraph_build_plan_pages(build, nodes, pages);
 	vecgraph_build_link(build, nodes, pages, loaded->arena);
-	vecgraph_build_write_tail(build, nodes, pages);
+	vecgraph_build_write(build, nodes, pages, pages->tail, pages->planned);
 	vecgraph_build_unload(build, loaded);
 }
 
@@ -192,10 +185,7 @@ vecgraph_buildempty(Relation index)
 		Buffer		buffer = ReadBufferExtended(index, INIT_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
 
 		START_CRIT_SECTION();
-		if (block == VECGRAPH_META_BLOCK)
-			vecgraph_init_meta_page(BufferGetPage(buffer), &meta);
-		else
-			vecgraph_build_fill_head_page(&geometry, BufferGetPage(buffer), block, codebook);
+		vecgraph_build_init_page(&meta, &geometry, codebook, BufferGetPage(buffer), block);
 		MarkBufferDirty(buffer);
 		log_newpage_buffer(buffer, true);
 		END_CRIT_SECTION();

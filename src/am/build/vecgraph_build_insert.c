@@ -167,31 +167,32 @@ start_inserting(VecGraphBuild *build, const VecGraphBuildRest *rest, Inserter *i
 {
 	VecGraphQueue sized;
 	Size		bytes = vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized);
+	VecGraphShare shares[] = {{KEY_SHARED, sizeof(InsertShared)}, {KEY_QUEUE, bytes}};
 	ParallelContext *context;
 
 	if (!vecgraph_workers_help(build->workers, (double) vecgraph_build_rest_count(rest)))
 		return NULL;
-	context = vecgraph_workers_enter("vecgraph_build_insert_main", build->workers);
-	vecgraph_workers_expect(context, sizeof(InsertShared));
-	vecgraph_workers_expect(context, bytes);
-	if (!vecgraph_workers_make_memory(context))
+	context = vecgraph_workers_enter("vecgraph_build_insert_main", build->workers, shares, lengthof(shares));
+	if (context == NULL)
 		return NULL;
-	inserter->shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(InsertShared));
+	inserter->shared = shares[0].address;
 	init_shared(build, inserter->shared);
-	inserter->queue = vecgraph_workers_share(context, KEY_QUEUE, bytes);
+	inserter->queue = shares[1].address;
 	vecgraph_queue_init(inserter->queue, &sized);
 	vecgraph_workers_launch(context, "build, inserting,");
 	return context;
 }
 
-/* Inserts all rows, with workers if there can be any. */
-static void
-insert_rows(VecGraphBuild *build, VecGraphBuildRest *rest)
+void
+vecgraph_build_insert(VecGraphBuild *build, VecGraphBuildRest *rest)
 {
 	Inserter	inserter;
 	InsertShared alone;
 	ParallelContext *context;
 
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_INSERTING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, vecgraph_build_rest_count(rest));
 	vecgraph_build_rest_sort(build, rest);
 	context = start_inserting(build, rest, &inserter);
 	if (context == NULL)
@@ -210,15 +211,6 @@ insert_rows(VecGraphBuild *build, VecGraphBuildRest *rest)
 		vecgraph_workers_finish(context);
 	vecgraph_build_rest_end(rest);
 	vecgraph_attach(&inserter.store);
-}
-
-void
-vecgraph_build_insert(VecGraphBuild *build, VecGraphBuildRest *rest)
-{
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_INSERTING);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, vecgraph_build_rest_count(rest));
-	insert_rows(build, rest);
 	if (RelationNeedsWAL(build->index))
 		log_newpage_range(build->index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(build->index), true);
 }

@@ -96,7 +96,7 @@ finish_linking(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildPages
 	build->meta.entry_count = store->entry_count;
 	memcpy(build->meta.entries, store->entry_ids, sizeof(build->meta.entries));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_WRITING);
-	vecgraph_build_write_head(build, pages);
+	vecgraph_build_write(build, NULL, pages, 0, build->geometry.first_segment);
 }
 
 /* ---- alone ---- */
@@ -115,7 +115,7 @@ link_alone(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, linking.next);
 	vx_build_finish(&linking);
 	finish_linking(build, store, pages);
-	vecgraph_build_write_body(build, nodes, pages, build->geometry.first_segment, pages->tail);
+	vecgraph_build_write(build, nodes, pages, build->geometry.first_segment, pages->tail);
 }
 
 /* ---- what every participant does ---- */
@@ -221,20 +221,13 @@ participate(Participant *me, int phase)
 	if (phase == PHASE_WRITE)
 	{
 		while (take_some(me->shared, PHASE_WRITE, me->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
-			vecgraph_build_write_body(me->build, me->nodes, me->pages, head + first, head + end);
+			vecgraph_build_write(me->build, me->nodes, me->pages, head + first, head + end);
 		if (me->is_leader)
 			end_phase(me->shared, phase);
 	}
 }
 
 /* ---- what is shared: the leader tells, a worker hears ---- */
-
-static void
-tell_build(const VecGraphBuild *build, LinkShared *shared)
-{
-	shared->index = RelationGetRelid(build->index);
-	shared->build = *build;
-}
 
 static void
 hear_build(const LinkShared *shared, VecGraphBuild *build)
@@ -349,26 +342,27 @@ start_linking(Participant *me, const VecGraphArena *arena, void *model)
 {
 	VecGraphBuild *build = me->build;
 	const VxMemStore *store = &me->nodes->store;
-	Size		places_bytes = mul_size(ARRAYS + (Size) store->chunk_count, sizeof(VecGraphPlace));
-	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers);
+	VecGraphShare shares[] = {
+		{KEY_SHARED, sizeof(LinkShared)},
+		{KEY_PLACES, mul_size(ARRAYS + (Size) store->chunk_count, sizeof(VecGraphPlace))}
+	};
+	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers, shares, lengthof(shares));
 	LinkShared *shared;
 
-	vecgraph_workers_expect(context, sizeof(LinkShared));
-	vecgraph_workers_expect(context, places_bytes);
-	if (!vecgraph_workers_make_memory(context))
+	if (context == NULL)
 		return NULL;
-	shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(LinkShared));
+	shared = me->shared = shares[0].address;
 	BarrierInit(&shared->barrier, 0);
 	for (int phase = 0; phase < PHASE_DONE; phase++)
 		pg_atomic_init_u64(&shared->next[phase], 0);
 	shared->link_batch = Min(Max(store->count / (LINK_BATCHES * (build->workers + 1)), LEAST_LINK_BATCH), MOST_LINK_BATCH);
-	tell_build(build, shared);
+	shared->index = RelationGetRelid(build->index);
+	shared->build = *build;
 	tell_store(store, &shared->store);
 	shared->pages = *me->pages;
 	shared->pages.model = NULL; /* the leader writes the head */
-	place_arrays(tell_place, arena, me->nodes, me->pages, &model, vecgraph_workers_share(context, KEY_PLACES, places_bytes));
+	place_arrays(tell_place, arena, me->nodes, me->pages, &model, shares[1].address);
 	vecgraph_arena_handles(arena, &shared->arena);
-	me->shared = shared;
 	BarrierAttach(&shared->barrier);
 	vecgraph_workers_launch(context, "build");
 	return context;
@@ -382,9 +376,8 @@ link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuild
 	ParallelContext *context;
 	void	   *model;
 
-	if (arena == NULL || !vecgraph_workers_help(build->workers, nodes->store.count))
-		return false;
-	if (!move_to_arena(arena, nodes, pages, &model))
+	if (arena == NULL || !vecgraph_workers_help(build->workers, nodes->store.count)
+		|| !move_to_arena(arena, nodes, pages, &model))
 		return false;
 	context = start_linking(&me, arena, model);
 	if (context == NULL)

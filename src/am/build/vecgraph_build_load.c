@@ -253,9 +253,8 @@ static void
 add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 {
 	VecGraphBuildNodes *nodes = &load->loaded->nodes;
-	VxNodeId	id;
+	VxNodeId	id = twins_find(load, row->point, row->hash);
 
-	id = twins_find(load, row->point, row->hash);
 	if (id == VX_NO_NODE)
 	{
 		Twin		twin = {.hash = row->hash};

@@ -136,15 +136,6 @@ waiting_point(void *context, uint32 i)
 
 /* ---- sorting ---- */
 
-static void
-find_order(VecGraphBuild *build, VecGraphBuildRest *rest, VxOrder *order)
-{
-	rewind_waiting(rest);
-	vx_order_init(order, &build->mem, &build->space,
-				  vx_order_depth(build->space.dim, rest->count, ORDER_BYTES(build->memory_limit)),
-				  waiting_point, rest, (uint32) Min(rest->count, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
-}
-
 /* Gives the sort the waiting rows with their places in the order. */
 static void
 feed_sort(VecGraphBuildRest *rest, const VxOrder *order)
@@ -178,7 +169,10 @@ vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
 	Size		memory;
 
 	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space, rest->filter_count));
-	find_order(build, rest, &order);
+	rewind_waiting(rest);
+	vx_order_init(&order, &build->mem, &build->space,
+				  vx_order_depth(build->space.dim, rest->count, ORDER_BYTES(build->memory_limit)),
+				  waiting_point, rest, (uint32) Min(rest->count, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
 	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
 	rest->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
 									  (int) (memory / 1024), NULL, 0);

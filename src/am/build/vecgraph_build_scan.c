@@ -44,6 +44,7 @@ typedef struct Reader
 	VecGraphColumns columns;
 	VxSpace		space;
 	MemoryContext context;		/* of a row */
+	ScanShared *shared;			/* of the leader */
 	VecGraphQueue *queue;		/* NULL: the leader, alone */
 	VecGraphBuildLoad *load;	/* of the leader; NULL: a worker */
 	uint64		own_rows;		/* that the leader has met */
@@ -111,55 +112,47 @@ scan_row(Relation index, ItemPointer tid, Datum *values, bool *is_null, bool ali
 	MemoryContextReset(reader->context);
 }
 
-/* Starts workers, if there can be any; *shared is what the leader shares with them. */
+/* Starts workers, and gives the reader what it shares with them; NULL if there can be none. */
 static ParallelContext *
-start_scanning(VecGraphBuild *build, Relation heap, Snapshot snapshot, ScanShared **shared, VecGraphQueue **queue,
-			   Size *queue_bytes)
+start_scanning(VecGraphBuild *build, Relation heap, Snapshot snapshot, const VecGraphQueue *sized, Size queue_bytes, Reader *reader)
 {
-	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_scan_main", build->workers);
-	Size		scan_bytes = table_parallelscan_estimate(heap, snapshot);
-	VecGraphQueue sized;
+	VecGraphShare shares[] = {
+		{KEY_SHARED, sizeof(ScanShared)},
+		{KEY_QUEUE, queue_bytes},
+		{KEY_SCAN, table_parallelscan_estimate(heap, snapshot)}
+	};
+	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_scan_main", build->workers, shares, lengthof(shares));
 
-	*queue_bytes = vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized);
-	vecgraph_workers_expect(context, sizeof(ScanShared));
-	vecgraph_workers_expect(context, *queue_bytes);
-	vecgraph_workers_expect(context, scan_bytes);
-	if (!vecgraph_workers_make_memory(context))
+	if (context == NULL)
 		return NULL;
-	*shared = vecgraph_workers_share(context, KEY_SHARED, sizeof(ScanShared));
-	(*shared)->heap = RelationGetRelid(heap);
-	(*shared)->index = RelationGetRelid(build->index);
-	(*shared)->concurrent = build->concurrent;
-	(*shared)->space = build->space;
-	pg_atomic_init_u32(&(*shared)->broken_hot_chain, 0);
-	pg_atomic_init_u64(&(*shared)->heap_rows, 0);
-	*queue = vecgraph_workers_share(context, KEY_QUEUE, *queue_bytes);
-	vecgraph_queue_init(*queue, &sized);
-	table_parallelscan_initialize(heap, vecgraph_workers_share(context, KEY_SCAN, scan_bytes), snapshot);
+	reader->shared = shares[0].address;
+	reader->shared->heap = RelationGetRelid(heap);
+	reader->shared->index = RelationGetRelid(build->index);
+	reader->shared->concurrent = build->concurrent;
+	reader->shared->space = build->space;
+	pg_atomic_init_u32(&reader->shared->broken_hot_chain, 0);
+	pg_atomic_init_u64(&reader->shared->heap_rows, 0);
+	reader->queue = shares[1].address;
+	vecgraph_queue_init(reader->queue, sized);
+	table_parallelscan_initialize(heap, shares[2].address, snapshot);
 	vecgraph_workers_launch(context, "heap scan");
 	return context;
 }
 
-/* Whether workers would help, and the queue is within its part of the memory. */
-static bool
-wants_workers(VecGraphBuild *build)
-{
-	VecGraphQueue sized;
-
-	return vecgraph_workers_help(build->workers, build->expected_rows)
-		&& vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1, &sized)
-		<= build->memory_limit / VECGRAPH_QUEUE_SHARE;
-}
-
-/* The scan with workers; false, having done nothing, if there can be none. */
+/* The scan with workers; false, having done nothing, if they would not help, or there can be none. */
 static bool
 scan_with_workers(VecGraphBuild *build, Reader *reader, Relation heap, IndexInfo *info, double *heap_rows)
 {
-	Snapshot	snapshot = build->concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	ScanShared *shared;
-	Size		queue_bytes;
-	ParallelContext *context = start_scanning(build, heap, snapshot, &shared, &reader->queue, &queue_bytes);
+	VecGraphQueue sized;
+	Size		queue_bytes = vecgraph_queue_size(&build->space, build->geometry.filter_count, build->memory_limit, build->workers + 1,
+												  &sized);
+	Snapshot	snapshot;
+	ParallelContext *context;
 
+	if (!vecgraph_workers_help(build->workers, build->expected_rows) || queue_bytes > build->memory_limit / VECGRAPH_QUEUE_SHARE)
+		return false;
+	snapshot = build->concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	context = start_scanning(build, heap, snapshot, &sized, queue_bytes, reader);
 	if (context != NULL)
 	{
 		TableScanDesc scan = table_beginscan_parallel(heap, shm_toc_lookup(context->toc, KEY_SCAN, false));
@@ -171,8 +164,8 @@ scan_with_workers(VecGraphBuild *build, Reader *reader, Relation heap, IndexInfo
 		WaitForParallelWorkersToAttach(context);
 		while ((batch = vecgraph_queue_wait_full(reader->queue, (uint32) context->nworkers_launched)) != NULL)
 			load_batch(reader, batch);
-		*heap_rows += (double) pg_atomic_read_u64(&shared->heap_rows);
-		if (pg_atomic_read_u32(&shared->broken_hot_chain) != 0)
+		*heap_rows += (double) pg_atomic_read_u64(&reader->shared->heap_rows);
+		if (pg_atomic_read_u32(&reader->shared->broken_hot_chain) != 0)
 			info->ii_BrokenHotChain = true;
 		vecgraph_workers_finish(context);
 	}
@@ -188,7 +181,7 @@ vecgraph_build_scan(VecGraphBuild *build, VecGraphBuildLoad *load, Relation heap
 	double		heap_rows;
 
 	reader.context = AllocSetContextCreate(build->context, "vecgraph build row", ALLOCSET_DEFAULT_SIZES);
-	if (!wants_workers(build) || !scan_with_workers(build, &reader, heap, info, &heap_rows))
+	if (!scan_with_workers(build, &reader, heap, info, &heap_rows))
 		heap_rows = table_index_build_scan(heap, build->index, info, true, true, scan_row, &reader, NULL);
 	MemoryContextDelete(reader.context);
 	return heap_rows;

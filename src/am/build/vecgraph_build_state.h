@@ -227,11 +227,8 @@ extern void vecgraph_build_place_point(VecGraphBuild *build, VecGraphBuildPages 
 /* The same for its code. */
 extern void vecgraph_build_place_code(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const uint8 *code);
 
-/*
- * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted
- * to what was loaded (NULL: none), the second for a later fit; or the empty log of codes.
- */
-extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page, BlockNumber block, const void *model);
+/* Fills an empty page of any kind. model: of the codes of the index, NULL: none. */
+extern void vecgraph_build_init_page(const VxMeta *meta, const VxGeometry *geometry, const void *model, Page page, BlockNumber block);
 
 /* Blocks to be written at once, and logged. */
 #define VECGRAPH_WRITE_BATCH 64
@@ -239,15 +236,13 @@ extern void vecgraph_build_fill_head_page(const VxGeometry *geometry, Page page,
 /* Decides where everything goes, once all rows are loaded and ids are final. Errors: too many rows. */
 extern void vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
 
-/* Writes the head of the index: meta page, models, log of codes. Entries are known. */
-extern void vecgraph_build_write_head(VecGraphBuild *build, VecGraphBuildPages *pages);
-
-/* Writes some blocks of the body (first_segment to tail). Several participants may write, each other blocks. */
-extern void vecgraph_build_write_body(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
-									  BlockNumber first, BlockNumber end);
-
-/* Writes the tail: slots of chains, behind all nodes. After the body, whose nodes take their first heap TIDs. */
-extern void vecgraph_build_write_tail(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages);
+/*
+ * Writes blocks first to end - 1, and logs them unless the build does that in the end: of the head (meta page, models, log of codes;
+ * entries are known, and nodes may be NULL), of the body, which begins at first_segment, or the whole tail, the slots of chains. Several
+ * participants may write the body, each other blocks; after it comes the tail, since nodes take their first heap TIDs.
+ */
+extern void vecgraph_build_write(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
+								 BlockNumber first, BlockNumber end);
 
 /* ---- vecgraph_build_rest.c ---- */
 

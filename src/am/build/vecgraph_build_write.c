@@ -99,8 +99,12 @@ new_block(Relation index, VecGraphBuildPages *pages, BlockNumber block)
 	return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
 }
 
-void
-vecgraph_build_fill_head_page(const VxGeometry *g, Page page, BlockNumber block, const void *model)
+/*
+ * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted
+ * to what was loaded (NULL: none), the second for a later fit; or the empty log of codes.
+ */
+static void
+init_head_page(const VxGeometry *g, const void *model, Page page, BlockNumber block)
 {
 	uint32		number = vx_model_page(block);
 	uint32		used;
@@ -116,16 +120,13 @@ vecgraph_build_fill_head_page(const VxGeometry *g, Page page, BlockNumber block,
 		memcpy(vecgraph_page_body(page), (const char *) model + (Size) number * g->body_bytes, used);
 }
 
-/* An empty page of any kind. */
-static void
-init_block(const VecGraphBuild *build, const void *model, Page page, BlockNumber block)
+void
+vecgraph_build_init_page(const VxMeta *meta, const VxGeometry *g, const void *model, Page page, BlockNumber block)
 {
-	const VxGeometry *g = &build->geometry;
-
 	if (block == VECGRAPH_META_BLOCK)
-		vecgraph_init_meta_page(page, &build->meta);
+		vecgraph_init_meta_page(page, meta);
 	else if (block < g->first_segment)
-		vecgraph_build_fill_head_page(g, page, block, model);
+		init_head_page(g, model, page, block);
 	else if (vx_block_has_codes(g, block))
 		vecgraph_init_data_page(page, VX_PAGE_CODES, vx_code_page_used(g));
 	else
@@ -140,7 +141,7 @@ make_blocks(VecGraphBuild *build, VecGraphBuildPages *pages, BlockNumber last)
 	{
 		Buffer		buffer = new_block(build->index, pages, pages->made);
 
-		init_block(build, pages->model, BufferGetPage(buffer), pages->made);
+		vecgraph_build_init_page(&build->meta, &build->geometry, pages->model, BufferGetPage(buffer), pages->made);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
@@ -303,7 +304,7 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 		buffer = is_made ? lock_block(build, pages, block) : new_block(index, pages, block);
 		page = BufferGetPage(buffer);
 		if (!is_made || block == VECGRAPH_META_BLOCK)
-			init_block(build, pages->model, page, block);
+			vecgraph_build_init_page(&build->meta, g, pages->model, page, block);
 		if (block >= g->first_segment && !vx_block_has_codes(g, block))
 			write_node_page(writer, page, block);
 		else if (block >= g->first_segment && !pages->codes_placed)
@@ -316,35 +317,12 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 }
 
 void
-vecgraph_build_write_head(VecGraphBuild *build, VecGraphBuildPages *pages)
-{
-	Writer		writer = {.build = build,.pages = pages};
-
-	write_blocks(&writer, 0, build->geometry.first_segment);
-}
-
-/* So many at a time that what is logged is still in the buffers. */
-static void
-write_many_blocks(Writer *writer, BlockNumber first, BlockNumber end)
-{
-	for (; first < end; first += Min(VECGRAPH_WRITE_BATCH, end - first))
-		write_blocks(writer, first, first + Min(VECGRAPH_WRITE_BATCH, end - first));
-}
-
-void
-vecgraph_build_write_body(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages,
-						  BlockNumber first, BlockNumber end)
-{
-	Writer		writer = {.build = build,.nodes = nodes,.pages = pages};
-
-	write_many_blocks(&writer, first, end);
-}
-
-void
-vecgraph_build_write_tail(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages)
+vecgraph_build_write(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, BlockNumber first, BlockNumber end)
 {
 	/* ++ makes the node 0 */
 	Writer		writer = {.build = build,.nodes = nodes,.pages = pages,.chain_node = VX_NO_NODE};
 
-	write_many_blocks(&writer, pages->tail, pages->planned);
+	/* so many at a time that what is logged is still in the buffers */
+	for (; first < end; first += Min(VECGRAPH_WRITE_BATCH, end - first))
+		write_blocks(&writer, first, first + Min(VECGRAPH_WRITE_BATCH, end - first));
 }

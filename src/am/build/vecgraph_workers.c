@@ -15,12 +15,6 @@
 /* Of the query, in every table of contents. */
 #define KEY_QUERY UINT64CONST(0xFFFF)
 
-static Size
-query_bytes(void)
-{
-	return debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
-}
-
 static void
 leave(ParallelContext *context)
 {
@@ -35,50 +29,38 @@ vecgraph_workers_help(int workers, double rows)
 }
 
 ParallelContext *
-vecgraph_workers_enter(const char *function, int workers)
+vecgraph_workers_enter(const char *function, int workers, VecGraphShare *shares, int count)
 {
+	Size		query_bytes = debug_query_string != NULL ? strlen(debug_query_string) + 1 : 0;
 	ParallelContext *context;
 
 	EnterParallelMode();
 	context = CreateParallelContext("vecidx", function, workers);
-	vecgraph_workers_expect(context, query_bytes());
-	return context;
-}
-
-void
-vecgraph_workers_expect(ParallelContext *context, Size bytes)
-{
-	shm_toc_estimate_chunk(&context->estimator, bytes);
-	shm_toc_estimate_keys(&context->estimator, 1);
-}
-
-bool
-vecgraph_workers_make_memory(ParallelContext *context)
-{
+	for (int i = 0; i < count; i++)
+		shm_toc_estimate_chunk(&context->estimator, shares[i].bytes);
+	shm_toc_estimate_chunk(&context->estimator, query_bytes);
+	shm_toc_estimate_keys(&context->estimator, count + 1);
 	InitializeParallelDSM(context);
-	if (context->seg != NULL)
-		return true;
-	/* too many segments in the system */
-	leave(context);
-	return false;
-}
-
-void *
-vecgraph_workers_share(ParallelContext *context, uint64 key, Size bytes)
-{
-	void	   *thing = shm_toc_allocate(context->toc, bytes);
-
-	shm_toc_insert(context->toc, key, thing);
-	return thing;
+	if (context->seg == NULL)
+	{
+		/* too many segments in the system */
+		leave(context);
+		return NULL;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		shares[i].address = shm_toc_allocate(context->toc, shares[i].bytes);
+		shm_toc_insert(context->toc, shares[i].key, shares[i].address);
+	}
+	if (query_bytes > 0)
+		shm_toc_insert(context->toc, KEY_QUERY,
+					   memcpy(shm_toc_allocate(context->toc, query_bytes), debug_query_string, query_bytes));
+	return context;
 }
 
 void
 vecgraph_workers_launch(ParallelContext *context, const char *what)
 {
-	Size		bytes = query_bytes();
-
-	if (bytes > 0)
-		memcpy(vecgraph_workers_share(context, KEY_QUERY, bytes), debug_query_string, bytes);
 	LaunchParallelWorkers(context);
 	ereport(DEBUG1,
 			(errmsg_internal("vecgraph %s launched %d of %d workers", what, context->nworkers_launched, context->nworkers)));

@@ -331,9 +331,11 @@ typedef struct NewCodes
 static void
 write_waiting_codes(VecGraphStore *store, NewCodes *new)
 {
+	VecGraphDigests digests = {.codes = new->codes};
+
 	if (new->waiting == 0)
 		return;
-	vecgraph_write_digests(&store->index, new->ids, &(VecGraphDigests){.codes = new->codes}, new->waiting);
+	vecgraph_write_digests(&store->index, new->ids, &digests, new->waiting);
 	new->waiting = 0;
 	/* now, so that the log is not overwritten before this server's cache has seen all of it */
 	vecgraph_codes_catch_up(&store->index);

@@ -62,7 +62,7 @@ is_twin(VecGraphStore *store, VxNodeId id, const VecGraphRow *row)
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_SHARE, &buffer);
 	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot,
-																			row->point);
+																			  row->point);
 
 	UnlockReleaseBuffer(buffer);
 	if (!same || filter_count == 0)
