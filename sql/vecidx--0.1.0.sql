@@ -666,6 +666,251 @@ CREATE OPERATOR <%> (
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- filters: columns of an index behind the vector
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_filter_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+COMMENT ON FUNCTION vecgraph_filter_support(internal) IS
+	'support function of vecgraph operator classes for filter columns, of any type with a default hash operator class';
+
+-- families of types that are compared with each other
+CREATE OPERATOR FAMILY integer_filter_ops USING vecgraph;
+CREATE OPERATOR FAMILY float_filter_ops USING vecgraph;
+CREATE OPERATOR FAMILY datetime_filter_ops USING vecgraph;
+
+CREATE OPERATOR CLASS int2_filter_ops
+	DEFAULT FOR TYPE int2 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS int4_filter_ops
+	DEFAULT FOR TYPE int4 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS int8_filter_ops
+	DEFAULT FOR TYPE int8 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS float4_filter_ops
+	DEFAULT FOR TYPE float4 USING vecgraph FAMILY float_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS float8_filter_ops
+	DEFAULT FOR TYPE float8 USING vecgraph FAMILY float_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS date_filter_ops
+	DEFAULT FOR TYPE date USING vecgraph FAMILY datetime_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS timestamp_filter_ops
+	DEFAULT FOR TYPE timestamp USING vecgraph FAMILY datetime_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int2, int4),
+	OPERATOR 3 <= (int2, int4),
+	OPERATOR 4 = (int2, int4),
+	OPERATOR 5 >= (int2, int4),
+	OPERATOR 6 > (int2, int4),
+	OPERATOR 2 < (int4, int2),
+	OPERATOR 3 <= (int4, int2),
+	OPERATOR 4 = (int4, int2),
+	OPERATOR 5 >= (int4, int2),
+	OPERATOR 6 > (int4, int2);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int2, int8),
+	OPERATOR 3 <= (int2, int8),
+	OPERATOR 4 = (int2, int8),
+	OPERATOR 5 >= (int2, int8),
+	OPERATOR 6 > (int2, int8),
+	OPERATOR 2 < (int8, int2),
+	OPERATOR 3 <= (int8, int2),
+	OPERATOR 4 = (int8, int2),
+	OPERATOR 5 >= (int8, int2),
+	OPERATOR 6 > (int8, int2);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int4, int8),
+	OPERATOR 3 <= (int4, int8),
+	OPERATOR 4 = (int4, int8),
+	OPERATOR 5 >= (int4, int8),
+	OPERATOR 6 > (int4, int8),
+	OPERATOR 2 < (int8, int4),
+	OPERATOR 3 <= (int8, int4),
+	OPERATOR 4 = (int8, int4),
+	OPERATOR 5 >= (int8, int4),
+	OPERATOR 6 > (int8, int4);
+
+ALTER OPERATOR FAMILY float_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (float4, float8),
+	OPERATOR 3 <= (float4, float8),
+	OPERATOR 4 = (float4, float8),
+	OPERATOR 5 >= (float4, float8),
+	OPERATOR 6 > (float4, float8),
+	OPERATOR 2 < (float8, float4),
+	OPERATOR 3 <= (float8, float4),
+	OPERATOR 4 = (float8, float4),
+	OPERATOR 5 >= (float8, float4),
+	OPERATOR 6 > (float8, float4);
+
+ALTER OPERATOR FAMILY datetime_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (date, timestamp),
+	OPERATOR 3 <= (date, timestamp),
+	OPERATOR 4 = (date, timestamp),
+	OPERATOR 5 >= (date, timestamp),
+	OPERATOR 6 > (date, timestamp),
+	OPERATOR 2 < (timestamp, date),
+	OPERATOR 3 <= (timestamp, date),
+	OPERATOR 4 = (timestamp, date),
+	OPERATOR 5 >= (timestamp, date),
+	OPERATOR 6 > (timestamp, date);
+
+CREATE OPERATOR CLASS timestamptz_filter_ops
+	DEFAULT FOR TYPE timestamptz USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS time_filter_ops
+	DEFAULT FOR TYPE time USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS interval_filter_ops
+	DEFAULT FOR TYPE interval USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS numeric_filter_ops
+	DEFAULT FOR TYPE numeric USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bool_filter_ops
+	DEFAULT FOR TYPE bool USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS oid_filter_ops
+	DEFAULT FOR TYPE oid USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS uuid_filter_ops
+	DEFAULT FOR TYPE uuid USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bytea_filter_ops
+	DEFAULT FOR TYPE bytea USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS text_filter_ops
+	DEFAULT FOR TYPE text USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bpchar_filter_ops
+	DEFAULT FOR TYPE bpchar USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS inet_filter_ops
+	DEFAULT FOR TYPE inet USING vecgraph AS
+	OPERATOR 4 =,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS enum_filter_ops
+	DEFAULT FOR TYPE anyenum USING vecgraph AS
+	OPERATOR 4 =,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS array_filter_ops
+	DEFAULT FOR TYPE anyarray USING vecgraph AS
+	OPERATOR 4 =,
+	OPERATOR 7 &&,
+	OPERATOR 8 @>,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- functions about indexes
 -- ---------------------------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,21 @@
 #include "utils/rel.h"
 
 #include "core/vx_mem.h"
+#include "format/vx_filter.h"
 #include "format/vx_format.h"
 #include "type/vecidx_type.h"
 
-/* Strategy and support numbers of operator classes. */
+/* Strategy numbers of operator classes: of vectors the first, of filters the others. */
 #define VECGRAPH_STRATEGY_DISTANCE 1
+#define VECGRAPH_STRATEGY_LESS 2
+#define VECGRAPH_STRATEGY_LESS_EQUAL 3
+#define VECGRAPH_STRATEGY_EQUAL 4
+#define VECGRAPH_STRATEGY_GREATER_EQUAL 5
+#define VECGRAPH_STRATEGY_GREATER 6
+#define VECGRAPH_STRATEGY_OVERLAP 7 /* array && array */
+#define VECGRAPH_STRATEGY_CONTAINS 8	/* array @> array */
+
+/* The support function, of both. */
 #define VECGRAPH_PROC_SUPPORT 1
 
 /* ---- vecgraph_options.c: index options and settings ---- */
@@ -80,27 +90,76 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 
 /* ---- vecgraph_opclass.c: what an operator class says about itself ---- */
 
-/* The description by the operator class of an index's first column; it is constant. */
+/*
+ * The description by the operator class of an index's first column; it is constant. Errors: that operator class is one of filters,
+ * which nobody can build an index with.
+ */
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
+
+/* The support function of operator classes of filters; SQL calls it. */
+extern PGDLLEXPORT Datum vecgraph_filter_support(PG_FUNCTION_ARGS);
+
+/* What a column, counted from 0, is for by its operator class. Errors: its support function is none of ours. */
+extern VecGraphRole vecgraph_column_role(Relation index, int column);
 
 /* amvalidate: says what is wrong, at level INFO, and returns false if anything is. */
 extern bool vecgraph_validate(Oid opclassoid);
 
-/* The description that operator classes for an SQL type have; NULL if there are none. */
+/* The description that operator classes of vectors for an SQL type have; NULL if there are none. */
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
-/* ---- vecgraph_filter.c: STUB ---- */
+/* ---- vecgraph_filter.c: values and conditions of filter columns, those behind the vector, as signatures ---- */
+
 typedef struct VecGraphFilterColumn
 {
 	VxSignatureKind kind;
+	Oid			input_type;		/* of the operator class */
+	Oid			collation;
+
+	/* The signature of a value of the column's type. */
+	uint64		(*encode) (const struct VecGraphFilterColumn *column, Datum value);
+
+	/* Of values, or of elements where the kind is VX_SIGNATURE_BLOOM8; NULL where it is not needed */
+	FmgrInfo   *hash;
+	bool		hash_is_wide;	/* has 64 bits, and a seed */
+
+	/* VX_SIGNATURE_BLOOM8: the type of elements */
+	Oid			element;
+	int16		element_length;
+	bool		element_by_value;
+	char		element_align;
 } VecGraphFilterColumn;
+
+/* The filter columns of an index; column i is attribute i + 2 of the index. */
 typedef struct VecGraphFilters
 {
 	int			count;
 	VecGraphFilterColumn column[VX_MAX_FILTERS];
 } VecGraphFilters;
+
+/*
+ * Called before a build reads a row. Errors: the columns of the index are not a vector and then up to VX_MAX_FILTERS filters of types whose
+ * values have signatures.
+ */
+extern void vecgraph_check_columns(Relation index);
+
+/*
+ * Finds out how values of an index's filter columns become signatures; what that takes is in context. Errors: a type whose values cannot be
+ * hashed; more than VX_MAX_FILTERS columns.
+ */
 extern void vecgraph_filters_open(Relation index, MemoryContext context, VecGraphFilters *filters);
+
+/*
+ * signature [filters->count] of a row, whose values are those of all columns of the index. Leaves garbage in the current memory context.
+ * Errors: those of the types' functions.
+ */
 extern void vecgraph_make_signature(const VecGraphFilters *filters, const Datum *values, const bool *isnull, uint64 *signature);
+
+/*
+ * The conditions of a scan as a filter, in context. Keys that signatures say nothing about are left out: the executor must test all keys
+ * again. False: no indexed row matches. filter->count may be 0. Errors: those of the types' functions.
+ */
+extern bool vecgraph_make_filter(const VecGraphFilters *filters, ScanKey keys, int nkeys, MemoryContext context, VxFilter *filter);
 
 /* ---- vecgraph_row.c: rows of the table as the index has them ---- */
 

@@ -5,5 +5,7 @@ ifneq ($(filter x86_64%,$(ARCH)),)
 %vx_distance_avx2.o: CFLAGS += -mavx2 -mfma
 %vx_code_avx2.o: CFLAGS += -mavx2
 %vx_code_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512vnni
+%vx_filter_avx2.o: CFLAGS += -mavx2
+%vx_filter_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl
 %vx_distance_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 endif

@@ -162,4 +162,48 @@ vecidx_extend(Relation relation, uint32 wanted)
 #define vecidx_owns_relation(oid) pg_class_ownercheck((oid), GetUserId())
 #endif
 
+/*
+ * Whether a collation orders by bytes, as memcmp() does. Declared here up to 17, and found out in the catalogs from 18 on, because
+ * utils/pg_locale.h includes headers of ICU, which need not be there.
+ */
+#if PG_VERSION_NUM >= 180000
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+static inline bool
+vecidx_collates_by_bytes(Oid collation)
+{
+	bool		database = collation == DEFAULT_COLLATION_OID;
+	int			cache = database ? DATABASEOID : COLLOID;
+	HeapTuple	tuple;
+	char		provider;
+	bool		by_bytes;
+
+	if (!OidIsValid(collation))
+		return false;
+	tuple = SearchSysCache1(cache, ObjectIdGetDatum(database ? MyDatabaseId : collation));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	provider = database ? ((Form_pg_database) GETSTRUCT(tuple))->datlocprovider : ((Form_pg_collation) GETSTRUCT(tuple))->collprovider;
+	by_bytes = provider == COLLPROVIDER_BUILTIN;
+	if (provider == COLLPROVIDER_LIBC)
+	{
+		int			attribute = database ? Anum_pg_database_datcollate : Anum_pg_collation_collcollate;
+		char	   *name = TextDatumGetCString(SysCacheGetAttrNotNull(cache, tuple, attribute));
+
+		by_bytes = strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0;
+		pfree(name);
+	}
+	ReleaseSysCache(tuple);
+	return by_bytes;
+}
+#else
+extern bool lc_collate_is_c(Oid collation);
+#define vecidx_collates_by_bytes(collation) lc_collate_is_c(collation)
+#endif
+
 #endif							/* VECIDX_COMPAT_H */

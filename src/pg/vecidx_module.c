@@ -8,6 +8,7 @@
 #include "am/ops/vecgraph_ops.h"
 #include "cache/vecgraph_cache.h"
 #include "distance/vx_distance.h"
+#include "format/vx_filter.h"
 #include "pg/vecidx_fault.h"
 #include "quant/vx_code_kernels.h"
 #include "quant/vx_pq_kernels.h"
@@ -22,6 +23,7 @@ _PG_init(void)
 	vx_kernels_select();
 	vx_code_kernels_select();
 	vx_pq_kernels_select();
+	vx_filter_kernels_select();
 	vecgraph_cache_init();
 	vecgraph_init_options();
 	vecgraph_init_paths();

@@ -39,20 +39,31 @@ vecidx_type_has_codes(const VecidxType *type, VxCodeKind kind)
 	return (type->codes >> kind & 1) != 0;
 }
 
-/* What the support function of an operator class returns. */
+/*
+ * What the columns of an operator class are for. What a support function returns begins with this, and is more only for a vector. The
+ * numbers are such as memory of something else does not begin with.
+ */
+typedef enum VecGraphRole
+{
+	VECGRAPH_ROLE_VECTOR = 0x56454354,
+	VECGRAPH_ROLE_FILTER = 0x46494C54
+} VecGraphRole;
+
+/* What the support function of an operator class for vectors returns. */
 typedef struct VecGraphOpclass
 {
+	VecGraphRole role;			/* VECGRAPH_ROLE_VECTOR */
 	VxMetric	metric;
 	const VecidxType *type;		/* of indexed values and queries */
 } VecGraphOpclass;
 
-/* Makes a support function, name(internal) returns internal. */
+/* Makes a support function of vectors, name(internal) returns internal. */
 #define VECIDX_SUPPORT_FUNCTION(name, metric_value, type_value) \
 	VECIDX_SQL_FUNCTION(name); \
 	Datum \
 	name(PG_FUNCTION_ARGS) \
 	{ \
-		static const VecGraphOpclass opclass = {.metric = metric_value,.type = &type_value}; \
+		static const VecGraphOpclass opclass = {.role = VECGRAPH_ROLE_VECTOR,.metric = metric_value,.type = &type_value}; \
 		PG_RETURN_POINTER(&opclass); \
 	} \
 	extern int vecidx_dummy_declaration
