@@ -46,6 +46,14 @@
  */
 #define ALL_ROWS_COST 5.0e9
 
+/*
+ * With conditions on filter columns (vecgraph_scan.c): what testing a signature and scoring a node cost of what expanding one does, and
+ * how many rows a walk is thought to look for.
+ */
+#define TEST_SHARE 0.0005
+#define SCORE_SHARE 0.02
+#define WANTED_ROWS 10
+
 /* Number of dimensions of the indexed column or expression, or a usual one. */
 static double
 index_dimensions(IndexOptInfo *info)
@@ -94,6 +102,10 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	double		page_cost;
 	double		dim = index_dimensions(info);
 	double		node_cost;
+	double		met_cost;
+	double		pages_per_node;
+	double		matches;
+	double		met;			/* nodes that are expanded before the first row leaves */
 	double		read_pages;
 	GenericCosts costs = {0};
 
@@ -113,21 +125,34 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 
 	if (scores_codes(info, dim))
 	{
-		double		expansion_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + dim / CODE_DIMS_PER_OPERATOR);
-
-		read_pages = index_pages_fetched(list, (BlockNumber) page_count, page_count, root);
-		*startup_cost = list * expansion_cost + read_pages * page_cost;
-		*total_cost = *startup_cost + nodes * (expansion_cost + CACHED_PAGE_SHARE * seq_page_cost)
-			+ Max(page_count - read_pages, 0) * page_cost;
+		met_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + dim / CODE_DIMS_PER_OPERATOR);
+		pages_per_node = 1;
 	}
 	else
 	{
-		double		scored = Min(nodes, list * SCORED_PER_NODE);
-
-		read_pages = index_pages_fetched(scored, (BlockNumber) page_count, page_count, root);
-		*startup_cost = scored * node_cost + read_pages * page_cost;
-		*total_cost = *startup_cost + nodes * SCORED_PER_NODE * node_cost + Max(page_count - read_pages, 0) * page_cost;
+		met_cost = SCORED_PER_NODE * node_cost;
+		pages_per_node = SCORED_PER_NODE;
 	}
+	met = list;
+	matches = nodes;
+	*startup_cost = 0;
+	if (path->indexclauses != NIL)
+	{
+		double		walk;
+		double		pass;
+
+		matches = Min(nodes, Max(1, costs.indexSelectivity * info->rel->tuples));
+		walk = list + WANTED_ROWS * nodes / matches;
+		pass = list + nodes * TEST_SHARE + matches * SCORE_SHARE;
+		if (pass <= walk)
+			*startup_cost = (pass - list) * met_cost;
+		else
+			met = Min(walk, nodes);
+	}
+	read_pages = index_pages_fetched(Min(nodes, met * pages_per_node), (BlockNumber) page_count, page_count, root);
+	*startup_cost += Min(met, nodes / pages_per_node) * met_cost + read_pages * page_cost;
+	*total_cost = *startup_cost + matches * (met_cost + (pages_per_node > 1 ? 0 : CACHED_PAGE_SHARE * seq_page_cost))
+		+ Max(page_count - read_pages, 0) * matches / nodes * page_cost;
 	if (root->tuple_fraction == 0)
 	{
 		*startup_cost += ALL_ROWS_COST;

@@ -23,6 +23,10 @@ vecgraph_handler(PG_FUNCTION_ARGS)
 	routine->amcanorderbyop = true;
 	/* an index path with an ORDER BY only has no restriction on the first column */
 	routine->amoptionalkey = true;
+	/* filter columns behind the vector */
+	routine->amcanmulticol = true;
+	routine->amsearcharray = true;
+	routine->amsearchnulls = true;
 	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	routine->amkeytype = InvalidOid;
 	vecidx_set_amcanbuildparallel(routine);

@@ -273,12 +273,9 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	list_merge(search, fresh, good);
 }
 
-void
-vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory)
+static void
+begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory)
 {
-	VxNodeId	entries[VX_MAX_ENTRIES];
-	uint32_t	entry_count;
-
 	if (list_size > search->capacity || search->list == NULL)
 		search->list = vx_resize_array(search->mem, search->list, list_size, sizeof(VxCandidate));
 	search->store = store;
@@ -293,11 +290,47 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 	search->collecting = memory > 0;
 	search->found_count = 0;
 	search->handed_out = 0;
-	vx_idset_clear(&search->visited);
-
+	search->given = false;
+	search->most_expanded = 0;
+	search->expanded = 0;
+	search->wanted = 0;
 	store->ops->prepare(store, query);
+}
+
+void
+vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory)
+{
+	VxNodeId	entries[VX_MAX_ENTRIES];
+	uint32_t	entry_count;
+
+	vx_idset_clear(&search->visited);
+	begin(search, store, query, list_size, memory);
 	entry_count = store->ops->entries(store, entries);
 	offer(search, entries, entry_count);
+}
+
+void
+vx_search_begin_given(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory, bool again)
+{
+	if (!again)
+		vx_idset_clear(&search->visited);
+	begin(search, store, query, list_size, memory);
+	search->given = true;
+}
+
+void
+vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n)
+{
+	VxStore    *store = search->store;
+	uint32_t	new = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!vx_idset_has(&search->visited, ids[i]))
+			search->batch[new++] = ids[i];
+	store->ops->score(store, search->query, search->batch, new, search->batch_score);
+	store->stats.scored += new;
+	for (uint32_t i = 0; i < new; i++)
+		rest_add(search, search->batch_score[i], search->batch[i]);
 }
 
 /* Order of found nodes: by distance, ties by id. */
@@ -369,6 +402,29 @@ found_take(VxSearch *search)
 	return &search->found[top];
 }
 
+/* Reads a node and its edges, none if it is gone, and notes that it is found if it is live. Returns whether it is. */
+static bool
+meet(VxSearch *search, float score, VxNodeId id)
+{
+	VxStore    *store = search->store;
+
+	search->expanded++;
+	if (search->given)
+		vx_idset_add(&search->visited, id);
+	if (store->ops->read_edges(store, id, search->collecting ? search->query : NULL, &search->edges) != VX_OK)
+	{
+		search->edges.count = 0;
+		return false;
+	}
+	store->stats.expanded++;
+	if (search->grown)
+		vx_line_add(&search->line, score, search->edges.exact);
+	search->wanted += search->edges.live;
+	if (search->collecting && search->edges.live)
+		found_add(search, score, id);
+	return search->edges.live;
+}
+
 static inline void
 skip_expanded(VxSearch *search)
 {
@@ -396,17 +452,20 @@ vx_search_converge(VxSearch *search)
 		skip_expanded(search);
 		if (store->ops->prefetch != NULL && search->cursor < search->count)
 			store->ops->prefetch(store, search->list[search->cursor].id);
-		if (store->ops->read_edges(store, next->id, search->collecting ? search->query : NULL, &search->edges) != VX_OK)
-		{
-			next->dead = true;
-			continue;
-		}
-		next->dead = !search->edges.live;
-		store->stats.expanded++;
-		if (search->collecting && search->edges.live)
-			found_add(search, next->score, next->id);
+		next->dead = !meet(search, next->score, next->id);
 		offer(search, search->edges.ids, search->edges.count);
 	}
+}
+
+/* What was given is a list that grows, from nothing. */
+static void
+begin_choosing(VxSearch *search)
+{
+	search->grown = true;
+	search->reached = 0;
+	search->radius = -INFINITY;
+	memset(&search->line, 0, sizeof(search->line));
+	rest_make_heap(search);
 }
 
 /* From a list that has converged to one that grows. */
@@ -441,13 +500,9 @@ grow(VxSearch *search)
 		store->ops->prefetch(store, search->rest[0].id);
 	search->reached++;
 	search->radius = VX_MAX(search->radius, next.score);
-	if (store->ops->read_edges(store, next.id, search->query, &search->edges) != VX_OK)
-		return;
-	store->stats.expanded++;
-	vx_line_add(&search->line, next.score, search->edges.exact);
-	if (search->edges.live)
-		found_add(search, next.score, next.id);
-	offer(search, search->edges.ids, search->edges.count);
+	meet(search, next.score, next.id);
+	if (!search->given)
+		offer(search, search->edges.ids, search->edges.count);
 }
 
 /* How long the list is to be before a node of that rank leaves, so that the search has come by the nodes in front of it. */
@@ -498,12 +553,26 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 	return vx_line_lower(&search->line, search->rest[0].score) <= search->found[search->found_heap[0]].distance;
 }
 
+/* The rank among all nodes that one has among those wanted, as far as it is known by now. */
+static uint32_t
+rank_among_all(const VxSearch *search, uint32_t rank)
+{
+	if (search->given || search->wanted == search->expanded)
+		return rank;
+	return (uint32_t) VX_MIN(rank * (double) search->expanded / (double) VX_MAX(search->wanted, 1), UINT32_MAX / 2);
+}
+
 const VxFound *
 vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 {
 	vx_search_converge(search);
+	if (search->given && !search->grown)
+		begin_choosing(search);
+	rank = rank_among_all(search, rank);
 	if (patience == VX_SEARCH_STAY)
 	{
+		while (search->given && search->rest_count > 0 && search->reached < search->capacity)
+			grow(search);
 		if (search->handed_out >= (search->grown ? search->reached : search->capacity))
 			return NULL;
 	}
@@ -512,7 +581,11 @@ vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 		if (!search->grown && list_is_short(search, rank, patience))
 			begin_growing(search);
 		while (search->grown && search->rest_count > 0 && must_wait(search, rank, patience))
+		{
+			if (vx_search_gave_up(search))
+				return NULL;
 			grow(search);
+		}
 	}
 	if (search->found_count == 0)
 		return NULL;

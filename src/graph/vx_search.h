@@ -15,9 +15,14 @@
  *
  * A found node may leave when nothing nearer is expected: see must_wait() in vx_search.c for the rule.
  *
+ * Where a query wants some nodes only (VxEdges.live), the others are stepping stones, and ranks count for as many nodes as were met
+ * for each that was wanted. A caller who knows all the wanted nodes gives them instead (vx_search_give): then no edge is followed.
+ *
  * Use: vx_search_init once, vx_search_begin per query, then either
  *   vx_search_converge, and read list[0 .. count)    (linking: the L nearest by score, dead nodes marked)
  *   vx_search_next as long as wanted                 (scans: live nodes, nearest first)
+ *
+ * or vx_search_begin_given instead of vx_search_begin, and vx_search_give, as often as wanted, before vx_search_next.
  */
 #ifndef VX_SEARCH_H
 #define VX_SEARCH_H
@@ -62,6 +67,11 @@ typedef struct VxSearch
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
 	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
 
+	bool		given;			/* the candidates were given: no edge is followed */
+	uint64_t	most_expanded;	/* so many nodes are expanded, then vx_search_next gives up; 0: no limit */
+	uint64_t	expanded;
+	uint64_t	wanted;			/* of these: live ones */
+
 	/* The list once it has grown. */
 	bool		grown;			/* list [] is used no more, all candidates go to the rest */
 	uint32_t	reached;		/* its length: nodes that were expanded within the radius */
@@ -96,6 +106,15 @@ void		vx_search_free(VxSearch *search);
  */
 void		vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory);
 
+/*
+ * The same for a search among nodes that the caller gives. What memory has no room for is forgotten, the farthest first; search->forgot
+ * tells. again: the search before was one of this kind for the same query; what it has met is left out.
+ */
+void		vx_search_begin_given(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory, bool again);
+
+/* Gives n candidates, none twice; at most VX_MAX_EDGES at a time. */
+void		vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n);
+
 /* Expands until no candidate of the list is unexpanded. */
 void		vx_search_converge(VxSearch *search);
 
@@ -109,9 +128,16 @@ typedef enum VxPatience
 /*
  * The nearest live node that has not been handed out, or NULL when nothing is left; valid until the next call. rank: the place, from 1,
  * of what the consumer is about to give away, which is this node unless it puts nodes into another order itself. Late nodes come as
- * near the exact order as the first.
+ * near the exact order as the first. NULL, too, when a search that may give up has expanded as many nodes as it may
+ * (vx_search_gave_up).
  */
 const VxFound *vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience);
+
+static inline bool
+vx_search_gave_up(const VxSearch *search)
+{
+	return search->most_expanded > 0 && search->expanded >= search->most_expanded;
+}
 
 /* How many nodes may at most be looked at, for the sake of order, before the one of that rank leaves. */
 uint32_t	vx_search_most(const VxSearch *search, uint32_t rank);

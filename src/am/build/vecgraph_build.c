@@ -115,6 +115,7 @@ begin_build(VecGraphBuild *build, Relation heap, Relation index, IndexInfo *inde
 	build->index = index;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph build", ALLOCSET_DEFAULT_SIZES);
 	build->mem = vecgraph_mem(build->context);
+	vecgraph_check_columns(index);
 	vecgraph_columns_open(index, build->context, &build->columns);
 	codebook = plan_index(heap, index, &build->columns, &build->meta, &build->geometry, build->context);
 	build->space = vx_meta_space(&build->meta);

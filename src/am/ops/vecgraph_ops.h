@@ -13,6 +13,33 @@
 #include "graph/vx_link.h"
 #include "quant/vx_pq.h"
 
+/* ---- vecgraph_match.c: the nodes whose signatures pass a filter ---- */
+
+typedef struct VecGraphMatcher
+{
+	VecGraphIndex *index;
+	const VxFilter *filter;
+
+	/* of vecgraph_match.c alone */
+	uint8	   *copy;			/* [copy_size] of signatures that are not in the cache */
+	Size		copy_size;
+} VecGraphMatcher;
+
+/* Gets ready; index and filter stay valid. A matcher, of zeros at first, may be begun again and again for the same index. */
+extern void vecgraph_match_begin(VecGraphMatcher *matcher, VecGraphIndex *index, const VxFilter *filter);
+
+/* About which share of all ids belongs to nodes that pass, by a sample. */
+extern double vecgraph_match_share(VecGraphMatcher *matcher);
+
+/*
+ * Calls take with the ids of all nodes that pass, none twice, in order. Some of these may have been deleted, or be no nodes any more.
+ * Serves interrupts.
+ */
+extern void vecgraph_match_all(VecGraphMatcher *matcher, void (*take) (void *context, const VxNodeId *ids, uint32 n), void *context);
+
+/* Whether a node passes. */
+extern bool vecgraph_matches(VecGraphMatcher *matcher, VxNodeId id);
+
 /* ---- vecgraph_store.c: the graph's store over index pages ---- */
 
 typedef struct VecGraphStore
@@ -21,6 +48,7 @@ typedef struct VecGraphStore
 	VecGraphIndex index;
 	const VecGraphOpclass *opclass;
 	VxComputer	computer;		/* of codes, where all nodes have them; else of the vectors in the nodes */
+	VecGraphMatcher *matcher;	/* searches want nodes that pass it, others are stepping stones; NULL: all */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
 	uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
 } VecGraphStore;

@@ -6,6 +6,12 @@
  * search did not meet (nodes that nobody leads to, candidates that memory had no room for), so that every indexed row comes
  * out once. A query for NULL has no order and is swept at once.
  *
+ * With conditions on filter columns there are two ways to search. Where many nodes pass, the search walks as without, and what does
+ * not pass is a stepping stone. Where few pass, walking to them would take long: the signatures of all nodes are tested instead, and
+ * the search chooses among the nodes that pass (a pass), without following edges; so it misses none. Which way, a sample of signatures
+ * decides, and a walk that has cost more than expected, or has come to its end, is followed by a pass, so there is no sweep. Signatures
+ * may let a wrong row through, never keep a right one out: the executor asks the conditions again.
+ *
  * No pin or lock is held between calls. That is safe because only MVCC snapshots are accepted: a heap TID that is reused
  * after it was read here belongs to a row that the scan's snapshot cannot see.
  */
@@ -80,6 +86,10 @@ typedef struct VecGraphScan
 	ScanPhase	phase;
 	bool		search_done;	/* reranking: the search has given all it has */
 	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
+	VecGraphFilters filters;	/* of the index's filter columns, once there are conditions */
+	VxFilter	filter;			/* the conditions; none: all nodes pass */
+	VecGraphMatcher matcher;
+	bool		passing;		/* the search is a pass */
 	VxLine		line;			/* of those distances to what the search estimated, the last of which is: */
 	double		last_estimate;
 	int64		tuples;			/* handed out in this scan */
@@ -128,6 +138,13 @@ tid_hash(const ItemPointerData *tid)
 #include "lib/simplehash.h"
 
 #include "pg/vecidx_fault.h"
+
+/* Memory for the candidates of a search. */
+static Size
+scan_memory(void)
+{
+	return (Size) (work_mem * 1024.0 * vecgraph_scan_mem_multiplier);
+}
 
 /* The space for a scan whose context is given, in which it ends if the scan does so by an error. */
 static ScanSpace *
@@ -220,6 +237,119 @@ vecgraph_endscan(IndexScanDesc scan)
 
 static bool ready_from_sweep(VecGraphScan *state);
 
+/* ---- conditions ---- */
+
+/*
+ * What a pass and a walk are thought to cost, in nanoseconds; measured. A walk meets nodes, on their pages, and scores their
+ * neighbours; a pass tests signatures, scores what passes and meets as many nodes as a list has.
+ */
+#define TEST_COST 0.7
+#define SCORE_COST(code_bytes) (20 + 0.15 * (code_bytes))
+#define PAGE_SCORE_COST 400
+#define MEET_COST(code_bytes) (900 + 20 * SCORE_COST(code_bytes))
+#define WANTED_ROWS 10
+
+/* After so many times what it was thought to cost a walk gives up. */
+#define WALK_PATIENCE 2
+
+/* Takes the conditions in. False if no row can fulfil them. */
+static bool
+take_conditions(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+
+	memset(&state->filter, 0, sizeof(state->filter));
+	if (scan->numberOfKeys == 0)
+		return true;
+	if (state->filters.count == 0)
+		vecgraph_filters_open(scan->indexRelation, state->context, &state->filters);
+	if (!vecgraph_make_filter(&state->filters, scan->keyData, scan->numberOfKeys, state->query_context, &state->filter))
+		return false;
+	vecgraph_match_begin(&state->matcher, &state->store.index, &state->filter);
+	return true;
+}
+
+static inline bool
+has_filter(const VecGraphScan *state)
+{
+	return state->filter.count > 0;
+}
+
+static void
+give_nodes(void *context, const VxNodeId *ids, uint32 n)
+{
+	VecGraphScan *state = context;
+	VxNodeId	new[VX_MAX_EDGES];
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (!vx_idset_has(&state->space->handed_out, ids[i]))
+			new[count++] = ids[i];
+		if (count == VX_MAX_EDGES || (i == n - 1 && count > 0))
+		{
+			vx_search_give(&state->space->search, new, count);
+			count = 0;
+		}
+	}
+}
+
+/* A search among all nodes that pass and have not left yet. */
+static void
+begin_pass(VecGraphScan *state)
+{
+	VxSearch   *search = &state->space->search;
+
+	state->search_done = false;
+	state->store.matcher = NULL;
+	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(), scan_memory(), state->passing);
+	state->passing = true;
+	vecgraph_match_all(&state->matcher, give_nodes, state);
+}
+
+/* A search along the edges, which gives up when a pass would have been cheaper. */
+static void
+begin_walk(VecGraphScan *state)
+{
+	VxSearch   *search = &state->space->search;
+	const VxGeometry *g = &state->store.index.geometry;
+	double		list = vecgraph_effective_list_size();
+	double		nodes = state->store.index.id_bound;
+	double		meet = MEET_COST(g->code_bytes);
+	double		score = state->store.computer.ops->scores_codes ? SCORE_COST(g->code_bytes) : PAGE_SCORE_COST;
+	double		pass_cost = 0;
+
+	state->store.matcher = NULL;
+	state->passing = false;
+	if (has_filter(state))
+	{
+		double		share = vecgraph_match_share(&state->matcher);
+
+		pass_cost = nodes * TEST_COST + nodes * share * score + list * meet;
+		if (pass_cost <= (list + WANTED_ROWS / Max(share, 1e-9)) * meet)
+		{
+			begin_pass(state);
+			return;
+		}
+		state->store.matcher = &state->matcher;
+	}
+	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
+	if (has_filter(state))
+		search->most_expanded = (uint64) (WALK_PATIENCE * pass_cost / meet) + 1;
+}
+
+/* The search has nothing more. Begins a pass if there may be nodes left that pass; false if there are none. */
+static bool
+search_on(VecGraphScan *state)
+{
+	if (!has_filter(state) || (state->passing && !state->space->search.forgot))
+		return false;
+	begin_pass(state);
+	return true;
+}
+
+/* ---- beginning ---- */
+
 /*
  * Whether there is a node that the query would be compared with. A query of other dimensions than the index is an error when it meets
  * a vector, and no sooner: as when the table is read.
@@ -239,9 +369,8 @@ static void
 start_search(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
-	Size		memory = (Size) (work_mem * 1024.0 * vecgraph_scan_mem_multiplier);
 
-	if (scan->numberOfOrderBys != 1 || scan->numberOfKeys != 0)
+	if (scan->numberOfOrderBys != 1)
 		elog(ERROR, "vecgraph index can only be scanned in order of a distance");
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		elog(ERROR, "non-MVCC snapshots are not supported with vecgraph");
@@ -255,6 +384,11 @@ start_search(IndexScanDesc scan)
 		vecgraph_store_refresh(&state->store);
 	state->store.index.snapshot = scan->xs_snapshot;
 	state->sweep_block = state->store.index.geometry.first_segment;
+	if (!take_conditions(scan))
+	{
+		state->phase = PHASE_END;
+		return;
+	}
 	if (scan->orderByData->sk_flags & SK_ISNULL)
 	{
 		state->query.point = NULL;
@@ -270,7 +404,7 @@ start_search(IndexScanDesc scan)
 														   state->query_context);
 	if (!vx_storage_is_exact(state->store.index.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
-	vx_search_begin(&state->space->search, &state->store.base, &state->query, vecgraph_effective_list_size(), memory);
+	begin_walk(state);
 	state->phase = PHASE_SEARCH;
 }
 
@@ -367,6 +501,8 @@ ready_from_search(VecGraphScan *state)
 		const VecGraphPayload *payload;
 		double		distance;
 
+		if (found == NULL && vx_search_gave_up(&state->space->search) && search_on(state))
+			continue;
 		if (found == NULL)
 		{
 			state->search_done = true;
@@ -432,6 +568,9 @@ ready_from_sweep(VecGraphScan *state)
 
 	for (int i = 0; i < count; i++)
 	{
+		/* not while the page is locked, as that may load signatures */
+		if (has_filter(state) && !vecgraph_matches(&state->matcher, nodes[i].id))
+			continue;
 		if (ordered && state->rows != NULL)
 			(void) distance_from_heap(state, nodes[i].id, &nodes[i].payload, &nodes[i].distance);
 		add_ready(state, nodes[i].id, nodes[i].distance, &nodes[i].payload);
@@ -582,8 +721,10 @@ fetch_tids(IndexScanDesc scan)
 		}
 		else if (state->late_count > 0)
 			late_are_ready(state);
+		else if (state->phase == PHASE_SEARCH && more_than_list(state) && search_on(state))
+			continue;
 		else if (state->phase == PHASE_SEARCH)
-			state->phase = more_than_list(state) ? PHASE_SWEEP : PHASE_END;
+			state->phase = more_than_list(state) && !has_filter(state) ? PHASE_SWEEP : PHASE_END;
 		else if (state->phase == PHASE_SWEEP)
 		{
 			if (!ready_from_sweep(state))
@@ -608,7 +749,7 @@ vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 	if (state->tid_next == state->tid_count && !fetch_tids(scan))
 		return false;
 	scan->xs_heaptid = state->space->tids[state->tid_next++];
-	scan->xs_recheck = false;
+	scan->xs_recheck = scan->numberOfKeys > 0;
 	scan->xs_recheckorderby = false;
 	state->tuples++;
 	return true;

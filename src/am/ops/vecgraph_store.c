@@ -83,6 +83,8 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		}
 	}
 	UnlockReleaseBuffer(buffer);
+	if (found && query != NULL && out->live && store->matcher != NULL)
+		out->live = vecgraph_matches(store->matcher, id);
 	/* after the lock is given back, since this may read code pages. A scan replaces the estimate by what the heap says. */
 	if (found && query != NULL && store->index.geometry.storage == VX_STORAGE_HEAP)
 	{

@@ -526,6 +526,43 @@ replace_entries(VecGraphVacuum *vacuum)
 
 /* ---- pass 3 ---- */
 
+/*
+ * Clears the signatures of what will be freed on a page, so that scans need not read it to find nothing there. Before it is free:
+ * afterwards the slot may be another node's at any time.
+ */
+static void
+clear_signatures(VecGraphVacuum *vacuum, BlockNumber block)
+{
+	VecGraphIndex *index = &vacuum->store.index;
+	const VxGeometry *g = &index->geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
+	VecGraphDigests none = {0};
+	VxNodeId   *ids;
+	uint32		count = 0;
+
+	if (g->filter_count == 0)
+		return;
+	ids = palloc(g->nodes_per_page * sizeof(VxNodeId));
+	none.signatures = palloc0((Size) g->nodes_per_page * g->filter_count * sizeof(uint64));
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	{
+		if (!is_to_be_freed(vacuum, first + i))
+			continue;
+		if (count > 0 && vx_code_block(g, ids[0]) != vx_code_block(g, first + i))
+		{
+			vecgraph_write_digests(index, ids, &none, count);
+			count = 0;
+		}
+		ids[count++] = first + i;
+	}
+	if (count > 0)
+		vecgraph_write_digests(index, ids, &none, count);
+	if (index->codes != NULL)
+		vecgraph_codes_catch_up(index);
+	pfree(ids);
+	pfree((void *) none.signatures);
+}
+
 /* Frees what is dead. A record for each page. */
 static void
 pass3(VecGraphVacuum *vacuum)
@@ -545,6 +582,7 @@ pass3(VecGraphVacuum *vacuum)
 		if (!any)
 			continue;
 		vecidx_vacuum_delay_point();
+		clear_signatures(vacuum, block);
 		vecgraph_free_slots(&store->index, block, is_to_be_freed, vacuum);
 	}
 }
