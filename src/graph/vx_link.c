@@ -387,17 +387,6 @@ vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
 	}
 }
 
-/* Appends candidate to ids [n] unless it is there; returns the new n. */
-static uint32_t
-add_once(VxNodeId *ids, uint32_t n, VxNodeId candidate)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (ids[i] == candidate)
-			return n;
-	ids[n] = candidate;
-	return n + 1;
-}
-
 VxStatus
 vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
 			   void *context, uint32_t *remaining)
@@ -437,7 +426,8 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 			for (uint32_t j = 0; j < other->count && heirs < most; j++)
 				if (other->ids[j] != id && !is_dead(context, other->ids[j]))
 				{
-					n = add_once(linker->ids, n, other->ids[j]);
+					if (!contains(linker->ids, n, other->ids[j]))
+						linker->ids[n++] = other->ids[j];
 					heirs++;
 				}
 		}

@@ -286,7 +286,8 @@ vx_memstore_free(VxMemStore *store)
 	vx_free(store->arrays, store->deleted);
 	vx_free(store->arrays, store->codes);
 	vx_free(store->arrays, store->order);
-	vx_memstore_free_view(store);
+	vx_computer_free(&store->computer);
+	memset(store, 0, sizeof(*store));
 }
 
 size_t
@@ -419,22 +420,4 @@ vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end)
 		mem_poll(&store->base);
 		vx_codec_encode(store->codec, vx_memstore_point(store, id), (uint8_t *) vx_memstore_code(store, id));
 	}
-}
-
-void
-vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, VxCodec *codec)
-{
-	*view = *store;
-	view->mem = mem;
-	memset(&view->base.stats, 0, sizeof(view->base.stats));
-	memset(&view->computer, 0, sizeof(view->computer));
-	view->codec = codec;
-	vx_memstore_compare(view, store->computer.comparison);
-}
-
-void
-vx_memstore_free_view(VxMemStore *view)
-{
-	vx_computer_free(&view->computer);
-	memset(view, 0, sizeof(*view));
 }

@@ -94,15 +94,6 @@ void		vx_memstore_compare(VxMemStore *store, VxComparison comparison);
 /* Encodes points first to end - 1. */
 void		vx_memstore_encode(VxMemStore *store, VxNodeId first, VxNodeId end);
 
-/*
- * Another participant's view of a sealed store, in the same address space: shares the arrays, has a codec (NULL if the store
- * has none), query, counters and scratch memory of its own.
- */
-void		vx_memstore_view(VxMemStore *view, const VxMemStore *store, const VxMem *mem, VxCodec *codec);
-
-/* Gives back what a view has of its own. */
-void		vx_memstore_free_view(VxMemStore *view);
-
 static inline const uint8_t *
 vx_memstore_code(const VxMemStore *store, VxNodeId id)
 {

@@ -253,11 +253,10 @@ test_streaming(void **state)
 		uint32_t	count = 0;
 
 		vx_search_init(&search, &unit_mem);
-		vx_visited_init(&seen, &unit_mem);
 		/* twice: the second use starts from cleared, not from fresh, memory */
 		for (int use = 0; use < 2; use++)
 		{
-			vx_visited_clear(&seen);
+			vx_visited_init(&seen, &unit_mem);
 			count = 0;
 			vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
 			while ((c = vx_search_next(&search, count + 1, VX_SEARCH_GROW)) != NULL)
@@ -267,6 +266,7 @@ test_streaming(void **state)
 			}
 			assert_int_equal(count, 1000);
 			assert_false(search.forgot);
+			vx_visited_free(&seen);
 		}
 		/* without going on */
 		vx_search_begin(&search, &graph.store.base, &query, list_sizes[i], SIZE_MAX);
@@ -274,7 +274,6 @@ test_streaming(void **state)
 			;
 		assert_int_equal(count, VX_MIN(list_sizes[i], 1000));
 		vx_search_free(&search);
-		vx_visited_free(&seen);
 	}
 	vx_memstore_free(&graph.store);
 }

@@ -30,6 +30,17 @@ take_batch(Party *party, int phase, VxNodeId *first, VxNodeId *end)
 	return *first < n;
 }
 
+/* Another participant's view of a sealed store: shares the arrays, has a codec (NULL: none), query, counters and scratch memory of its own. */
+static void
+make_view(VxMemStore *view, const VxMemStore *store, VxCodec *codec)
+{
+	*view = *store;
+	memset(&view->base.stats, 0, sizeof(view->base.stats));
+	memset(&view->computer, 0, sizeof(view->computer));
+	view->codec = codec;
+	vx_memstore_compare(view, store->computer.comparison);
+}
+
 /* What one thread does; the first chooses the entries, and attaches in the end. */
 static void
 participate(Party *party, bool is_first)
@@ -47,7 +58,7 @@ participate(Party *party, bool is_first)
 	{
 		if (coded)
 			unit_graph_codec(&codec, graph);
-		vx_memstore_view(&view, &graph->store, &unit_mem, coded ? &codec : NULL);
+		make_view(&view, &graph->store, coded ? &codec : NULL);
 	}
 	while (coded && take_batch(party, 0, &first, &end))
 		vx_memstore_encode(store, first, end);
@@ -74,7 +85,7 @@ participate(Party *party, bool is_first)
 		return;
 	}
 	vx_build_leave(&build);
-	vx_memstore_free_view(&view);
+	vx_computer_free(&view.computer);
 	if (coded)
 		unit_graph_free_codec(&codec);
 }

@@ -157,10 +157,9 @@ static bool
 placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 {
 	const VxGeometry *g = &build->geometry;
-	Buffer		buffer = ReadBuffer(build->index, vx_id_block(g, id));
+	Buffer		buffer = vecgraph_read_and_lock(build->index, vx_id_block(g, id), NULL, BUFFER_LOCK_SHARE);
 	bool		same;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	vecgraph_check_node_page(build->index, buffer, g);
 	same = vecgraph_slot_has_point(&build->space, g, vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, id)),
 								   point);

@@ -155,8 +155,7 @@ lock_block(VecGraphBuild *build, VecGraphBuildPages *pages, BlockNumber block)
 	Buffer		buffer;
 
 	make_blocks(build, pages, block);
-	buffer = ReadBuffer(build->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = vecgraph_read_and_lock(build->index, block, NULL, BUFFER_LOCK_EXCLUSIVE);
 	if (block >= g->first_segment && vx_block_has_codes(g, block))
 		vecgraph_check_code_page(build->index, buffer, g);
 	else if (block >= g->first_segment)

@@ -101,9 +101,8 @@ misfit(VecGraphCheck *check, BlockNumber block, int slot, const char *what)
 {
 	if (!XLogRecPtrIsInvalid(check->replayed))
 	{
-		Buffer		meta = ReadBuffer(check->index, VECGRAPH_META_BLOCK);
+		Buffer		meta = vecgraph_lock_meta(&check->store->index, BUFFER_LOCK_SHARE);
 
-		LockBuffer(meta, BUFFER_LOCK_SHARE);
 		note_page(check, BufferGetPage(meta));
 		UnlockReleaseBuffer(meta);
 		check->overtaken |= check->newest > check->replayed;
@@ -276,8 +275,7 @@ check_data_page(VecGraphCheck *check, BlockNumber block)
 		vecgraph_check_code_log(&check->store->index);
 		return;
 	}
-	buffer = ReadBuffer(check->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	buffer = vecgraph_read_and_lock(check->index, block, NULL, BUFFER_LOCK_SHARE);
 	if (block < g->first_segment)
 		vecgraph_check_model_page(check->index, buffer, g);
 	else if (!vecgraph_is_unfilled(check->index, buffer))
@@ -400,8 +398,7 @@ check_free_list(VecGraphCheck *check)
 			block = VX_NOT_LISTED;
 		else
 		{
-			buffer = ReadBuffer(check->index, block);
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			buffer = vecgraph_read_and_lock(check->index, block, NULL, BUFFER_LOCK_SHARE);
 			note_page(check, BufferGetPage(buffer));
 			block = vecgraph_page_special(BufferGetPage(buffer))->next_free;
 			UnlockReleaseBuffer(buffer);

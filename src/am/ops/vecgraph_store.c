@@ -183,9 +183,8 @@ page_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 	if (status == VX_OK)
 	{
 		VecGraphChange change = vecgraph_change_start(&store->index);
-		Page		page = vecgraph_change_page(change, buffer, 0);
 
-		slot = vx_slot(&store->index.geometry, vecgraph_page_body(page), vx_id_slot(&store->index.geometry, id));
+		slot = vecgraph_change_slot(&store->index, change, buffer, id);
 		slot->edges[slot->degree++] = target;
 		slot->version++;
 		vecgraph_change_finish(change);
@@ -211,9 +210,8 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 	else
 	{
 		VecGraphChange change = vecgraph_change_start(&store->index);
-		Page		page = vecgraph_change_page(change, buffer, 0);
 
-		slot = vx_slot(&store->index.geometry, vecgraph_page_body(page), vx_id_slot(&store->index.geometry, id));
+		slot = vecgraph_change_slot(&store->index, change, buffer, id);
 		memset(slot->edges, 0, store->index.geometry.edge_capacity * sizeof(VxNodeId));
 		memcpy(slot->edges, ids, n * sizeof(VxNodeId));
 		slot->degree = n;

@@ -33,8 +33,7 @@ lock_free_page(VecGraphIndex *index, BlockNumber block, PageOfSlots *out)
 
 	if (!vx_block_has_nodes(g, block) || block >= RelationGetNumberOfBlocks(index->relation))
 		vecgraph_corrupted(index->relation, VECGRAPH_META_BLOCK, -1, "the list of free pages leads out of the index");
-	out->buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
-	LockBuffer(out->buffer, BUFFER_LOCK_EXCLUSIVE);
+	out->buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, BUFFER_LOCK_EXCLUSIVE);
 	vecgraph_check_node_page(index->relation, out->buffer, g);
 	out->special = vecgraph_page_special(BufferGetPage(out->buffer));
 	return out->special->next_free != VX_NOT_LISTED;
@@ -80,13 +79,10 @@ static Buffer
 add_block(VecGraphIndex *index)
 {
 	BlockNumber filled = vecgraph_filled_blocks(index->relation);
-	Buffer		buffer;
 
 	if (filled == RelationGetNumberOfBlocks(index->relation))
 		return ReadBufferExtended(index->relation, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	buffer = ReadBuffer(index->relation, filled);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	return buffer;
+	return vecgraph_read_and_lock(index->relation, filled, NULL, BUFFER_LOCK_EXCLUSIVE);
 }
 
 /* Makes a new page one of codes, all zeros. Nothing refers to it until there is a node page behind it. */
@@ -264,13 +260,12 @@ vecgraph_free_slots(VecGraphIndex *index, BlockNumber block, bool (*selected) (v
 	const VxGeometry *g = &index->geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
 	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
-	Buffer		buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
+	Buffer		buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, BUFFER_LOCK_EXCLUSIVE);
 	GenericXLogState *xlog = GenericXLogStart(index->relation);
 	Page		meta_page;
 	Page		page;
 	int			freed = 0;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	vecgraph_check_node_page(index->relation, buffer, g);
 	page = GenericXLogRegisterBuffer(xlog, buffer, 0);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)

@@ -17,9 +17,8 @@ vecgraph_read_model(VecGraphIndex *index, int parity, void *out)
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
 		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(index->relation, block);
+		Buffer		buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
 
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		vecgraph_check_model_page(index->relation, buffer, g);
 		memcpy((char *) out + (Size) i * g->body_bytes, vecgraph_page_body(BufferGetPage(buffer)),
 			   vecgraph_model_page_used(g, block));
@@ -35,10 +34,9 @@ vecgraph_write_model(VecGraphIndex *index, int parity, const void *model)
 	for (uint32 i = 0; i < g->model_pages; i++)
 	{
 		BlockNumber block = vx_model_block(g->model_pages, parity, i);
-		Buffer		buffer = ReadBuffer(index->relation, block);
+		Buffer		buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_EXCLUSIVE);
 		VecGraphChange change;
 
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		vecgraph_check_model_page(index->relation, buffer, g);
 		change = vecgraph_change_start(index);
 		memcpy(vecgraph_page_body(vecgraph_change_page(change, buffer, 0)),
@@ -59,8 +57,7 @@ vecgraph_pin_code_log(VecGraphIndex *index)
 	/* each search comes here: the page is nearly always where it was, and was checked then */
 	if (BufferIsValid(buffer))
 		return buffer;
-	buffer = ReadBuffer(index->relation, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
 	vecgraph_check_code_log_page(index->relation, buffer, &index->geometry);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	vecgraph_note_recent(index->relation, block, buffer);
@@ -119,8 +116,7 @@ vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDiges
 			copy_parts(g, NULL, first + done, n - done, out, done);
 			return;
 		}
-		buffer = ReadBuffer(index->relation, block);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
 		if (vecgraph_is_unfilled(index->relation, buffer))
 			copy_parts(g, NULL, first + done, stretch, out, done);
 		else
@@ -169,8 +165,7 @@ vecgraph_lock_digest(VecGraphIndex *index, VxNodeId id, const VecGraphDigests *d
 
 	if (is_empty(digests))
 		return place;
-	place.codes = ReadBuffer(index->relation, vx_code_block(&index->geometry, id));
-	LockBuffer(place.codes, BUFFER_LOCK_EXCLUSIVE);
+	place.codes = vecgraph_read_and_lock(index->relation, vx_code_block(&index->geometry, id), NULL, BUFFER_LOCK_EXCLUSIVE);
 	vecgraph_check_code_page(index->relation, place.codes, &index->geometry);
 	place.log = vecgraph_pin_code_log(index);
 	LockBuffer(place.log, BUFFER_LOCK_EXCLUSIVE);

@@ -12,10 +12,9 @@
 void
 vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
 {
-	Buffer		buffer = ReadBuffer(relation, VECGRAPH_META_BLOCK);
+	Buffer		buffer = vecgraph_read_and_lock(relation, VECGRAPH_META_BLOCK, NULL, BUFFER_LOCK_SHARE);
 	const char *wrong;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	vecgraph_check_meta_page(relation, buffer);
 	*meta = *vecgraph_meta_of(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
@@ -28,10 +27,7 @@ vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
 Buffer
 vecgraph_lock_meta(const VecGraphIndex *index, int mode)
 {
-	Buffer		buffer = ReadBuffer(index->relation, VECGRAPH_META_BLOCK);
-
-	LockBuffer(buffer, mode);
-	return buffer;
+	return vecgraph_read_and_lock(index->relation, VECGRAPH_META_BLOCK, NULL, mode);
 }
 
 /* ---- entries ---- */

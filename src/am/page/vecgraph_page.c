@@ -11,6 +11,15 @@ vecgraph_body_bytes(void)
 	return BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(VxPageSpecial));
 }
 
+Buffer
+vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode)
+{
+	Buffer		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+
+	LockBuffer(buffer, mode);
+	return buffer;
+}
+
 void
 vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what)
 {
@@ -135,11 +144,9 @@ vecgraph_check_meta_page(Relation relation, Buffer buffer)
 static bool
 is_new(Relation relation, BlockNumber block)
 {
-	Buffer		buffer = ReadBuffer(relation, block);
-	bool		result;
+	Buffer		buffer = vecgraph_read_and_lock(relation, block, NULL, BUFFER_LOCK_SHARE);
+	bool		result = PageIsNew(BufferGetPage(buffer));
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	result = PageIsNew(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
 	return result;
 }

@@ -56,6 +56,9 @@ vecgraph_page_special(Page page)
 	return (VxPageSpecial *) ((char *) page + BLCKSZ - MAXALIGN(sizeof(VxPageSpecial)));
 }
 
+/* Reads a page and locks it (BUFFER_LOCK_SHARE or _EXCLUSIVE); what it holds is not checked. strategy may be NULL. */
+extern Buffer vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode);
+
 /* Raises ERRCODE_INDEX_CORRUPTED. slot may be -1. */
 pg_noreturn extern void vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what);
 
@@ -207,6 +210,9 @@ extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint
  * unlocks and releases the buffer. Errors: a page that has changed since a snapshot that is too old.
  */
 extern VxSlot *vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer);
+
+/* The image of a slot to be changed; its page is locked exclusively. */
+extern VxSlot *vecgraph_change_slot(const VecGraphIndex *index, VecGraphChange change, Buffer buffer, VxNodeId id);
 
 /*
  * Reads and locks a node page, checked with all its slots, but for what depends on other pages. False for a block that has no

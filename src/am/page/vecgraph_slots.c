@@ -68,8 +68,7 @@ lock_page_of_slot(VecGraphIndex *index, BlockNumber block, int mode)
 		LockBuffer(buffer, mode);
 		return buffer;
 	}
-	buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
-	LockBuffer(buffer, mode);
+	buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, mode);
 	vecgraph_check_node_page(index->relation, buffer, &index->geometry);
 	if (hinted)
 		vecgraph_note_recent(index->relation, block, buffer);
@@ -107,6 +106,12 @@ vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer)
 	return slot;
 }
 
+VxSlot *
+vecgraph_change_slot(const VecGraphIndex *index, VecGraphChange change, Buffer buffer, VxNodeId id)
+{
+	return vx_slot(&index->geometry, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(&index->geometry, id));
+}
+
 bool
 vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *buffer)
 {
@@ -114,8 +119,7 @@ vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *b
 
 	if (!vx_block_has_nodes(g, block))
 		return false;
-	*buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, index->strategy);
-	LockBuffer(*buffer, mode);
+	*buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, mode);
 	if (vecgraph_is_unfilled(index->relation, *buffer))
 	{
 		UnlockReleaseBuffer(*buffer);

@@ -21,13 +21,6 @@
  */
 #define MAX_CHAIN_RESTARTS 64
 
-/* Starts a change of a slot on a locked page; returns the image of the slot. */
-static VxSlot *
-change_slot(VecGraphIndex *index, VecGraphChange change, Buffer buffer, VxNodeId id)
-{
-	return vx_slot(&index->geometry, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(&index->geometry, id));
-}
-
 /* ---- adding ---- */
 
 typedef struct NewTidSlot
@@ -79,7 +72,7 @@ add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer 
 	{
 		VecGraphChange change = vecgraph_change_start(index);
 
-		slot = change_slot(index, change, buffer, id);
+		slot = vecgraph_change_slot(index, change, buffer, id);
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
 		vecgraph_change_finish(change);
@@ -104,7 +97,7 @@ add_to_chain(VecGraphIndex *index, VxNodeId id, VxNodeId chain, ItemPointer heap
 	{
 		VecGraphChange change = vecgraph_change_start(index);
 
-		slot = (VxTidSlot *) change_slot(index, change, buffer, chain);
+		slot = (VxTidSlot *) vecgraph_change_slot(index, change, buffer, chain);
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
 		vecgraph_change_finish(change);
@@ -129,7 +122,7 @@ prepend_chain(VecGraphIndex *index, VxNodeId id, const VxPoint *point, VxNodeId 
 	{
 		VecGraphChange change = vecgraph_change_start(index);
 
-		slot = change_slot(index, change, buffer, id);
+		slot = vecgraph_change_slot(index, change, buffer, id);
 		slot->chain = new_slot;
 		slot->version++;
 		vecgraph_change_finish(change);
@@ -230,7 +223,7 @@ vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId owner)
 	if (done)
 	{
 		VecGraphChange change = vecgraph_change_start(index);
-		VxSlot	   *dropped = change_slot(index, change, buffer, id);
+		VxSlot	   *dropped = vecgraph_change_slot(index, change, buffer, id);
 
 		vx_slot_clear(&index->geometry, dropped);
 		dropped->state = VX_SLOT_DELETED;
