@@ -36,6 +36,17 @@ vx_idset_slot(const VxIdSet *set, uint32_t id)
 	return (id * 0x9E3779B1u) >> set->shift;
 }
 
+static inline bool
+vx_idset_has(const VxIdSet *set, uint32_t id)
+{
+	if (set->count == 0)
+		return false;
+	for (uint32_t at = vx_idset_slot(set, id); set->slots[at] != 0; at = (at + 1) & set->mask)
+		if (set->slots[at] == id + 1)
+			return true;
+	return false;
+}
+
 /*
  * Makes room for n more members. At most three eighths of the table are used, so most look-ups end at their first slot; but the largest
  * has a place for every id, and one more.
