@@ -944,7 +944,8 @@ CREATE FUNCTION vecgraph_info(
 	OUT cache text,
 	OUT code_error double precision,
 	OUT fitted_nodes bigint,
-	OUT code_drift double precision)
+	OUT code_drift double precision,
+	OUT filters text)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';

@@ -1,7 +1,7 @@
 /*
  * vecgraph_build.c: CREATE INDEX: its callbacks, and the order of steps; see vecgraph_build_state.h.
  *
- * 1. loading   the heap is scanned; distinct vectors go to a memory store, identical ones share a node
+ * 1. loading   the heap is scanned; distinct rows go to a memory store, twins share a node
  * 2. linking   codes are fitted, nodes put in order, and vx_build makes the graph in memory
  * 3. writing   pages are written and logged
  * 4. inserting the rest, if there is any

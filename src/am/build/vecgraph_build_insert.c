@@ -3,7 +3,7 @@
  *
  * The leader puts sorted rows (vecgraph_build_rest.c) into a queue of batches; all participants, the leader among them, take
  * batches from it and insert their rows as INSERT would. Nobody waits for anybody but for a batch: the leader inserts where it
- * finds no free one. Rows of equal vectors come one after the other and go to the same participant, so they share a node.
+ * finds no free one. Twins come one after the other and go to the same participant, so they share a node.
  */
 #include "am/build/vecgraph_build_state.h"
 #include "am/build/vecgraph_queue.h"
@@ -117,6 +117,19 @@ wait_for(Inserter *inserter, VecGraphBatch *batch)
 		vecgraph_queue_wait_for(inserter->queue, batch);
 }
 
+/* Whether a row is a twin of the last one of a batch. */
+static bool
+is_twin_of_last(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row)
+{
+	VecGraphRow last;
+
+	if (batch->row_count == 0)
+		return false;
+	last = vecgraph_unflatten_row(&queue->space, vecgraph_queue_row(queue, batch, batch->row_count - 1));
+	return memcmp(last.signature, row->signature, queue->filter_count * sizeof(uint64)) == 0
+		&& vx_space_same(&queue->space, last.point, row->point);
+}
+
 /* Feeds the queue with the sorted rows, and inserts with the others. */
 static void
 feed_queue(Inserter *inserter, VecGraphBuildRest *rest)
@@ -127,8 +140,7 @@ feed_queue(Inserter *inserter, VecGraphBuildRest *rest)
 
 	while (vecgraph_build_rest_next(rest, &row))
 	{
-		if (batch->row_count > 0
-			&& vx_space_same(&queue->space, &vecgraph_queue_row(queue, batch, batch->row_count - 1)->point, row.point))
+		if (is_twin_of_last(queue, batch, &row))
 		{
 			if (batch->more_count < VECGRAPH_MORE_TIDS)
 			{

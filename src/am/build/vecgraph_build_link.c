@@ -50,7 +50,7 @@ typedef enum Phase
 } Phase;
 
 /* Arrays that participants share, but for chunks of points: see place_arrays. */
-#define ARRAYS 10
+#define ARRAYS 11
 
 /* The memory store, and its codec. */
 typedef struct LinkStore
@@ -309,6 +309,7 @@ place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes
 	store->codes = placing(arena, store->codes, place++);
 	store->order = placing(arena, store->order, place++);
 	nodes->tids = placing(arena, nodes->tids, place++);
+	nodes->signatures = placing(arena, nodes->signatures, place++);
 	nodes->more = placing(arena, nodes->more, place++);
 	pages->chains = placing(arena, pages->chains, place++);
 	*model = placing(arena, *model, place++);
@@ -318,9 +319,10 @@ place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes
 
 /* Moves everything that participants look at to shared memory; *model is a copy. Returns false if there is no room for it. */
 static bool
-move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model)
+move_to_arena(const VecGraphBuild *build, VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model)
 {
 	VxMemStore *store = &nodes->store;
+	Size		signature_bytes = build->geometry.filter_count * sizeof(uint64);
 
 	vx_memstore_seal(store);
 	*model = NULL;
@@ -331,6 +333,7 @@ move_to_arena(VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPage
 		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), store->codec->model[0], bytes);
 	}
 	nodes->tids = vecgraph_arena_move(arena, nodes->tids, store->count * sizeof(VecGraphBuildTids));
+	nodes->signatures = vecgraph_arena_move(arena, nodes->signatures, store->count * signature_bytes);
 	nodes->more = vecgraph_arena_move(arena, nodes->more, nodes->more_count * sizeof(VecGraphBuildMoreTids));
 	pages->chains = vecgraph_arena_move(arena, pages->chains, pages->chain_count * sizeof(VecGraphBuildChain));
 	return vecgraph_arena_is_shared(arena);
@@ -377,7 +380,7 @@ link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuild
 	void	   *model;
 
 	if (arena == NULL || !vecgraph_workers_help(build->workers, nodes->store.count)
-		|| !move_to_arena(arena, nodes, pages, &model))
+		|| !move_to_arena(build, arena, nodes, pages, &model))
 		return false;
 	context = start_linking(&me, arena, model);
 	if (context == NULL)

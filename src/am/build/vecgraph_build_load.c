@@ -1,7 +1,7 @@
 /*
  * vecgraph_build_load.c: rows of the heap into the memory of a build; see vecgraph_build_state.h.
  *
- * Identical vectors share a node: the table of twins finds it by the hash of the vector.
+ * Rows of the same vector and signature share a node: the table of twins finds it by the hash of both.
  *
  * Here it is decided where vectors are, each when the one before would exceed the memory, linking included: in memory; on their
  * pages, with only codes in memory; or with the rest, which waits on disk. To go from the first to the second makes the pages
@@ -25,7 +25,7 @@
 /* After so many rows loaded the progress is reported. */
 #define PROGRESS_ROWS 256
 
-/* Where a node is found by its vector. */
+/* Where a node is found by its vector and signature. */
 typedef struct Twin
 {
 	uint32		node;			/* id + 1, 0: free */
@@ -107,20 +107,21 @@ is_full(const VecGraphBuildLoad *load)
 	/* codes that wait in chunks are copied before they are linked */
 	uint32		code_bytes = placed ? load->loaded->fit.link_codec->code_bytes : build->meta.code_bytes;
 	Size		tids = nodes->tids_capacity * sizeof(VecGraphBuildTids) + nodes->more_capacity * sizeof(VecGraphBuildMoreTids);
+	Size		signatures = nodes->tids_capacity * build->geometry.filter_count * sizeof(uint64);
 	Size		keys = placed ? nodes->tids_capacity * sizeof(uint32) : 0;
 	Size		loading = load->reserved_bytes + ((Size) load->twins_mask + 1) * sizeof(Twin);
 	/* the order of linking takes twice an id, reachability later a bitmap and a stack (5 bytes) */
 	Size		linking = n * (vx_memstore_link_bytes(build->meta.max_degree) + code_bytes + 2 * sizeof(uint32))
 		+ build->memory_limit / VECGRAPH_ORDER_SHARE;
 
-	/* workers get copies of heap TIDs */
+	/* workers get copies of heap TIDs and signatures */
 	if (arena != NULL)
-		linking += tids;
+		linking += tids + signatures;
 	if (!placed && arena != NULL)
 		items = vecgraph_arena_bytes(arena, more);
 	if (n > MOST_LOADED || nodes->more_count >= MOST_LOADED)
 		return true;
-	return items + tids + keys + Max(loading, linking) > build->memory_limit && n > LEAST_LOADED;
+	return items + tids + signatures + keys + Max(loading, linking) > build->memory_limit && n > LEAST_LOADED;
 }
 
 /* ---- twins ---- */
@@ -167,24 +168,31 @@ placed_point_is(VecGraphBuild *build, VxNodeId id, const VxPoint *point)
 	return same;
 }
 
-/* The node that has this very vector, or VX_NO_NODE. */
-static VxNodeId
-twins_find(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
+/* Whether a node is of this very vector and signature. */
+static bool
+is_twin(VecGraphBuildLoad *load, VxNodeId id, const VecGraphRow *row)
 {
 	VecGraphBuild *build = load->build;
-	uint32		at = hash & load->twins_mask;
+	const VecGraphBuildNodes *nodes = &load->loaded->nodes;
+	uint32		filter_count = build->geometry.filter_count;
+
+	if (filter_count > 0
+		&& memcmp(vecgraph_build_signature(build, nodes, id), row->signature, filter_count * sizeof(uint64)) != 0)
+		return false;
+	return load->loaded->pages.points_placed
+		? placed_point_is(build, id, row->point)
+		: vx_space_same(&build->space, vx_memstore_point(&nodes->store, id), row->point);
+}
+
+/* The twin of a row, or VX_NO_NODE. */
+static VxNodeId
+twins_find(VecGraphBuildLoad *load, const VecGraphRow *row)
+{
+	uint32		at = row->hash & load->twins_mask;
 
 	for (; load->twins[at].node != 0; at = (at + 1) & load->twins_mask)
-	{
-		VxNodeId	id = load->twins[at].node - 1;
-
-		if (load->twins[at].hash != hash)
-			continue;
-		if (load->loaded->pages.points_placed
-			? placed_point_is(build, id, point)
-			: vx_space_same(&build->space, vx_memstore_point(&load->loaded->nodes.store, id), point))
-			return id;
-	}
+		if (load->twins[at].hash == row->hash && is_twin(load, load->twins[at].node - 1, row))
+			return load->twins[at].node - 1;
 	return VX_NO_NODE;
 }
 
@@ -212,7 +220,7 @@ add_node_tid(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxNodeId id, ItemP
 	node->more = nodes->more_count;
 }
 
-/* Keeps the code of a new node in memory and puts everything else on its page. */
+/* Keeps the code of a new node in memory and puts its vector, and its code in the index if that is another one, on their pages. */
 static VxNodeId
 add_code(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 {
@@ -223,7 +231,7 @@ add_code(VecGraphBuildLoad *load, const VxPoint *point, uint32 hash)
 	id = vx_memstore_add_code(&loaded->nodes.store, load->code);
 	loaded->order.keys[id] = vx_order_key(&loaded->order.order, point, hash);
 	vecgraph_build_place_point(load->build, &loaded->pages, id, point);
-	if (loaded->pages.codes_placed)
+	if (loaded->pages.codes_placed && loaded->fit.codec.kind != VX_CODES_NONE)
 	{
 		vx_codec_encode(&loaded->fit.codec, point, load->index_code);
 		vecgraph_build_place_code(load->build, &loaded->pages, id, load->index_code);
@@ -238,21 +246,25 @@ grow_tables(VecGraphBuildLoad *load)
 	const VxMem *mem = &load->build->mem;
 	VecGraphBuildNodes *nodes = &load->loaded->nodes;
 	VecGraphBuildOrder *order = &load->loaded->order;
+	uint32		filter_count = load->build->geometry.filter_count;
 
 	if (nodes->store.count < nodes->tids_capacity)
 		return;
 	nodes->tids_capacity = Max(1024, nodes->tids_capacity + nodes->tids_capacity / 2);
 	nodes->tids = vx_resize_array(mem, nodes->tids, nodes->tids_capacity, sizeof(VecGraphBuildTids));
+	if (filter_count > 0)
+		nodes->signatures = vx_resize_array(mem, nodes->signatures, nodes->tids_capacity, filter_count * sizeof(uint64));
 	if (order->keys != NULL)
 		order->keys = vx_resize_array(mem, order->keys, nodes->tids_capacity, sizeof(uint32));
 }
 
-/* Adds a row to memory: its vector, or just its heap TID if the vector is there already. */
+/* Adds a row to memory: its vector and signature, or just its heap TID if it has a twin. */
 static void
 add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 {
 	VecGraphBuildNodes *nodes = &load->loaded->nodes;
-	VxNodeId	id = twins_find(load, row->point, row->hash);
+	uint32		filter_count = load->build->geometry.filter_count;
+	VxNodeId	id = twins_find(load, row);
 
 	if (id == VX_NO_NODE)
 	{
@@ -262,6 +274,8 @@ add_row(VecGraphBuildLoad *load, VecGraphRow *row)
 		id = load->loaded->pages.points_placed ? add_code(load, row->point, row->hash)
 			: vx_memstore_add(&nodes->store, row->point);
 		memset(&nodes->tids[id], 0, sizeof(VecGraphBuildTids));
+		if (filter_count > 0)
+			memcpy(vecgraph_build_signature(load->build, nodes, id), row->signature, filter_count * sizeof(uint64));
 		if (nodes->store.count > load->twins_mask / 2)
 			twins_grow(load);
 		twin.node = id + 1;
@@ -303,7 +317,7 @@ switch_to_codes(VecGraphBuildLoad *load)
 	load->index_code = MemoryContextAlloc(build->context, Max(build->meta.code_bytes, 1));
 	load->switched_after = load->rows;
 	loaded->pages.points_placed = true;
-	loaded->pages.codes_placed = fit->link_codec != &fit->codec && fit->codec.kind != VX_CODES_NONE;
+	loaded->pages.codes_placed = fit->link_codec != &fit->codec;
 	loaded->pages.model = fit->model;
 
 	init_store(build, store);
@@ -313,7 +327,8 @@ switch_to_codes(VecGraphBuildLoad *load)
 		const VxPoint *point = vx_memstore_point(&points, id);
 
 		CHECK_FOR_INTERRUPTS();
-		add_code(load, point, vx_space_hash(&build->space, point));
+		add_code(load, point, vecgraph_row_hash(&build->space, point, vecgraph_build_signature(build, &loaded->nodes, id),
+												build->geometry.filter_count));
 	}
 	vx_memstore_free(&points);
 	if (loaded->arena != NULL)
@@ -399,6 +414,7 @@ vecgraph_build_unload(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 
 	/* they may have been moved to where workers see them */
 	vx_free(nodes->store.arrays, nodes->tids);
+	vx_free(nodes->store.arrays, nodes->signatures);
 	vx_free(nodes->store.arrays, nodes->more);
 	vx_free(nodes->store.arrays, loaded->pages.chains);
 	vx_memstore_free(&nodes->store);

@@ -34,7 +34,9 @@ vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuild
 typedef struct Mover
 {
 	VecGraphBuildNodes *nodes;
+	uint32		filter_count;
 	VecGraphBuildTids tids;
+	uint64		signature[VX_MAX_FILTERS];
 	VxPoint    *point;
 } Mover;
 
@@ -50,6 +52,14 @@ move_node(void *context, uint32 to, uint32 from)
 
 	*to_tids = from < n ? mover->nodes->tids[from] : mover->tids;
 	memcpy(to_point, from < n ? vx_memstore_point(store, from) : mover->point, store->item_bytes);
+	if (mover->filter_count > 0)
+	{
+		uint64	   *signatures = mover->nodes->signatures;
+
+		memcpy(to < n ? signatures + (Size) to * mover->filter_count : mover->signature,
+			   from < n ? signatures + (Size) from * mover->filter_count : mover->signature,
+			   mover->filter_count * sizeof(uint64));
+	}
 }
 
 /* Gives points the ids in whose order they are best linked. */
@@ -60,14 +70,16 @@ move_points(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxOrder *order)
 	uint32		n = store->count;
 	uint32	   *keys = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
 	uint32	   *sorted = MemoryContextAllocHuge(build->context, n * sizeof(uint32));
-	Mover		mover = {.nodes = nodes};
+	uint32		filter_count = build->geometry.filter_count;
+	Mover		mover = {.nodes = nodes,.filter_count = filter_count};
 
 	for (uint32 i = 0; i < n; i++)
 	{
 		const VxPoint *point = vx_memstore_point(store, i);
 
 		CHECK_FOR_INTERRUPTS();
-		keys[i] = vx_order_key(order, point, vx_space_hash(&build->space, point));
+		keys[i] = vx_order_key(order, point, vecgraph_row_hash(&build->space, point, vecgraph_build_signature(build, nodes, i),
+															   filter_count));
 	}
 	vx_order_sort(order, &build->mem, keys, n, sorted);
 	mover.point = MemoryContextAlloc(build->context, store->item_bytes);

@@ -26,7 +26,7 @@
 
 enum
 {
-	COLUMN_KEY = 1,				/* place in the order, 0 while it waits; then a hash: equal vectors are neighbours */
+	COLUMN_KEY = 1,				/* place in the order, 0 while it waits; then a hash: twins are neighbours */
 	COLUMN_HASH,
 	COLUMN_ROW,					/* bytea of the VecGraphFlatRow */
 	COLUMNS = COLUMN_ROW

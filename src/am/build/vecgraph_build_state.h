@@ -78,11 +78,19 @@ typedef struct VecGraphBuildNodes
 {
 	VxMemStore	store;
 	VecGraphBuildTids *tids;	/* [tids_capacity], by id */
+	uint64	   *signatures;		/* [tids_capacity][filter_count], by id; NULL without filter columns */
 	uint32		tids_capacity;
 	VecGraphBuildMoreTids *more;
 	uint32		more_count;
 	uint32		more_capacity;
 } VecGraphBuildNodes;
+
+/* The signature [filter_count] of a node; NULL without filter columns. */
+static inline uint64 *
+vecgraph_build_signature(const VecGraphBuild *build, const VecGraphBuildNodes *nodes, VxNodeId id)
+{
+	return nodes->signatures == NULL ? NULL : nodes->signatures + (Size) id * build->geometry.filter_count;
+}
 
 /* What codes are made with, once there is something to fit it to. */
 typedef struct VecGraphBuildFit
@@ -114,7 +122,7 @@ typedef struct VecGraphBuildChain
 typedef struct VecGraphBuildPages
 {
 	bool		points_placed;	/* vectors are on their pages, not in memory */
-	bool		codes_placed;	/* the codes of the index, too, since the graph is linked by others */
+	bool		codes_placed;	/* the codes of the index, too, if nodes get any, since the graph is linked by others */
 	bool		log_later;		/* pages are not logged as they are written */
 	const void *model;			/* of the codes of the index, NULL: none; only the leader writes it */
 	BlockNumber made;			/* blocks, when vectors were placed */
@@ -224,7 +232,7 @@ extern void vecgraph_build_link(VecGraphBuild *build, VecGraphBuildNodes *nodes,
 /* Puts the vector of a new node on its page, making pages as needed; its slot stays free. */
 extern void vecgraph_build_place_point(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const VxPoint *point);
 
-/* The same for its code. */
+/* The same for its code; signatures stay in memory until nodes are written. */
 extern void vecgraph_build_place_code(VecGraphBuild *build, VecGraphBuildPages *pages, VxNodeId id, const uint8 *code);
 
 /* Fills an empty page of any kind. model: of the codes of the index, NULL: none. */

@@ -248,15 +248,22 @@ write_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
 	slot->chain = writer->chain_more != 0 ? id + 1 : VX_NO_NODE;
 }
 
-/* Puts the codes of a page on it. */
+/* Puts the digests of a page on it, but for codes that are there already. Those of slots of chains, behind all nodes, stay zeros. */
 static void
-write_code_page(const VxGeometry *g, const VxMemStore *store, Page page, BlockNumber block)
+write_code_page(Writer *writer, Page page, BlockNumber block)
 {
+	const VxGeometry *g = &writer->build->geometry;
+	const VxMemStore *store = &writer->nodes->store;
 	VxNodeId	first = vx_code_page_first_id(g, block);
+	VxNodeId	end;
 
-	if (store->codes != NULL && first < store->count)
-		memcpy(vecgraph_page_body(page), vx_memstore_code(store, first),
-			   (Size) Min(vx_code_stretch(g, first), store->count - first) * g->code_bytes);
+	if (first >= store->count)
+		return;
+	end = first + Min(vx_code_stretch(g, first), store->count - first);
+	if (store->codes != NULL && !writer->pages->codes_placed)
+		memcpy(vecgraph_page_body(page), vx_memstore_code(store, first), (Size) (end - first) * g->code_bytes);
+	for (VxNodeId id = first; id < end && g->filter_count > 0; id++)
+		vx_signature_put(g, vecgraph_page_body(page), id, vecgraph_build_signature(writer->build, writer->nodes, id));
 }
 
 static void
@@ -306,8 +313,8 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 			vecgraph_build_init_page(&build->meta, g, pages->model, page, block);
 		if (block >= g->first_segment && !vx_block_has_codes(g, block))
 			write_node_page(writer, page, block);
-		else if (block >= g->first_segment && !pages->codes_placed)
-			write_code_page(g, &writer->nodes->store, page, block);
+		else if (block >= g->first_segment)
+			write_code_page(writer, page, block);
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}

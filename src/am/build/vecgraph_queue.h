@@ -13,7 +13,7 @@
 #include "storage/condition_variable.h"
 #include "storage/itemptr.h"
 
-/* Heap TIDs of a batch's last vector beyond its first. */
+/* Heap TIDs of twins of a batch's last row. */
 #define VECGRAPH_MORE_TIDS 512
 
 /* The part of the memory of a build that a queue is to take at most. */
@@ -32,7 +32,7 @@ typedef struct VecGraphBatch
 	uint32		turn;			/* of a full one: the lowest is taken first */
 	uint32		row_count;
 	uint32		more_count;
-	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs that the last row's vector has besides */
+	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs of twins of the last row */
 	/* VecGraphFlatRows follow */
 } VecGraphBatch;
 

@@ -12,6 +12,25 @@
 
 VECIDX_SQL_FUNCTION(vecgraph_info);
 
+/* The columns behind the vector as CREATE INDEX would have them; NULL if there are none. */
+static char *
+filter_columns(Relation index)
+{
+	StringInfoData names;
+
+	if (RelationGetNumberOfAttributes(index) == 1)
+		return NULL;
+	initStringInfo(&names);
+	for (int column = 2; column <= RelationGetNumberOfAttributes(index); column++)
+	{
+		Datum		name = DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)), Int32GetDatum(column),
+											   BoolGetDatum(true));
+
+		appendStringInfo(&names, "%s%s", column > 2 ? ", " : "", TextDatumGetCString(name));
+	}
+	return names.data;
+}
+
 /*
  * vecgraph_info(index regclass) returns one record, see the SQL declaration. Reads the whole index.
  */
@@ -24,8 +43,9 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	VecGraphSurvey found;
 	uint64		live;
 	TupleDesc	desc;
-	Datum		values[23];
-	bool		nulls[23] = {0};
+	Datum		values[24];
+	bool		nulls[24] = {0};
+	char	   *filters = filter_columns(index);
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -59,6 +79,9 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum(meta->fitted_nodes);
 	nulls[n] = !found.measured || !(meta->fitted_error > 0);
 	values[n] = Float8GetDatum(nulls[n] ? 0 : found.code_error / (double) meta->fitted_error);
+	n++;
+	nulls[n] = filters == NULL;
+	values[n] = nulls[n] ? (Datum) 0 : CStringGetTextDatum(filters);
 	n++;
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

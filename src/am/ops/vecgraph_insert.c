@@ -15,7 +15,7 @@
 
 #include "pg/vecidx_fault.h"
 
-/* How many of the nearest nodes are compared with a new vector to find its twin. */
+/* How many of the nearest nodes may have another vector than a new row, until there is no twin of it among those behind them. */
 #define TWIN_CANDIDATES 8
 
 /* What one statement keeps between the rows that it inserts (in IndexInfo.ii_AmCache). */
@@ -50,40 +50,55 @@ fill_node(const VecGraphIndex *index, VxSlot *slot, void *context)
 	vecgraph_slot_set_point(&index->space, &index->geometry, slot, node->point);
 }
 
-/*
- * Whether a node is live and has this very vector and signature. It may be deleted as soon as this returns: vecgraph_add_tid looks
- * again. But its slot is no other node's before this insert has ended, so the signature stays.
- */
+/* Whether a node is live and has this very vector. It may be deleted as soon as this returns: vecgraph_add_tid looks again. */
 static bool
-is_twin(VecGraphStore *store, VxNodeId id, const VecGraphRow *row)
+has_vector(VecGraphStore *store, VxNodeId id, const VxPoint *point)
 {
-	uint64		signature[VX_MAX_FILTERS];
-	uint32		filter_count = store->index.geometry.filter_count;
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_SHARE, &buffer);
-	bool		same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot,
-																			  row->point);
+	bool		same;
 
+	same = slot->state == VX_SLOT_LIVE && vecgraph_slot_has_point(&store->index.space, &store->index.geometry, slot, point);
 	UnlockReleaseBuffer(buffer);
-	if (!same || filter_count == 0)
-		return same;
-	/* from its page: the cache may have what was there before */
-	vecgraph_read_signature(&store->index, id, signature);
-	return memcmp(signature, row->signature, filter_count * sizeof(uint64)) == 0;
+	return same;
 }
 
-/* Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. */
+/* Whether a node that was live in this insert has this very signature. Its slot is no other node's before the insert has ended. */
+static bool
+has_signature(VecGraphStore *store, VxNodeId id, const uint64 *signature)
+{
+	uint64		own[VX_MAX_FILTERS];
+	uint32		filter_count = store->index.geometry.filter_count;
+
+	if (filter_count == 0)
+		return true;
+	/* from its page: the cache may have what was there before */
+	vecgraph_read_signature(&store->index, id, own);
+	return memcmp(own, signature, filter_count * sizeof(uint64)) == 0;
+}
+
+/*
+ * Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. There may be many of this vector with other
+ * signatures, in any order: all that were found are asked.
+ */
 static bool
 add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
-	uint32		n = Min(linker->usable, TWIN_CANDIDATES);
+	uint32		others = 0;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = 0; i < linker->usable && others < TWIN_CANDIDATES; i++)
 	{
-		if (!is_twin(store, linker->candidates[i].id, row))
+		VxNodeId	id = linker->candidates[i].id;
+
+		if (!has_vector(store, id, row->point))
+		{
+			others++;
+			continue;
+		}
+		if (!has_signature(store, id, row->signature))
 			continue;
 		VECIDX_FAULT_POINT("insert-twin-found");
-		if (vecgraph_add_tid(&store->index, linker->candidates[i].id, row->point, &row->tid))
+		if (vecgraph_add_tid(&store->index, id, row->point, &row->tid))
 			return true;
 	}
 	return false;
@@ -93,13 +108,15 @@ void
 vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
 	const VxPoint *point = row->point;
-	VxQuery		query = {.point = point,.linking = true,.salt = vx_space_hash(&store->index.space, point)};
+	VxQuery		query = {.point = point,.linking = true};
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = &row->tid};
 	VecGraphDigests digest = {0};
 	uint8	   *code = NULL;
 	VxNodeId	id;
 	bool		is_far_longest = false;
 
+	/* nodes of this vector with other signatures tie: each is to have edges to others of them */
+	query.salt = vecgraph_row_hash(&store->index.space, point, row->signature, store->index.geometry.filter_count);
 	vecgraph_store_refresh(store);
 	if (vx_metric_kind(store->index.space.metric)->lengths && point->norm2 > store->index.space.max_norm2
 		&& store->index.space.max_norm2 < vx_space_norm_bound(store->index.meta.usual_norm2))
