@@ -266,13 +266,16 @@ extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *pa
 								  Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
 								  double *correlation, double *pages);
 
-/* ---- vecgraph_paths.c: what the order of a scan may be used for ---- */
+/* ---- vecgraph_paths.c: what the order of a scan may be used for, and its conditions ---- */
 
 /*
  * Called while a path is costed, before it is compared with others. True if its order can serve the ORDER BY of its query level
  * and nothing else; then it is in order of one distance. False takes its order away: it is to be refused.
  */
 extern bool vecgraph_admit_order(struct PlannerInfo *root, struct IndexPath *path);
+
+/* Called likewise, before it is asked what the conditions of a path cost: adds those that the server leaves out. */
+extern void vecgraph_add_conditions(struct PlannerInfo *root, struct IndexPath *path);
 
 /* Installs the hook that keeps the order from outer query levels. */
 extern void vecgraph_init_paths(void);

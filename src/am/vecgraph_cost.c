@@ -116,7 +116,8 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 		return;
 	}
 
-	/* selectivity of the index predicate, if any */
+	vecgraph_add_conditions(root, path);
+	/* selectivity of the conditions and of the index predicate, if any */
 	genericcostestimate(root, path, loop_count, &costs);
 	get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
 	cached = Min(1, effective_cache_size / page_count);

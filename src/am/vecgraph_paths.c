@@ -1,5 +1,5 @@
 /*
- * vecgraph_paths.c: what the order of a scan may be used for.
+ * vecgraph_paths.c: what the order of a scan may be used for, and which conditions it can have.
  *
  * To the planner a path either is in order or is not. The order of a scan of vecgraph is nearly one: rows that were met late
  * come late, and with vecgraph.iterative_scan = strict_order they are left out; rows whose vector is NULL never come. That is
@@ -18,15 +18,27 @@
  * What leaves a query level says nothing of its order, if that rests on a scan of vecgraph (hide_order). The rows come in it all the
  * same, so an outer query that wants no order pays nothing; one that wants it sorts.
  *
- * Both look at the query, not at settings: a prepared plan outlives those. The library, and so the hook, is there in time:
+ * Conditions on filter columns are given to a path by the server, but for two sorts, which are added while it is costed: lists (IN, = ANY),
+ * which up to version 16 no path has that is in an order, and conditions on boolean columns that are no comparison (flag, NOT
+ * flag), which up to 15 only the server's own operator families have.
+ *
+ * All look at the query, not at settings: a prepared plan outlives those. The library, and so the hook, is there in time:
  * reading the index's description, which comes before its paths, loads it.
  */
 #include "am/vecgraph.h"
 
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "optimizer/planner.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
 
 static create_upper_paths_hook_type previous_upper_paths_hook;
 
@@ -114,6 +126,98 @@ is_substituted(PlannerInfo *root, RelOptInfo *rel)
 			return true;
 	}
 	return false;
+}
+
+/* The operator of strategy = with which a clause is a condition on the index column, made if there is none in it; NIL if it is not. */
+static List *
+condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo * rinfo)
+{
+	Node	   *clause = (Node *) rinfo->clause;
+	bool		value = true;
+
+	if (IsA(clause, ScalarArrayOpExpr))
+	{
+		ScalarArrayOpExpr *comparison = (ScalarArrayOpExpr *) clause;
+		Node	   *constants = lsecond(comparison->args);
+
+		if (comparison->useOr
+			&& match_index_to_operand(linitial(comparison->args), column, index)
+			&& op_in_opfamily(comparison->opno, index->opfamily[column])
+			&& (!OidIsValid(index->indexcollations[column]) || index->indexcollations[column] == comparison->inputcollid)
+			&& !bms_is_member(index->rel->relid, pull_varnos(root, constants))
+			&& !contain_volatile_functions(constants))
+			return list_make1(rinfo);
+		return NIL;
+	}
+	if (!op_in_opfamily(BooleanEqualOperator, index->opfamily[column]))
+		return NIL;
+	/* where a clause is asked of an index it is not looked at whether it is false or NULL */
+	if (is_notclause(clause))
+	{
+		clause = (Node *) get_notclausearg((Expr *) clause);
+		value = false;
+	}
+	else if (IsA(clause, BooleanTest))
+	{
+		BooleanTest *test = (BooleanTest *) clause;
+
+		if (test->booltesttype != IS_TRUE && test->booltesttype != IS_FALSE)
+			return NIL;
+		clause = (Node *) test->arg;
+		value = test->booltesttype == IS_TRUE;
+	}
+	if (!match_index_to_operand(clause, column, index))
+		return NIL;
+	return list_make1(make_simple_restrictinfo(root, make_opclause(BooleanEqualOperator, BOOLOID, false, (Expr *) clause,
+																   (Expr *) makeBoolConst(value, false),
+																   InvalidOid, InvalidOid)));
+}
+
+void
+vecgraph_add_conditions(PlannerInfo *root, IndexPath *path)
+{
+	IndexOptInfo *index = path->indexinfo;
+	List	   *clauses = NIL;	/* of one column after the other, as the server has them */
+	ListCell   *cell;
+	bool		added = false;
+
+	for (int column = 0; column < index->nkeycolumns; column++)
+	{
+		List	   *known = NIL;	/* RestrictInfos */
+
+		foreach(cell, path->indexclauses)
+		{
+			IndexClause *clause = lfirst_node(IndexClause, cell);
+
+			if (clause->indexcol != column)
+				continue;
+			clauses = lappend(clauses, clause);
+			known = lappend(known, clause->rinfo);
+		}
+		if (column == 0)
+			continue;
+		foreach(cell, index->indrestrictinfo)
+		{
+			RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+			List	   *quals;
+			IndexClause *clause;
+
+			if (rinfo->pseudoconstant || list_member_ptr(known, rinfo) || !restriction_is_securely_promotable(rinfo, index->rel))
+				continue;
+			quals = condition_on(root, index, column, rinfo);
+			if (quals == NIL)
+				continue;
+			clause = makeNode(IndexClause);
+			clause->rinfo = rinfo;
+			clause->indexquals = quals;
+			clause->indexcol = column;
+			clauses = lappend(clauses, clause);
+			added = true;
+		}
+	}
+	/* the list may be that of another path, too */
+	if (added)
+		path->indexclauses = clauses;
 }
 
 bool
