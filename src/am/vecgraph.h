@@ -11,12 +11,16 @@
 #include "pg/vecidx_compat.h"
 
 #include "access/amapi.h"
+#include "storage/bufpage.h"
 #include "utils/rel.h"
 
 #include "core/vx_mem.h"
 #include "format/vx_filter.h"
 #include "format/vx_format.h"
 #include "type/vecidx_type.h"
+
+/* Bytes of a page between header and special space. */
+#define VECGRAPH_BODY_BYTES ((uint32) (BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(VxPageSpecial))))
 
 /* Strategy numbers of operator classes: of vectors the first, of filters the others. */
 #define VECGRAPH_STRATEGY_DISTANCE 1

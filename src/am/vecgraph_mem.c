@@ -4,7 +4,6 @@
 #include "am/vecgraph.h"
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 static void *
 mem_resize(void *context, void *p, size_t size)

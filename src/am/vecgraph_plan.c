@@ -6,8 +6,6 @@
 
 #include "lib/stringinfo.h"
 
-#include "am/page/vecgraph_page.h"
-
 /* From here on two bits a dimension estimate distances as well as four do on fewer. */
 #define TWO_BITS_FROM_DIM 768
 
@@ -58,7 +56,8 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	meta->edge_capacity = meta->max_degree;
 
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (storage == whole && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim))
+	if (!vecidx_type_has_codes(type, (VxCodeKind) meta->code_kind)
+		|| (storage == whole && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim)))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
 	{
@@ -87,14 +86,15 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 			  VxGeometry *geometry)
 {
 	const VecGraphOpclass *opclass = columns->opclass;
-	uint32		body = vecgraph_body_bytes();
+	uint32		body = VECGRAPH_BODY_BYTES;
 	const char *wrong;
 
 	if (dim < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column does not have dimensions"),
-				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as vector(3).")));
+				 errhint("Declare the column, or cast the indexed expression, with a number of dimensions, such as %s(3).",
+						 opclass->type->name)));
 	if ((uint32) dim > opclass->type->max_dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -235,13 +235,13 @@ slack_capacity(uint32_t max_degree)
 	return VX_MIN(max_degree + (max_degree * 3 + 9) / 10, VX_MAX_EDGES);
 }
 
-/* Chunks of up to 256 kB: what is allocated and not yet used counts, too, where memory is short. */
+/* Slabs of up to 256 kB: what is allocated and not yet used counts, too, where memory is short. */
 static void
 set_item_bytes(VxMemStore *store, size_t bytes)
 {
 	store->item_bytes = (uint32_t) bytes;
-	for (store->chunk_shift = 0; bytes << (store->chunk_shift + 1) <= 256 * 1024;)
-		store->chunk_shift++;
+	for (store->slab_shift = 0; bytes << (store->slab_shift + 1) <= 256 * 1024;)
+		store->slab_shift++;
 }
 
 void
@@ -267,9 +267,9 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	vx_memstore_compare(store, VX_BY_POINTS);
 }
 
-/* Where chunks come from: of codes, which only wait there until they are sealed, they are nobody else's. */
+/* Where slabs come from: of codes, which only wait there until they are sealed, they are nobody else's. */
 static inline const VxMem *
-chunk_mem(const VxMemStore *store)
+slab_mem(const VxMemStore *store)
 {
 	return store->computer.ops->asks_codes ? store->mem : store->arrays;
 }
@@ -277,9 +277,9 @@ chunk_mem(const VxMemStore *store)
 void
 vx_memstore_free(VxMemStore *store)
 {
-	for (uint32_t i = 0; i < store->chunk_count; i++)
-		vx_free(chunk_mem(store), store->chunks[i]);
-	vx_free(store->mem, store->chunks);
+	for (uint32_t i = 0; i < store->slab_count; i++)
+		vx_free(slab_mem(store), store->slabs[i]);
+	vx_free(store->mem, store->slabs);
 	vx_free(store->arrays, store->edges);
 	vx_free(store->arrays, store->degrees);
 	vx_free(store->arrays, store->versions);
@@ -291,9 +291,9 @@ vx_memstore_free(VxMemStore *store)
 }
 
 size_t
-vx_memstore_chunk_bytes(const VxMemStore *store)
+vx_memstore_slab_bytes(const VxMemStore *store)
 {
-	return (size_t) store->item_bytes << store->chunk_shift;
+	return (size_t) store->item_bytes << store->slab_shift;
 }
 
 size_t
@@ -309,9 +309,9 @@ add_item(VxMemStore *store)
 	VX_ASSERT(store->edges == NULL);
 	if (vx_memstore_is_full(store))
 	{
-		store->chunks = vx_resize_array(store->mem, store->chunks, (size_t) store->chunk_count + 1, sizeof(char *));
-		store->chunks[store->chunk_count] = vx_alloc(chunk_mem(store), vx_memstore_chunk_bytes(store));
-		store->chunk_count++;
+		store->slabs = vx_resize_array(store->mem, store->slabs, (size_t) store->slab_count + 1, sizeof(char *));
+		store->slabs[store->slab_count] = vx_alloc(slab_mem(store), vx_memstore_slab_bytes(store));
+		store->slab_count++;
 	}
 	return (void *) vx_memstore_item(store, store->count++);
 }
@@ -359,22 +359,22 @@ make_codes(VxMemStore *store)
 	memset(store->codes + bytes, 0, VX_CODE_OVERREAD);
 }
 
-/* Brings the codes together, chunk by chunk. */
+/* Brings the codes together, slab by slab. */
 static void
 gather_codes(VxMemStore *store)
 {
-	size_t		in_chunk = (size_t) 1 << store->chunk_shift;
+	size_t		in_slab = (size_t) 1 << store->slab_shift;
 
 	make_codes(store);
-	for (uint32_t i = 0; i < store->chunk_count; i++)
+	for (uint32_t i = 0; i < store->slab_count; i++)
 	{
-		size_t		first = i * in_chunk;
+		size_t		first = i * in_slab;
 
-		memcpy(store->codes + first * store->item_bytes, store->chunks[i],
-			   VX_MIN(in_chunk, store->count - first) * store->item_bytes);
-		vx_free(store->mem, store->chunks[i]);
+		memcpy(store->codes + first * store->item_bytes, store->slabs[i],
+			   VX_MIN(in_slab, store->count - first) * store->item_bytes);
+		vx_free(store->mem, store->slabs[i]);
 	}
-	store->chunk_count = 0;
+	store->slab_count = 0;
 }
 
 void

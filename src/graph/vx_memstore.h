@@ -21,12 +21,12 @@ typedef struct VxMemStore
 	VxStore		base;
 	VxSpace		space;
 	const VxMem *mem;
-	const VxMem *arrays;		/* of what participants share: chunks of points, the arrays [count] below */
+	const VxMem *arrays;		/* of what participants share: slabs of points, the arrays [count] below */
 	uint32_t	count;			/* points added */
 	uint32_t	item_bytes;		/* of what was added: a point, or a code */
-	uint32_t	chunk_shift;	/* log2 of the items in a chunk */
-	uint32_t	chunk_count;
-	char	  **chunks;			/* items in pieces, so growing never copies them */
+	uint32_t	slab_shift;		/* log2 of the items in a slab */
+	uint32_t	slab_count;
+	char	  **slabs;			/* items in pieces, so growing never copies them */
 	VxNodeId   *edges;			/* [count][edge_capacity]; NULL until vx_memstore_seal */
 	uint16_t   *degrees;		/* [count] */
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
@@ -51,17 +51,17 @@ void		vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space
 /* Frees what the store allocated: not for a participant's view. */
 void		vx_memstore_free(VxMemStore *store);
 
-/* Bytes of a chunk of the store. */
-size_t		vx_memstore_chunk_bytes(const VxMemStore *store);
+/* Bytes of a slab of the store. */
+size_t		vx_memstore_slab_bytes(const VxMemStore *store);
 
 /* Bytes that linking needs for each point besides. */
 size_t		vx_memstore_link_bytes(uint32_t max_degree);
 
-/* Whether one more item takes one more chunk. */
+/* Whether one more item takes one more slab. */
 static inline bool
 vx_memstore_is_full(const VxMemStore *store)
 {
-	return store->count >> store->chunk_shift == store->chunk_count;
+	return store->count >> store->slab_shift == store->slab_count;
 }
 
 /* Adds an unlinked node with a copy of a point; returns its id. */
@@ -104,8 +104,8 @@ vx_memstore_code(const VxMemStore *store, VxNodeId id)
 static inline const void *
 vx_memstore_item(const VxMemStore *store, VxNodeId id)
 {
-	return store->chunks[id >> store->chunk_shift]
-		+ (size_t) (id & ((UINT32_C(1) << store->chunk_shift) - 1)) * store->item_bytes;
+	return store->slabs[id >> store->slab_shift]
+		+ (size_t) (id & ((UINT32_C(1) << store->slab_shift) - 1)) * store->item_bytes;
 }
 
 static inline const VxPoint *

@@ -16,7 +16,6 @@
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/float.h"
 
 #include "core/vx_text.h"

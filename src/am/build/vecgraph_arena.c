@@ -15,8 +15,8 @@ struct VecGraphArena
 	VxMem		mem;
 	MemoryContext context;		/* of what shared memory has no room for */
 	ResourceOwner owner;		/* of the segments: one that could not be made leaves something behind in it */
-	Size		chunk_bytes;
-	Size		segment_bytes;	/* of a segment for chunks; other arrays are few, and get segments of their own size */
+	Size		slab_bytes;
+	Size		segment_bytes;	/* of a segment for slabs; other arrays are few, and get segments of their own size */
 	char	   *free;			/* in the segment being filled */
 	Size		free_bytes;
 	Size		total;			/* bytes of all segments and of local memory */
@@ -95,7 +95,7 @@ vecgraph_arena_place(const VecGraphArena *arena, const void *p)
 	return place;
 }
 
-/* In the segment for chunks if there is room, else in one of its own, else in local memory. */
+/* In the segment for slabs if there is room, else in one of its own, else in local memory. */
 static void *
 allocate(VecGraphArena *arena, Size size)
 {
@@ -104,7 +104,7 @@ allocate(VecGraphArena *arena, Size size)
 	if (!AllocHugeSizeIsValid(size))
 		elog(ERROR, "invalid memory alloc request size %zu", size);
 	size = CACHELINEALIGN(size);
-	if (size > arena->free_bytes && size == arena->chunk_bytes)
+	if (size > arena->free_bytes && size == arena->slab_bytes)
 	{
 		arena->free = add_segment(arena, arena->segment_bytes);
 		arena->free_bytes = arena->free != NULL ? arena->segment_bytes : 0;
@@ -139,19 +139,19 @@ resize(void *context, void *p, size_t size)
 }
 
 VecGraphArena *
-vecgraph_arena_begin(Size chunk_bytes, Size limit, MemoryContext context)
+vecgraph_arena_begin(Size slab_bytes, Size limit, MemoryContext context)
 {
 	VecGraphArena *arena = MemoryContextAllocZero(context, sizeof(VecGraphArena));
 
-	chunk_bytes = CACHELINEALIGN(chunk_bytes);
+	slab_bytes = CACHELINEALIGN(slab_bytes);
 	arena->mem = (VxMem)
 	{
 		.resize = resize,.context = arena
 	};
 	arena->context = context;
 	arena->owner = ResourceOwnerCreate(CurrentResourceOwner, "vecgraph build");
-	arena->chunk_bytes = chunk_bytes;
-	arena->segment_bytes = chunk_bytes * Max(1, limit / VECGRAPH_POINT_SEGMENTS / chunk_bytes);
+	arena->slab_bytes = slab_bytes;
+	arena->segment_bytes = slab_bytes * Max(1, limit / VECGRAPH_POINT_SEGMENTS / slab_bytes);
 	return arena;
 }
 

@@ -35,8 +35,8 @@ typedef struct VecGraphPlace
 	Size		offset;
 } VecGraphPlace;
 
-/* chunk_bytes: what points are allocated in; limit: bytes that the build may use. Takes no shared memory yet. */
-extern VecGraphArena *vecgraph_arena_begin(Size chunk_bytes, Size limit, MemoryContext context);
+/* slab_bytes: what points are allocated in; limit: bytes that the build may use. Takes no shared memory yet. */
+extern VecGraphArena *vecgraph_arena_begin(Size slab_bytes, Size limit, MemoryContext context);
 
 /* Allocates in the arena; what was allocated cannot be resized. */
 extern const VxMem *vecgraph_arena_mem(VecGraphArena *arena);

@@ -3,9 +3,7 @@
  */
 #include "am/build/vecgraph_build_state.h"
 
-#include "commands/progress.h"
 #include "utils/backend_progress.h"
-#include "utils/memutils.h"
 
 /* From so many points it is measured how much codes lose. */
 #define ERROR_POINTS 1000

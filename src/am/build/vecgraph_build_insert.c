@@ -11,7 +11,6 @@
 
 #include "access/genam.h"
 #include "access/xloginsert.h"
-#include "commands/progress.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"

@@ -19,7 +19,6 @@
 #include "am/build/vecgraph_workers.h"
 
 #include "access/genam.h"
-#include "commands/progress.h"
 #include "port/atomics.h"
 #include "storage/barrier.h"
 #include "utils/backend_progress.h"
@@ -49,14 +48,14 @@ typedef enum Phase
 	PHASE_DONE
 } Phase;
 
-/* Arrays that participants share, but for chunks of points: see place_arrays. */
+/* Arrays that participants share, but for slabs of points: see place_arrays. */
 #define ARRAYS 11
 
 /* The memory store, and its codec. */
 typedef struct LinkStore
 {
 	uint32		count;
-	uint32		chunk_count;
+	uint32		slab_count;
 	VxCodeKind	code_kind;		/* VX_CODES_NONE: it has no codec */
 	uint32		code_bytes;
 	VxComparison comparison;
@@ -242,7 +241,7 @@ static void
 tell_store(const VxMemStore *store, LinkStore *told)
 {
 	told->count = store->count;
-	told->chunk_count = store->chunk_count;
+	told->slab_count = store->slab_count;
 	told->code_kind = VX_CODES_NONE;
 	if (store->codec == NULL)
 		return;
@@ -258,8 +257,8 @@ hear_store(const LinkStore *told, const VecGraphBuild *build, VxMemStore *store)
 	vx_memstore_init(store, &build->mem, &build->space, build->meta.max_degree, build->meta.alpha);
 	store->poll = vecgraph_poll;
 	store->count = told->count;
-	store->chunk_count = told->chunk_count;
-	store->chunks = vx_alloc_array(&build->mem, Max(told->chunk_count, 1), sizeof(char *));
+	store->slab_count = told->slab_count;
+	store->slabs = vx_alloc_array(&build->mem, Max(told->slab_count, 1), sizeof(char *));
 }
 
 /* The codec is the worker's own; the arrays are there. */
@@ -293,15 +292,15 @@ hear_place(const VecGraphArena *arena, void *array, VecGraphPlace *place)
 	return vecgraph_arena_address(arena, *place);
 }
 
-/* All arrays that are shared; place [ARRAYS + chunk_count]. model: of the codes in memory. */
+/* All arrays that are shared; place [ARRAYS + slab_count]. model: of the codes in memory. */
 static void
 place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model,
 			 VecGraphPlace *place)
 {
 	VxMemStore *store = &nodes->store;
 
-	for (uint32 i = 0; i < store->chunk_count; i++)
-		store->chunks[i] = placing(arena, store->chunks[i], place++);
+	for (uint32 i = 0; i < store->slab_count; i++)
+		store->slabs[i] = placing(arena, store->slabs[i], place++);
 	store->edges = placing(arena, store->edges, place++);
 	store->degrees = placing(arena, store->degrees, place++);
 	store->versions = placing(arena, store->versions, place++);
@@ -347,7 +346,7 @@ start_linking(Participant *me, const VecGraphArena *arena, void *model)
 	const VxMemStore *store = &me->nodes->store;
 	VecGraphShare shares[] = {
 		{KEY_SHARED, sizeof(LinkShared)},
-		{KEY_PLACES, mul_size(ARRAYS + (Size) store->chunk_count, sizeof(VecGraphPlace))}
+		{KEY_PLACES, mul_size(ARRAYS + (Size) store->slab_count, sizeof(VecGraphPlace))}
 	};
 	ParallelContext *context = vecgraph_workers_enter("vecgraph_build_link_main", build->workers, shares, lengthof(shares));
 	LinkShared *shared;

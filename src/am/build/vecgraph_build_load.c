@@ -63,7 +63,7 @@ start_arena(VecGraphBuild *build, VecGraphBuildLoaded *loaded)
 
 	if (build->workers <= 0)
 		return;
-	loaded->arena = vecgraph_arena_begin(vx_memstore_chunk_bytes(store), build->memory_limit, build->context);
+	loaded->arena = vecgraph_arena_begin(vx_memstore_slab_bytes(store), build->memory_limit, build->context);
 	store->arrays = vecgraph_arena_mem(loaded->arena);
 }
 
@@ -102,9 +102,9 @@ is_full(const VecGraphBuildLoad *load)
 	const VecGraphArena *arena = load->loaded->arena;
 	bool		placed = load->loaded->pages.points_placed;
 	Size		n = (Size) store->count + 1;
-	Size		more = vx_memstore_is_full(store) ? vx_memstore_chunk_bytes(store) : 0;
-	Size		items = store->chunk_count * vx_memstore_chunk_bytes(store) + more;
-	/* codes that wait in chunks are copied before they are linked */
+	Size		more = vx_memstore_is_full(store) ? vx_memstore_slab_bytes(store) : 0;
+	Size		items = store->slab_count * vx_memstore_slab_bytes(store) + more;
+	/* codes that wait in slabs are copied before they are linked */
 	uint32		code_bytes = placed ? load->loaded->fit.link_codec->code_bytes : build->meta.code_bytes;
 	Size		tids = nodes->tids_capacity * sizeof(VecGraphBuildTids) + nodes->more_capacity * sizeof(VecGraphBuildMoreTids);
 	Size		signatures = nodes->tids_capacity * build->geometry.filter_count * sizeof(uint64);
@@ -305,7 +305,8 @@ switch_to_codes(VecGraphBuildLoad *load)
 	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, build->space.metric, dim, 0);
 
 	Assert(!loaded->pages.points_placed);
-	if (!vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
+	if (!vecidx_type_has_codes(build->columns.opclass->type, VX_CODES_SCALAR4)
+		|| !vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
 		|| link_bytes + 2 * code_bytes > (link_bytes + vx_space_room(&build->space)) * 3 / 4)
 		return false;
 

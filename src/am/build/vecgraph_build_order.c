@@ -4,7 +4,6 @@
 #include "am/build/vecgraph_build_state.h"
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 /* Where the loaded points are fewer, what linking needs is in the processor's caches anyway. */
 #define LEAST_ORDERED 100000

@@ -4,7 +4,6 @@
 #include "am/build/vecgraph_workers.h"
 
 #include "access/xact.h"
-#include "pgstat.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/snapmgr.h"

@@ -35,7 +35,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -50,11 +49,21 @@ VECIDX_SQL_FUNCTION(vecidx_drop_codebook);
 /* Of the indexes with a codebook that is to be dropped, so many are named. */
 #define MOST_NAMED 10
 
-/* The quoted name of an object of the extension, whose function was called or belongs to an operator class. */
-static char *
-object_name(Oid function, const char *name)
+/* The table of the extension that a function is of: one that was called, or belongs to an operator class. */
+static Oid
+table_of(Oid function)
 {
-	return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), name);
+	return get_relname_relid("vecidx_codebook", get_func_namespace(function));
+}
+
+/* Runs a query of the table, whose name it has as %s. */
+static void
+run_query(Oid function, const char *format, int nargs, Oid *types, Datum *values, int expected)
+{
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), "vecidx_codebook");
+
+	if (SPI_execute_with_args(psprintf(format, table), nargs, types, values, NULL, false, 0) != expected)
+		elog(ERROR, "query of table %s failed", table);
 }
 
 /* ---- finding one ---- */
@@ -62,9 +71,7 @@ object_name(Oid function, const char *name)
 static Oid
 codebook_table(Relation index)
 {
-	Oid			function = index_getprocid(index, 1, VECGRAPH_PROC_SUPPORT);
-
-	return get_relname_relid("vecidx_codebook", get_func_namespace(function));
+	return table_of(index_getprocid(index, 1, VECGRAPH_PROC_SUPPORT));
 }
 
 /*
@@ -244,7 +251,7 @@ read_copy(Relation file, BlockNumber blocks, VxMetric metric, int dim, MemoryCon
 	read_page(file, VECGRAPH_META_BLOCK, page);
 	memcpy(&meta, vecgraph_page_body(page), sizeof(meta));
 	parity = meta.code_epoch & 1;
-	if (PageIsNew((Page) page) || vx_meta_check(&meta, vecgraph_body_bytes(), &geometry) != NULL
+	if (PageIsNew((Page) page) || vx_meta_check(&meta, VECGRAPH_BODY_BYTES, &geometry) != NULL
 		|| vx_code_kind(meta.code_kind)->model != VX_MODEL_CODEBOOK || (meta.code_flags & VX_CODES_MODEL(parity)) == 0
 		|| meta.dim != (uint32) dim || vx_metric_kind(meta.metric)->directions != vx_metric_kind(metric)->directions
 		|| geometry.first_segment > blocks)
@@ -488,8 +495,6 @@ vecgraph_metric_of(const char *name, bool with_l1)
 static void
 insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *codebook)
 {
-	char	   *query = psprintf("INSERT INTO %s (name, dimensions, metric, subvectors, sample_size, error, hash, codebook)"
-								 " VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.md5($7), $7)", object_name(function, "vecidx_codebook"));
 	Oid			types[7] = {TEXTOID, INT4OID, TEXTOID, INT4OID, INT4OID, FLOAT4OID, BYTEAOID};
 	Datum		values[7];
 	bytea	   *block = palloc(VARHDRSZ + codebook->bytes);
@@ -503,19 +508,17 @@ insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *c
 	values[4] = Int32GetDatum(codebook->sample_count);
 	values[5] = Float4GetDatum(codebook->variance > 0 ? codebook->error / codebook->variance : 0);
 	values[6] = PointerGetDatum(block);
-	if (SPI_execute_with_args(query, 7, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not store codebook \"%s\"", name);
+	run_query(function, "INSERT INTO %s (name, dimensions, metric, subvectors, sample_size, error, hash, codebook)"
+			  " VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.md5($7), $7)", 7, types, values, SPI_OK_INSERT);
 }
 
 static void
 refuse_existing(Oid function, const char *name)
 {
-	char	   *query = psprintf("SELECT 1 FROM %s WHERE name OPERATOR(pg_catalog.=) $1", object_name(function, "vecidx_codebook"));
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(name)};
 
-	if (SPI_execute_with_args(query, 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for codebook \"%s\"", name);
+	run_query(function, "SELECT 1 FROM %s WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, SPI_OK_SELECT);
 	if (SPI_processed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -650,8 +653,7 @@ vecidx_drop_codebook(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool		cascade = PG_GETARG_BOOL(1);
 	Oid			function = fcinfo->flinfo->fn_oid;
-	Oid			table = get_relname_relid("vecidx_codebook", get_func_namespace(function));
-	char	   *query = psprintf("DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1", object_name(function, "vecidx_codebook"));
+	Oid			table = table_of(function);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
 
@@ -660,8 +662,7 @@ vecidx_drop_codebook(PG_FUNCTION_ARGS)
 	/* an index that is being made with it is seen when its transaction has ended */
 	lock_name(table, name, AccessExclusiveLock);
 	SPI_connect();
-	if (SPI_execute_with_args(query, 1, types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not drop a codebook");
+	run_query(function, "DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1", 1, types, values, SPI_OK_DELETE);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -25,13 +25,11 @@
 #include <float.h>
 #include <math.h>
 
-#include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -212,19 +210,14 @@ has_codebook(VecGraphIndex *index, const VxPqCodebook *codebook)
 	return ours != NULL && codebook->bytes == ours->bytes && memcmp(codebook, ours, ours->bytes) == 0;
 }
 
-/* Whether the index names a codebook but could not have it so far: it looks for it whenever it might be fitted. */
+/*
+ * Whether the index names a codebook, and has it: that is its owner's business then. Where it names one but could not have it so far, it
+ * looks for it whenever it might be fitted.
+ */
 static bool
-awaits_codebook(VecGraphIndex *index)
+names_codebook(VecGraphIndex *index, bool has_it)
 {
-	return vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK && !vx_codes_usable(&index->meta)
-		&& vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options) != NULL;
-}
-
-/* Whether the codes of an index are made with a named codebook, which is its owner's business. */
-static bool
-has_named_codebook(VecGraphIndex *index)
-{
-	return vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK && vx_codes_usable(&index->meta)
+	return vx_code_kind(index->meta.code_kind)->model == VX_MODEL_CODEBOOK && vx_codes_usable(&index->meta) == has_it
 		&& vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options) != NULL;
 }
 
@@ -615,9 +608,9 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	MemoryContext old_context;
 	VecGraphStore ours;
 
-	if (has_named_codebook(index))
+	if (names_codebook(index, true))
 		return;
-	if (index->id_bound < (kind->needs_training && !awaits_codebook(index) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
+	if (index->id_bound < (kind->needs_training && !names_codebook(index, false) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
 		|| index->id_bound > EARLY_MOST_SLOTS
 		|| index->id_bound < (uint64) index->meta.fitted_slots * EARLY_GROWTH
 		|| !ConditionalLockRelation(heap, ShareUpdateExclusiveLock))
@@ -638,14 +631,14 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 {
 	VecGraphIndex *index = &store->index;
 
-	if (awaits_codebook(index) && named_codebook(index, WARNING) != NULL)
+	if (names_codebook(index, false) && named_codebook(index, WARNING) != NULL)
 		return true;
 	if (tuples < LEAST_TO_FIT)
 		return false;
 	if (index->meta.code_kind == VX_CODES_NONE)
 		return index->id_bound >= (uint64) index->meta.fitted_slots * GROWTH_TO_FIT;
 	/* one that cannot be trained in the memory there is stays */
-	if (has_named_codebook(index))
+	if (names_codebook(index, true))
 		return false;
 	if (vx_code_kind(index->meta.code_kind)->needs_training
 		&& vecgraph_training_capacity(index->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)

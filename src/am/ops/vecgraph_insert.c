@@ -7,10 +7,8 @@
  */
 #include "am/ops/vecgraph_ops.h"
 
-#include "access/generic_xlog.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
-#include "storage/lmgr.h"
 #include "utils/memutils.h"
 
 #include "pg/vecidx_fault.h"

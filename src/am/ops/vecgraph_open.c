@@ -11,7 +11,6 @@
 #include "access/relation.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"

@@ -13,7 +13,6 @@
 #include "am/page/vecgraph_page.h"
 
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 
 #include "pg/vecidx_fault.h"
 

@@ -17,7 +17,6 @@
 #include <math.h>
 
 #include "common/hashfn.h"
-#include "storage/bufmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"

@@ -9,6 +9,8 @@
 
 #include "storage/lmgr.h"
 
+#include "am/vecgraph.h"
+
 void
 vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
 {
@@ -19,7 +21,7 @@ vecgraph_read_meta(Relation relation, VxMeta *meta, VxGeometry *geometry)
 	*meta = *vecgraph_meta_of(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
 
-	wrong = vx_meta_check(meta, vecgraph_body_bytes(), geometry);
+	wrong = vx_meta_check(meta, VECGRAPH_BODY_BYTES, geometry);
 	if (wrong != NULL)
 		vecgraph_corrupted(relation, VECGRAPH_META_BLOCK, -1, wrong);
 }

@@ -5,12 +5,6 @@
 
 #include "storage/itemptr.h"
 
-uint32
-vecgraph_body_bytes(void)
-{
-	return BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(VxPageSpecial));
-}
-
 Buffer
 vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode)
 {

@@ -41,9 +41,6 @@ typedef struct VecGraphIndex
 
 /* ---- vecgraph_page.c: pages in buffers ---- */
 
-/* Bytes of a page between header and special space. */
-extern uint32 vecgraph_body_bytes(void);
-
 static inline void *
 vecgraph_page_body(Page page)
 {
