@@ -83,8 +83,32 @@ CREATE OPERATOR CLASS wrong_number FOR TYPE vector USING vecgraph AS
 CREATE OPERATOR CLASS not_for_order FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 = (vector, vector),
 	FUNCTION 1 vecgraph_vector_l2_support(internal);
+CREATE OPERATOR CLASS filter_without_function FOR TYPE int USING vecgraph AS
+	OPERATOR 4 =;
+CREATE OPERATOR CLASS filter_without_operator FOR TYPE int USING vecgraph AS
+	FUNCTION 1 vecgraph_filter_support(internal);
+CREATE OPERATOR CLASS filter_of_other_meaning FOR TYPE int USING vecgraph AS
+	OPERATOR 2 >, OPERATOR 4 <>, OPERATOR 5 >= (int, int8), OPERATOR 9 =, FUNCTION 1 vecgraph_filter_support(internal);
+CREATE OPERATOR CLASS filter_of_other_arrays FOR TYPE int[] USING vecgraph AS
+	OPERATOR 7 @> (anyarray, anyarray), OPERATOR 4 = (anyarray, anyarray), FUNCTION 1 vecgraph_filter_support(internal);
+CREATE OPERATOR CLASS filter_with_distance FOR TYPE vector USING vecgraph AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecgraph_filter_support(internal);
+CREATE OPERATOR CLASS filter_by_vector FOR TYPE int USING vecgraph AS
+	OPERATOR 4 =, FUNCTION 1 vecgraph_vector_l2_support(internal);
+-- a function of the server's with that signature, which is not called
+CREATE OPERATOR CLASS filter_by_other FOR TYPE int USING vecgraph AS
+	OPERATOR 4 =, FUNCTION 1 textlike_support(internal);
 SELECT name, amvalidate((SELECT oid FROM pg_opclass WHERE opcname = name))
-	FROM unnest(ARRAY['without_function', 'without_operator', 'wrong_number', 'not_for_order', 'vector_l2_ops']) name;
+	FROM unnest(ARRAY['without_function', 'without_operator', 'wrong_number', 'not_for_order', 'vector_l2_ops', 'filter_without_function', 'filter_without_operator',
+		'filter_of_other_meaning', 'filter_of_other_arrays', 'filter_with_distance', 'filter_by_vector', 'filter_by_other', 'int4_filter_ops']) name;
+CREATE INDEX ON e USING vecgraph (v filter_with_distance);
+CREATE INDEX ON e USING vecgraph (v, id filter_by_vector);
+DO $$ DECLARE family text; BEGIN
+	FOR family IN SELECT opfname FROM pg_opfamily WHERE opfname LIKE 'filter\_%' LOOP
+		EXECUTE format('DROP OPERATOR FAMILY %I USING vecgraph', family);
+	END LOOP;
+END $$;
 DROP OPERATOR FAMILY without_function USING vecgraph;
 DROP OPERATOR FAMILY without_operator USING vecgraph;
 DROP OPERATOR FAMILY wrong_number USING vecgraph;

@@ -92,7 +92,7 @@ date_8(const VecGraphFilterColumn *column, Datum value)
 	return vx_signature_int64(time);
 }
 
-/* A timestamp as the day that it is of: no date after that is less or equal, none before it is greater or equal. */
+/* A timestamp as a day: dates that are less or equal are not after it, those that are greater or equal not before it, however it is rounded. */
 static uint64
 timestamp_4(const VecGraphFilterColumn *column, Datum value)
 {
@@ -102,7 +102,7 @@ timestamp_4(const VecGraphFilterColumn *column, Datum value)
 		return vx_signature_int32(DATEVAL_NOBEGIN);
 	if (TIMESTAMP_IS_NOEND(time))
 		return vx_signature_int32(DATEVAL_NOEND);
-	return vx_signature_clamped(time / USECS_PER_DAY - (time % USECS_PER_DAY < 0));
+	return vx_signature_clamped(time / USECS_PER_DAY);
 }
 
 /*

@@ -51,7 +51,7 @@ vecgraph_opclass(Relation index)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the first column of a vecgraph index must be a vector"),
-				 errdetail("Column \"%s\" of index \"%s\" is of type %s.",
+				 errdetail("Column \"%s\" of index \"%s\" is of type %s, with an operator class for filters.",
 						   NameStr(TupleDescAttr(RelationGetDescr(index), 0)->attname), RelationGetRelationName(index),
 						   format_type_be(TupleDescAttr(RelationGetDescr(index), 0)->atttypid)),
 				 errhint("Name the vector first, and columns to filter by behind it.")));
