@@ -232,6 +232,7 @@ static void
 hear_build(const LinkShared *shared, VecGraphBuild *build)
 {
 	*build = shared->build;
+	memset(&build->columns, 0, sizeof(build->columns)); /* of the leader: rows are nodes by now */
 	build->index = index_open(shared->index, vecgraph_build_index_lock(build->concurrent));
 	build->context = CurrentMemoryContext;
 	build->mem = vecgraph_mem(build->context);
