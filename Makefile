@@ -66,8 +66,8 @@ endif
 
 ARCH = $(host_cpu)
 include src/distance/arch.mk
-# The in-memory graph build and all kernels are compute bound.
-$(PURE_OBJS): CFLAGS += -O3
+# The in-memory graph build and all kernels are compute bound. Nobody asks what errno is after a root.
+$(PURE_OBJS): CFLAGS += -O3 -fno-math-errno
 
 -include $(OBJS:.o=.d)
 

@@ -23,6 +23,9 @@
 
 #define VX_CACHE_LINE 64
 
+/* Before the type of a function: a rare or long case, for which its caller is not to save registers in all others. */
+#define VX_NOINLINE __attribute__((noinline))
+
 /* Asks for memory before it is needed. The address need not be valid. */
 static inline void
 vx_prefetch(const void *from, size_t bytes)

@@ -18,6 +18,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct VxKernels
@@ -26,6 +27,7 @@ typedef struct VxKernels
 	float		(*l2_squared) (const float *a, const float *b, size_t n);	/* sum (a-b)^2 */
 	float		(*inner_product) (const float *a, const float *b, size_t n);	/* sum a*b */
 	float		(*l1) (const float *a, const float *b, size_t n);	/* sum |a-b| */
+	float		(*l2_score) (const float *a, const float *b, size_t n); /* of l2_squared: see vx_space.h */
 	float		(*norm_squared) (const float *a, size_t n); /* sum a*a */
 	void		(*cosine_parts) (const float *a, const float *b, size_t n,
 								 float *dot, float *norm2_a, float *norm2_b);	/* all three in one pass */
@@ -55,6 +57,24 @@ vx_to_finite(double x)
 {
 	return x < (double) FLT_MAX ? (float) x : FLT_MAX;
 }
+
+/*
+ * The bounds of squares that are scores themselves, and the power by which others are compressed: the rule is in vx_space.h. Squares
+ * of distances between any floats, 1e-90 to 1e82, become 1e-38 to 1e37: no denormals, which are less precise, and still finite when pruning
+ * multiplies them.
+ */
+#define VX_LEAST_SQUARE 1e-30f
+#define VX_MOST_SQUARE 1e30f
+#define VX_COMPRESSION 0.125
+
+static inline bool
+vx_square_is_plain(float square)
+{
+	return __builtin_expect(square >= VX_LEAST_SQUARE && square <= VX_MOST_SQUARE, true);
+}
+
+/* The score of sum (a-b)^2 + added, where that is not plain. Slow. Infinite only if it is NaN. */
+float		vx_wide_square_score(const float *a, const float *b, size_t n, float added);
 
 /* Below this, squares are lost to a squared norm because single precision has no room for them. */
 #define VX_LEAST_NORM2 1e-30f

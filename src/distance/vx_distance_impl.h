@@ -16,6 +16,13 @@ vx_settle_inner_product(float sum, const float *a, const float *b, size_t n)
 	return fabsf(sum) <= FLT_MAX ? sum : (float) vx_wide_inner_product(a, b, n);
 }
 
+/* A squared distance as the kernels score it. */
+static inline float
+vx_settle_square(float square, const float *a, const float *b, size_t n)
+{
+	return vx_square_is_plain(square) ? square : vx_wide_square_score(a, b, n, 0);
+}
+
 extern const VxKernels vx_kernels_scalar;
 
 #if defined(__x86_64__)

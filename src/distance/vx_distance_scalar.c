@@ -49,6 +49,12 @@ l1(const float *a, const float *b, size_t n)
 }
 
 static float
+l2_score(const float *a, const float *b, size_t n)
+{
+	return vx_settle_square(l2_squared(a, b, n), a, b, n);
+}
+
+static float
 norm_squared(const float *a, size_t n)
 {
 	return inner_product(a, a, n);
@@ -67,6 +73,7 @@ const VxKernels vx_kernels_scalar = {
 	.l2_squared = l2_squared,
 	.inner_product = inner_product,
 	.l1 = l1,
+	.l2_score = l2_score,
 	.norm_squared = norm_squared,
 	.cosine_parts = cosine_parts,
 };

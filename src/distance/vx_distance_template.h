@@ -79,6 +79,15 @@ l1(const float *a, const float *b, size_t n)
 }
 
 static float
+l2_score(const float *a, const float *b, size_t n)
+{
+	float		sum;
+
+	VX_SUM(step_l2);
+	return vx_settle_square(sum, a, b, n);
+}
+
+static float
 norm_squared(const float *a, size_t n)
 {
 	return inner_product(a, a, n);
@@ -128,6 +137,7 @@ const VxKernels VX_TABLE = {
 	.l2_squared = l2_squared,
 	.inner_product = inner_product,
 	.l1 = l1,
+	.l2_score = l2_score,
 	.norm_squared = norm_squared,
 	.cosine_parts = cosine_parts,
 };

@@ -25,6 +25,11 @@
  * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
  *
  * Smaller is nearer. Scores are never NaN: NaN (cosine of a zero vector, vectors that are not finite) becomes +infinity.
+ *
+ * Squares of L2 leave the range of floats where distances are still in it. So a score that is a square s (L2, and pairs of ip) is s
+ * itself only between VX_LEAST_SQUARE and VX_MOST_SQUARE. Beyond either bound b it goes on as b * (s / b)^VX_COMPRESSION: in the order of
+ * s, and never infinite, and zero only between equal vectors. Which of two compressed scores is so many times the other must be asked with
+ * the same power of the factor: VxAlpha.
  */
 #ifndef VX_SPACE_H
 #define VX_SPACE_H
@@ -169,11 +174,35 @@ vx_space_asks_otherwise(const VxSpace *space, float norm2)
 	return space->metric == VX_METRIC_IP && (norm2 < 0.9f * space->max_norm2 || norm2 > space->max_norm2);
 }
 
+/* The factor by which pair scores are compared in pruning: those that are compressed have their own. */
+typedef struct VxAlpha
+{
+	float		plain;
+	float		compressed;
+} VxAlpha;
+
+/* For scores of which none is compressed. */
+static inline VxAlpha
+vx_alpha_of_all(float alpha)
+{
+	return (VxAlpha)
+	{
+		.plain = alpha,.compressed = alpha
+	};
+}
+
+/* The factor for candidates from the nearest to the farthest. Where only some are compressed, these are compared as if they were not: more stay. */
+static inline float
+vx_alpha_among(const VxAlpha *alpha, float nearest, float farthest)
+{
+	return farthest < VX_LEAST_SQUARE || nearest > VX_MOST_SQUARE ? alpha->compressed : alpha->plain;
+}
+
 /*
- * The factor by which pair scores are compared in pruning, given alpha as it applies to squared distances (as DiskANN's
- * own code applies it): L1 scores are not squared, so alpha enters by its square root.
+ * That of a space, given alpha as it applies to squared distances (as DiskANN's own code applies it): L1 scores are not squared, so alpha
+ * enters by its square root.
  */
-float		vx_space_alpha(const VxSpace *space, float alpha);
+VxAlpha		vx_space_alpha(const VxSpace *space, float alpha);
 
 /*
  * The value of the SQL operator, as the SQL function computes it: <-> is the root of the L2 score, or finer where that is out of range,

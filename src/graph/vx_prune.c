@@ -65,6 +65,7 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 {
 	uint32_t	twins = (max_out + EDGES_PER_TWIN - 1) / EDGES_PER_TWIN;
 	uint32_t	count = 0;
+	float		alpha = n > 0 ? vx_alpha_among(&store->alpha, candidates[0].score, candidates[n - 1].score) : 1;
 
 	VX_ASSERT(max_out <= VX_MAX_EDGES);
 	reserve(pruner, n);
@@ -96,7 +97,7 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 			 * one
 			 */
 			pruner->left[kept] = candidate;
-			kept += !(store->alpha * pruner->distance[i] <= candidates[candidate].score);
+			kept += !(alpha * pruner->distance[i] <= candidates[candidate].score);
 		}
 		n = kept;
 	}

@@ -15,6 +15,7 @@
 #define VX_STORE_H
 
 #include "core/vx_mem.h"
+#include "distance/vx_space.h"
 
 typedef uint32_t VxNodeId;
 
@@ -139,7 +140,7 @@ struct VxStore
 	uint32_t	max_degree;		/* R: most edges a new node is given */
 	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
 	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
-	float		alpha;			/* pruning slack, on the scale of pairs() */
+	VxAlpha		alpha;			/* pruning slack, on the scale of pairs() */
 	bool		rough_scores;	/* queries' scores are of another distance than exact ones: codes under L1 */
 	VxStats		stats;
 };

@@ -100,6 +100,41 @@ for my $case ([ '<->', 'vector_l2_ops', 1e-22, 1e-22 ], [ '<#>', 'vector_ip_ops'
 	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound as they come");
 }
 
+# A table of such vectors with fewer dimensions, whose sizes are up to so many times that, and its index.
+sub make_sizes
+{
+	my ($rows, $dim, $size, $spread, $opclass, $with) = @_;
+	$node->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, v vector($dim));
+		INSERT INTO items SELECT i, subvector(place(i, 1, ($size * $spread ^ draw(i, 0))::real), 1, $dim) FROM generate_series(1, $rows) i;
+		CREATE INDEX items_v ON items USING vecgraph (v $opclass) WITH ($with)");
+	return;
+}
+
+# Without codes searches go by scores in single precision. Rows are found whatever their sizes, and strict order leaves out no more than
+# where sizes are ordinary, even if distances are no floats.
+for my $case (
+	[ '<->', 'vector_l2_ops', 1, 1 ], [ '<->', 'vector_l2_ops', 1, 1e8 ],
+	[ '<->', 'vector_l2_ops', 1e19, 1 ], [ '<->', 'vector_l2_ops', 1e20, 1 ], [ '<->', 'vector_l2_ops', 1e38, 1 ],
+	[ '<->', 'vector_l2_ops', 1e-24, 1 ], [ '<->', 'vector_l2_ops', 1e-36, 1 ], [ '<->', 'vector_l2_ops', 1e-15, 1 ],
+	[ '<->', 'vector_l2_ops', 1e12, 1e16 ], [ '<->', 'vector_l2_ops', 1e-24, 1e12 ],
+	[ '<#>', 'vector_ip_ops', 1e20, 1 ], [ '<#>', 'vector_ip_ops', 1e-24, 1 ], [ '<#>', 'vector_ip_ops', 1e12, 1e16 ],
+	[ '<=>', 'vector_cosine_ops', 1e20, 1 ], [ '<=>', 'vector_cosine_ops', 1e-24, 1 ], [ '<=>', 'vector_cosine_ops', 1e12, 1e16 ],
+	[ '<+>', 'vector_l1_ops', 1e20, 1 ], [ '<+>', 'vector_l1_ops', 1e-24, 1 ], [ '<+>', 'vector_l1_ops', 1e37, 1 ])
+{
+	my ($operator, $opclass, $size, $spread) = @$case;
+	my $what = "$operator without codes, vectors of size $size to " . $size * $spread;
+	make_sizes(1200, 16, $size, $spread, $opclass, 'codes = none');
+	my $queries = 'SELECT v FROM items WHERE id % 40 = 0';
+	my ($found) = compare($node, 'items', $operator, $queries);
+	my (undef, $inverted, $missing) = compare($node, 'items', $operator, $queries, limit => 1200,
+		settings => 'SET vecgraph.iterative_scan = strict_order');
+	note "$what: $found of the nearest ten, $missing missing";
+	cmp_ok($found, '>=', 0.97, "$what: rows are found");
+	is($inverted, 0, "$what: strict order is");
+	cmp_ok($missing, '<=', 36, "$what: and complete but for one row of a thousand");
+	is($node->safe_psql('postgres', "SELECT vecgraph_check('items_v')"), '', "$what: sound");
+}
+
 # One row whose squared norm is no float, among ordinary ones, inner product: with codes and without
 for my $dim (32, 8)
 {

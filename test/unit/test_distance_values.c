@@ -89,12 +89,15 @@ same(const char *what, const VxKernels *k, size_t n, float x, float y)
 static void
 check_rules(const VxKernels *k, const float *a, const float *b, size_t n)
 {
-	float		dot, norm2_a, norm2_b;
+	float		dot, norm2_a, norm2_b, l2;
 
 	same("l2 and its reverse", k, n, k->l2_squared(a, b, n), k->l2_squared(b, a, n));
 	same("ip and its reverse", k, n, k->inner_product(a, b, n), k->inner_product(b, a, n));
 	same("l1 and its reverse", k, n, k->l1(a, b, n), k->l1(b, a, n));
 	same("norm and ip with itself", k, n, k->norm_squared(a, n), k->inner_product(a, a, n));
+	l2 = k->l2_squared(a, b, n);
+	same("l2 and its score", k, n, k->l2_score(a, b, n), vx_square_is_plain(l2) ? l2 : vx_wide_square_score(a, b, n, 0));
+	same("l2 score and its reverse", k, n, k->l2_score(a, b, n), k->l2_score(b, a, n));
 	k->cosine_parts(a, b, n, &dot, &norm2_a, &norm2_b);
 	same("dot of cosine_parts and ip", k, n, dot, k->inner_product(a, b, n));
 	same("first norm of cosine_parts", k, n, norm2_a, k->norm_squared(a, n));

@@ -148,6 +148,108 @@ test_coded(void **state)
 	}
 }
 
+/* The score of a point of equal elements for zero, by query or by pair. */
+static float
+level_score(const VxSpace *space, float value, bool pair)
+{
+	VxPoint    *zero = level_point(space, 0);
+	VxPoint    *point = level_point(space, value);
+	float		score = pair ? vx_space_pair(space, zero, point) : vx_space_query(space, zero, point);
+
+	/* whichever comes first */
+	assert_true(score == (pair ? vx_space_pair(space, point, zero) : vx_space_query(space, point, zero)));
+	free(zero);
+	free(point);
+	return score;
+}
+
+/* Scores that are squares keep the order of distances, from the smallest float to the largest, in small steps; ordinary ones are the squares. */
+static void
+test_squares(void **state)
+{
+	static const struct
+	{
+		VxMetric	metric;
+		bool		pair;
+	}			squares[] = {{VX_METRIC_L2, false}, {VX_METRIC_L2, true}, {VX_METRIC_IP, true}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(squares) / sizeof(squares[0]); i++)
+	{
+		VxSpace		space = {.metric = squares[i].metric,.dim = DIM};
+		float		before = level_score(&space, 0, squares[i].pair);
+
+		assert_true(before >= 0 && before <= FLT_MIN);
+		for (float value = 1e-44f; value < FLT_MAX; value *= value < 1e-37f ? 2 : 1.001f)
+		{
+			float		score = level_score(&space, value, squares[i].pair);
+			double		square = (double) value * (double) value * DIM;
+
+			/* as M is 0 the added dimension is as long as the vector */
+			if (squares[i].metric == VX_METRIC_IP)
+				square *= 2;
+			if (!(score > before && score < FLT_MAX / 2))
+				fail_msg("metric %d: %g has score %g, and what is nearer %g", (int) space.metric, (double) value, (double) score,
+						 (double) before);
+			if (square > 1.001e-30 && square < 0.999e30)
+				assert_true(fabs((double) score - square) <= 1e-6 * square);
+			before = score;
+		}
+	}
+}
+
+/* The largest squares there are, and no squares. */
+static void
+test_extremes(void **state)
+{
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = VX_DENSE_MAX_DIM};
+	float	   *x = calloc(space.dim, sizeof(float));
+	VxPoint    *a;
+	VxPoint    *b;
+	float		score;
+
+	(void) state;
+	for (uint32_t i = 0; i < space.dim; i++)
+		x[i] = FLT_MAX;
+	a = point_of(&space, x);
+	for (uint32_t i = 0; i < space.dim; i++)
+		x[i] = -FLT_MAX;
+	b = point_of(&space, x);
+	score = vx_space_query(&space, a, b);
+	assert_true(score > 1e30f && score < FLT_MAX / 2);
+	assert_true(vx_space_query(&space, a, a) == 0);
+	b->x[7] = NAN;
+	assert_true(isinf(vx_space_query(&space, a, b)));
+	assert_true(isinf(vx_space_pair(&space, b, a)));
+	free(a);
+	free(b);
+	free(x);
+}
+
+/* What is alpha times as far by squares is that by scores, too, whatever the size. */
+static void
+test_alpha(void **state)
+{
+	static const float sizes[] = {1e-40f, 1e-25f, 1, 1e18f, 1e30f};
+	const float alpha = 1.44f;
+
+	(void) state;
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++)
+		{
+			VxSpace		space = {.metric = metrics[i],.dim = DIM};
+			VxAlpha		of_space = vx_space_alpha(&space, alpha);
+			float		near = level_score(&space, sizes[j], true);
+			float		far = level_score(&space, 1.2f * sizes[j], true);
+
+			if (metrics[i] == VX_METRIC_COSINE)
+				continue;
+			assert_true(fabsf(vx_alpha_among(&of_space, near, far) * near - far) <= 1e-4f * far);
+			assert_true(vx_alpha_among(&of_space, 1e-32f, 1e-5f) == of_space.plain);
+			assert_true(vx_alpha_among(&of_space, 1, 1e31f) == of_space.plain);
+		}
+}
+
 int
 main(void)
 {
@@ -157,6 +259,9 @@ main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_coded),
+		cmocka_unit_test(test_squares),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_alpha),
 	};
 
 	vx_kernels_select();

@@ -290,7 +290,7 @@ follow_index(VecGraphStore *store)
 	/* Room for a few more back-links before the next pruning, which costs far more than an edge is worth. */
 	store->base.overflow_degree = Max(1, meta->edge_capacity * 4 / 5);
 	/* what is compared by codes is compared by squared distances */
-	store->base.alpha = comparison == VX_BY_CODES ? meta->alpha : vx_space_alpha(&index->space, meta->alpha);
+	store->base.alpha = comparison == VX_BY_CODES ? vx_alpha_of_all(meta->alpha) : vx_space_alpha(&index->space, meta->alpha);
 	store->base.rough_scores = comparison != VX_BY_POINTS && !vx_metric_kind(meta->metric)->coded;
 }
 
