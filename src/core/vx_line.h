@@ -50,7 +50,8 @@ vx_line_add(VxLine *line, double estimate, double exact)
 }
 
 /*
- * Below what no exact value is expected where estimates are at least this high. -infinity where too little is known.
+ * Below what no exact value is expected where estimates are at least this high. -infinity where too little is known,
+ * as of estimates that are not finite.
  */
 static inline double
 vx_line_lower(const VxLine *line, double estimate)
@@ -58,7 +59,7 @@ vx_line_lower(const VxLine *line, double estimate)
 	double		slope = line->xx > 0 ? VX_MAX(line->xy / line->xx, 0) : 0;
 	double		rest = VX_MAX(line->yy - slope * line->xy, 0);
 
-	if (line->n < VX_LINE_LEAST)
+	if (line->n < VX_LINE_LEAST || !isfinite(estimate))
 		return -INFINITY;
 	/* two of the pairs made the line */
 	return line->mean_y + slope * (estimate - line->mean_x) - VX_LINE_DEVIATIONS * sqrt(rest * line->n / (line->n - 2));

@@ -532,16 +532,19 @@ list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
 }
 
 /*
- * Whether the nearest found node must wait until the list has grown. Three kinds of nodes could still have to leave before it:
+ * Whether the nearest found node must wait until the list has grown. Four kinds of nodes could still have to leave before it:
  *
  * - those that the search has not come by yet: a list of the length for its rank makes that unlikely
  * - those whose score is within the radius: they are expanded first
+ * - those of the same score, which says nothing of their order
  * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
  *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
  */
 static bool
 must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 {
+	const VxFound *nearest;
+
 	if (search->found_count == 0)
 		return true;
 	if (search->found_count >= search->found_limit)
@@ -550,7 +553,8 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 		return true;
 	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
 		return false;
-	return vx_line_lower(&search->line, search->rest[0].score) <= search->found[search->found_heap[0]].distance;
+	nearest = &search->found[search->found_heap[0]];
+	return search->rest[0].score <= nearest->score || vx_line_lower(&search->line, search->rest[0].score) <= nearest->distance;
 }
 
 /* The rank among all nodes that one has among those wanted, as far as it is known by now. */

@@ -295,6 +295,7 @@ test_line(void **state)
 		vx_line_add(&line, i, 3 + 2 * i);
 	}
 	assert_true(fabs(vx_line_lower(&line, 10) - 23) < 1e-6);
+	assert_true(isinf(vx_line_lower(&line, (double) INFINITY)) && vx_line_lower(&line, (double) INFINITY) < 0);
 	for (int turn = 0; turn < 2; turn++)
 		for (int i = 0; i < 5000; i++)
 		{

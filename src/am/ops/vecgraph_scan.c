@@ -40,6 +40,7 @@ typedef enum ScanPhase
 typedef struct ReadyNode
 {
 	double		distance;
+	double		estimate;		/* by which it came from the search */
 	VxNodeId	id;
 	VecGraphPayload payload;
 } ReadyNode;
@@ -410,7 +411,7 @@ start_search(IndexScanDesc scan)
 
 /* Adds a node to those that are ready, in its place by distance among those not handed out. */
 static void
-add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPayload *payload)
+add_ready(VecGraphScan *state, const ReadyNode *node)
 {
 	ScanSpace  *space = state->space;
 	int			at;
@@ -427,12 +428,9 @@ add_ready(VecGraphScan *state, VxNodeId id, double distance, const VecGraphPaylo
 		space->ready_capacity = vx_grown(space->ready_capacity, 64);
 		space->ready = vx_resize_array(&space->mem, space->ready, space->ready_capacity, sizeof(ReadyNode));
 	}
-	for (at = state->ready_count; at > state->ready_next && space->ready[at - 1].distance > distance; at--)
+	for (at = state->ready_count; at > state->ready_next && space->ready[at - 1].distance > node->distance; at--)
 		space->ready[at] = space->ready[at - 1];
-	space->ready[at] = (ReadyNode)
-	{
-		.distance = distance,.id = id,.payload = *payload
-	};
+	space->ready[at] = *node;
 	state->ready_count++;
 }
 
@@ -471,13 +469,14 @@ patience(VecGraphScan *state)
 /*
  * Whether the next node may not leave yet, since it is not known or nodes that the search has not handed out may have to leave before
  * it. The search knows its order, but where distances come from the heap: then by how far these have been from its estimates up
- * to now.
+ * to now, and not while these are the same, which says nothing.
  */
 static bool
 needs_more(VecGraphScan *state)
 {
 	int			waiting = state->ready_count - state->ready_next;
 	VxSearch   *search = &state->space->search;
+	const ReadyNode *nearest;
 
 	if (state->search_done)
 		return false;
@@ -488,7 +487,8 @@ needs_more(VecGraphScan *state)
 	if (waiting >= search->found_limit
 		|| (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1)))
 		return false;
-	return vx_line_lower(&state->line, state->last_estimate) <= state->space->ready[state->ready_next].distance;
+	nearest = &state->space->ready[state->ready_next];
+	return state->last_estimate <= nearest->estimate || vx_line_lower(&state->line, state->last_estimate) <= nearest->distance;
 }
 
 /* Takes nodes from the search until one may leave, or there are no more. */
@@ -498,8 +498,7 @@ ready_from_search(VecGraphScan *state)
 	while (needs_more(state))
 	{
 		const VxFound *found = vx_search_next(&state->space->search, state->nodes + 1, patience(state));
-		const VecGraphPayload *payload;
-		double		distance;
+		ReadyNode	node;
 
 		if (found == NULL && vx_search_gave_up(&state->space->search) && search_on(state))
 			continue;
@@ -508,20 +507,21 @@ ready_from_search(VecGraphScan *state)
 			state->search_done = true;
 			break;
 		}
-		payload = (const VecGraphPayload *) found->payload;
-		distance = state->last_estimate = found->distance;
+		node.id = found->id;
+		node.payload = *(const VecGraphPayload *) found->payload;
+		node.distance = node.estimate = state->last_estimate = found->distance;
 		CHECK_FOR_INTERRUPTS();
 		/* a slot that was freed and used again meanwhile may come twice */
-		if (!vx_idset_add(&state->space->handed_out, found->id))
+		if (!vx_idset_add(&state->space->handed_out, node.id))
 			continue;
 		if (state->rows != NULL)
 		{
-			if (distance_from_heap(state, found->id, payload, &distance))
-				vx_line_add(&state->line, state->last_estimate, distance);
-			else if (payload->chain == VX_NO_NODE)
+			if (distance_from_heap(state, node.id, &node.payload, &node.distance))
+				vx_line_add(&state->line, node.estimate, node.distance);
+			else if (node.payload.chain == VX_NO_NODE)
 				continue;
 		}
-		add_ready(state, found->id, distance, payload);
+		add_ready(state, &node);
 	}
 	if (state->rows != NULL)
 		vecgraph_heap_release(state->rows);
@@ -559,7 +559,7 @@ ready_from_sweep(VecGraphScan *state)
 		if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
 			continue;
 		vecgraph_fill_payload(slot, &node->payload);
-		node->distance = 0;
+		node->distance = node->estimate = 0;
 		if (ordered && state->rows == NULL)
 			node->distance = vx_space_operator(&index->space, state->query.point, vecgraph_slot_point(index, slot));
 		count++;
@@ -573,7 +573,7 @@ ready_from_sweep(VecGraphScan *state)
 			continue;
 		if (ordered && state->rows != NULL)
 			(void) distance_from_heap(state, nodes[i].id, &nodes[i].payload, &nodes[i].distance);
-		add_ready(state, nodes[i].id, nodes[i].distance, &nodes[i].payload);
+		add_ready(state, &nodes[i]);
 	}
 	if (state->rows != NULL)
 		vecgraph_heap_release(state->rows);
@@ -651,7 +651,7 @@ late_are_ready(VecGraphScan *state)
 	const ReadyNode *late = state->space->late;
 
 	for (int i = 0; i < state->late_count; i++)
-		add_ready(state, late[i].id, late[i].distance, &late[i].payload);
+		add_ready(state, &late[i]);
 	state->late_count = 0;
 	state->last_distance = -get_float8_infinity();
 }
