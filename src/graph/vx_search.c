@@ -402,9 +402,16 @@ found_take(VxSearch *search)
 	return &search->found[top];
 }
 
-/* Reads a node and its edges, none if it is gone, and notes that it is found if it is live. Returns whether it is. */
+/* Whether the query wants a node, if it is live. */
+static inline bool
+is_wanted(const VxSearch *search, VxNodeId id)
+{
+	return search->given || !search->collecting || search->store->ops->wants == NULL || search->store->ops->wants(search->store, id);
+}
+
+/* Reads a node and its edges, none if it is gone, and notes that it is found if it is live and wanted. Returns whether it is live. */
 static bool
-meet(VxSearch *search, float score, VxNodeId id)
+meet(VxSearch *search, float score, VxNodeId id, bool wanted)
 {
 	VxStore    *store = search->store;
 
@@ -419,8 +426,8 @@ meet(VxSearch *search, float score, VxNodeId id)
 	store->stats.expanded++;
 	if (search->grown)
 		vx_line_add(&search->line, score, search->edges.exact);
-	search->wanted += search->edges.live;
-	if (search->collecting && search->edges.live)
+	search->wanted += wanted && search->edges.live;
+	if (search->collecting && wanted && search->edges.live)
 		found_add(search, score, id);
 	return search->edges.live;
 }
@@ -452,7 +459,7 @@ vx_search_converge(VxSearch *search)
 		skip_expanded(search);
 		if (store->ops->prefetch != NULL && search->cursor < search->count)
 			store->ops->prefetch(store, search->list[search->cursor].id);
-		next->dead = !meet(search, next->score, next->id);
+		next->dead = !meet(search, next->score, next->id, is_wanted(search, next->id));
 		offer(search, search->edges.ids, search->edges.count);
 	}
 }
@@ -494,13 +501,14 @@ grow(VxSearch *search)
 {
 	VxStore    *store = search->store;
 	VxCandidate next = rest_take(search);
+	bool		wanted = is_wanted(search, next.id);
 
 	store->ops->poll(store);
 	if (store->ops->prefetch != NULL && search->rest_count > 0)
 		store->ops->prefetch(store, search->rest[0].id);
 	search->reached++;
 	search->radius = VX_MAX(search->radius, next.score);
-	meet(search, next.score, next.id);
+	meet(search, next.score, next.id, wanted);
 	if (!search->given)
 		offer(search, search->edges.ids, search->edges.count);
 }

@@ -15,7 +15,7 @@
  *
  * A found node may leave when nothing nearer is expected: see must_wait() in vx_search.c for the rule.
  *
- * Where a query wants some nodes only (VxEdges.live), the others are stepping stones, and ranks count for as many nodes as were met
+ * Where a query wants some nodes only (VxStoreOps.wants), the others are stepping stones, and ranks count for as many nodes as were met
  * for each that was wanted. A caller who knows all the wanted nodes gives them instead (vx_search_give): then no edge is followed.
  *
  * Use: vx_search_init once, vx_search_begin per query, then either
@@ -70,7 +70,7 @@ typedef struct VxSearch
 	bool		given;			/* the candidates were given: no edge is followed */
 	uint64_t	most_expanded;	/* so many nodes are expanded, then vx_search_next gives up; 0: no limit */
 	uint64_t	expanded;
-	uint64_t	wanted;			/* of these: live ones */
+	uint64_t	wanted;			/* of these: live ones that the query wants */
 
 	/* The list once it has grown. */
 	bool		grown;			/* list [] is used no more, all candidates go to the rest */

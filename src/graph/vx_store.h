@@ -129,6 +129,9 @@ typedef struct VxStoreOps
 	/* Where searches start: ids [VX_MAX_ENTRIES]; returns how many, 0 for an empty graph. */
 	uint32_t	(*entries) (VxStore *store, VxNodeId *ids);
 
+	/* May be NULL: all. Whether the query that was prepared last wants a node; cheap, without reading it. */
+	bool		(*wants) (VxStore *store, VxNodeId id);
+
 	/* Interrupts, vacuum delay; called with nothing held. */
 	void		(*poll) (VxStore *store);
 } VxStoreOps;

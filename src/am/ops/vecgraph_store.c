@@ -83,8 +83,6 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		}
 	}
 	UnlockReleaseBuffer(buffer);
-	if (found && query != NULL && out->live && store->matcher != NULL)
-		out->live = vecgraph_matches(store->matcher, id);
 	/* after the lock is given back, since this may read code pages. A scan replaces the estimate by what the heap says. */
 	if (found && query != NULL && store->index.geometry.storage == VX_STORAGE_HEAP)
 	{
@@ -222,6 +220,14 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 	return status;
 }
 
+static bool
+page_wants(VxStore *base, VxNodeId id)
+{
+	VecGraphStore *store = (VecGraphStore *) base;
+
+	return store->matcher == NULL || vecgraph_matches(store->matcher, id);
+}
+
 static uint32
 page_entries(VxStore *base, VxNodeId *ids)
 {
@@ -251,6 +257,7 @@ static const VxStoreOps page_ops = {
 	.add_edge = page_add_edge,
 	.replace_edges = page_replace_edges,
 	.entries = page_entries,
+	.wants = page_wants,
 	.poll = page_poll,
 };
 
