@@ -196,6 +196,9 @@ _Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_no
 			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368
 			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, reserved) == 380
 			   && sizeof(VxMeta) == 416, "meta page: models");
+_Static_assert(VX_MAX_FILTERS == 8 && VX_SIGNATURE_NONE == 0 && VX_SIGNATURE_ORDERED4 == 1 && VX_SIGNATURE_ORDERED8 == 2
+			   && VX_SIGNATURE_HASH4 == 3 && VX_SIGNATURE_HASH8 == 4 && VX_SIGNATURE_BLOOM8 == 5 && VX_SIGNATURE_ABSENT == 0
+			   && VX_SIGNATURE_NULL == 1, "signatures");
 _Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries) == 8 && offsetof(VxCodeLog, blocks) == 16
 			   && VX_CODE_LOG_ENTRIES == 500, "log of codes");
 
