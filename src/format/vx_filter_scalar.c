@@ -3,72 +3,39 @@
  */
 #include "format/vx_filter.h"
 
-/* The bits of a condition on each entry x of the column. */
-#define BITS_OF(width, condition) \
-	do { \
-		for (uint32_t i = 0; i < VX_FILTER_BLOCK; i++) \
-		{ \
-			uint64_t	x = vx_signature_load((const char *) column + i * (width), width); \
-			found |= (uint64_t) (condition) << i; \
-		} \
-	} while (0)
+#define VX_TABLE vx_filter_kernels_scalar
+#define VX_NAME "scalar"
 
-static uint64_t
-range4(const void *column, uint64_t low, uint64_t high)
+VX_INLINE uint64_t
+range(const void *column, uint32_t width, uint64_t low, uint64_t high)
 {
 	uint64_t	found = 0;
 
-	BITS_OF(4, low <= x && x <= high);
+	for (uint32_t i = 0; i < VX_FILTER_BLOCK; i++)
+	{
+		uint64_t	x = vx_signature_load((const char *) column + i * width, width);
+
+		found |= (uint64_t) (low <= x && x <= high) << i;
+	}
 	return found;
 }
 
-static uint64_t
-range8(const void *column, uint64_t low, uint64_t high)
-{
-	uint64_t	found = 0;
-
-	BITS_OF(8, low <= x && x <= high);
-	return found;
-}
-
-static uint64_t
-any4(const void *column, const uint64_t *values, uint32_t n)
+VX_INLINE uint64_t
+any(const void *column, uint32_t width, const uint64_t *values, uint32_t n, bool masked)
 {
 	uint64_t	found = 0;
 
 	for (uint32_t v = 0; v < n; v++)
-		BITS_OF(4, x == values[v]);
+		for (uint32_t i = 0; i < VX_FILTER_BLOCK; i++)
+		{
+			uint64_t	x = vx_signature_load((const char *) column + i * width, width);
+
+			found |= (uint64_t) ((masked ? x & values[v] : x) == values[v]) << i;
+		}
 	return found;
 }
 
-static uint64_t
-any8(const void *column, const uint64_t *values, uint32_t n)
-{
-	uint64_t	found = 0;
-
-	for (uint32_t v = 0; v < n; v++)
-		BITS_OF(8, x == values[v]);
-	return found;
-}
-
-static uint64_t
-masks8(const void *column, const uint64_t *masks, uint32_t n)
-{
-	uint64_t	found = 0;
-
-	for (uint32_t v = 0; v < n; v++)
-		BITS_OF(8, (x & masks[v]) == masks[v]);
-	return found;
-}
-
-const VxFilterKernels vx_filter_kernels_scalar = {
-	.name = "scalar",
-	.range4 = range4,
-	.range8 = range8,
-	.any4 = any4,
-	.any8 = any8,
-	.masks8 = masks8,
-};
+#include "format/vx_filter_table.h"
 
 const VxFilterKernels *vx_filter_kernels = &vx_filter_kernels_scalar;
 
