@@ -238,6 +238,17 @@ CREATE INDEX f_v ON f USING vecgraph (v, zone, s, ss);
 SELECT (o).* FROM outcome_of(ARRAY['zone = ''07:00+00''', 'zone IN (''07:00+00'', ''08:00+00'')', 's = ''3''', 's IN (''3'', ''4'', ''5'')', 's = ''21''',
 	'ss @> ''{3}''', 'ss && ''{3,4}''']) o;
 SELECT condition, let_through(condition) FROM unnest(ARRAY['zone = ''07:00+00''', 's = ''3''', 's = ''21''', 'ss @> ''{3}''']) condition;
+-- a hash function that the type had not when the index was built
+CREATE FUNCTION short_hash(short, int8) RETURNS int8 LANGUAGE internal IMMUTABLE STRICT AS 'hashint4extended';
+ALTER OPERATOR FAMILY short_ops USING hash ADD FUNCTION 2 short_hash(short, int8);
+\c -
+SET client_min_messages = warning;
+SET enable_seqscan = off;
+SELECT id FROM f WHERE s = '3' ORDER BY v <-> '[1,2,3]' LIMIT 2;
+SELECT vecgraph_check('f_v');
+INSERT INTO f (id, v, s) VALUES (1000, '[1,2,3]', '3');
+REINDEX INDEX f_v;
+SELECT id FROM f WHERE s = '3' ORDER BY v <-> '[1,2,3]' LIMIT 2;
 DROP TABLE f, filters, tried CASCADE;
 DROP FUNCTION rows_of, try_types, let_through, joined;
 DROP TYPE outcome, mood, small, word, words, short CASCADE;

@@ -153,6 +153,9 @@ extern void vecgraph_check_columns(Relation index);
  */
 extern void vecgraph_filters_open(Relation index, MemoryContext context, VecGraphFilters *filters);
 
+/* Fails if an index, whose meta page is given, was built with signatures of other kinds, so that none of them says anything now. */
+extern void vecgraph_check_kinds(Relation index, const VecGraphFilters *filters, const VxMeta *meta);
+
 /*
  * signature [filters->count] of a row, whose values are those of all columns of the index. Leaves garbage in the current memory context.
  * Errors: those of the types' functions.

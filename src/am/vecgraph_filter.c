@@ -344,6 +344,19 @@ vecgraph_check_columns(Relation index)
 }
 
 void
+vecgraph_check_kinds(Relation index, const VecGraphFilters *filters, const VxMeta *meta)
+{
+	for (int i = 0; i < filters->count; i++)
+		if (filters->column[i].kind != meta->filter_kinds[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("index \"%s\" was built with another form of its column \"%s\"", RelationGetRelationName(index),
+							NameStr(TupleDescAttr(RelationGetDescr(index), i + 1)->attname)),
+					 errdetail("The collation or the hash function of its values has changed since the index was built."),
+					 errhint("Please REINDEX it.")));
+}
+
+void
 vecgraph_make_signature(const VecGraphFilters *filters, const Datum *values, const bool *isnull, uint64 *signature)
 {
 	for (int i = 0; i < filters->count; i++)

@@ -521,6 +521,7 @@ check_heap(VecGraphCheck *check, Relation heap, Snapshot snapshot)
 	info->ii_Unique = false;
 	info->ii_ExclusionOps = NULL;
 	vecgraph_columns_open(check->index, CurrentMemoryContext, &check->columns);
+	vecgraph_check_kinds(check->index, &check->columns.filters, &check->store->index.meta);
 	table_index_build_scan(heap, check->index, info, true, false, heap_row, check, scan);
 }
 

@@ -164,6 +164,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 		state = MemoryContextAllocZero(index_info->ii_Context, sizeof(VecGraphInsertState));
 		vecgraph_store_open(&state->store, index, index_info->ii_Context);
 		vecgraph_columns_open(index, index_info->ii_Context, &state->columns);
+		vecgraph_check_kinds(index, &state->columns.filters, &state->store.index.meta);
 		vx_linker_init(&state->linker, &state->store.index.mem);
 		state->row_context = AllocSetContextCreate(index_info->ii_Context, "vecgraph insert", ALLOCSET_DEFAULT_SIZES);
 		index_info->ii_AmCache = state;

@@ -264,6 +264,7 @@ take_conditions(IndexScanDesc scan)
 		return true;
 	if (state->filters.count == 0)
 		vecgraph_filters_open(scan->indexRelation, state->context, &state->filters);
+	vecgraph_check_kinds(scan->indexRelation, &state->filters, &state->store.index.meta);
 	if (!vecgraph_make_filter(&state->filters, scan->keyData, scan->numberOfKeys, state->query_context, &state->filter))
 		return false;
 	vecgraph_match_begin(&state->matcher, &state->store.index, &state->filter);
