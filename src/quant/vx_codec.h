@@ -76,7 +76,7 @@ struct VxCodecOps
 	/* May be NULL. Takes note of new models, before the codec has them. newest: the parity of codes made from now on. */
 	void		(*set_models) (VxCodec *codec, const VxMem *mem, const void *const *models, int newest);
 
-	/* As vx_codec_parity_of. *known: whether the code is of this epoch or, if mixed, of the one before. */
+	/* As vx_codec_parity_of. */
 	int			(*code_parity) (uint32_t epoch, bool mixed, const uint8_t *code, bool *known);
 
 	/* Makes the code [code_bytes] of a point, of the epoch with the given parity. */
@@ -199,11 +199,11 @@ void		vx_codec_encode(VxCodec *codec, const VxPoint *point, uint8_t *code);
 /* Whether a code is of the codec's epoch. */
 bool		vx_codec_is_current(const VxCodec *codec, const uint8_t *code);
 
-/* Whether a code is of the codec's epoch or, if mixed, of the one before. */
-bool		vx_codec_knows(const VxCodec *codec, const uint8_t *code);
-
-/* The parity of the model that a code is taken to be of, whatever its bytes are. */
-int			vx_codec_parity_of(const VxCodec *codec, const uint8_t *code);
+/*
+ * The parity of the model that a code is taken to be of, whatever its bytes are; *known: whether it is of the codec's epoch or, if mixed,
+ * of the one before.
+ */
+int			vx_codec_parity_of(const VxCodec *codec, const uint8_t *code, bool *known);
 
 /* Allocates the memory of a query. */
 void		vx_code_query_init(const VxCodec *codec, const VxMem *mem, VxCodeQuery *query);

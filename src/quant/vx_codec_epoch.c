@@ -28,19 +28,8 @@ vx_codec_is_current(const VxCodec *codec, const uint8_t *code)
 	return known;
 }
 
-bool
-vx_codec_knows(const VxCodec *codec, const uint8_t *code)
-{
-	bool		known;
-
-	codec->ops->code_parity(codec->epoch, codec->mixed, code, &known);
-	return known;
-}
-
 int
-vx_codec_parity_of(const VxCodec *codec, const uint8_t *code)
+vx_codec_parity_of(const VxCodec *codec, const uint8_t *code, bool *known)
 {
-	bool		known;
-
-	return codec->ops->code_parity(codec->epoch, codec->mixed, code, &known);
+	return codec->ops->code_parity(codec->epoch, codec->mixed, code, known);
 }

@@ -37,8 +37,15 @@ close_to(double expected, double got, double scale)
 static void
 check_table(const VxKernels *k, const float *a, const float *b, size_t n)
 {
-	double		l2 = 0, ip = 0, l1 = 0, na = 0, nb = 0, ip_scale = 0;
-	float		dot, norm2_a, norm2_b;
+	double		l2 = 0,
+				ip = 0,
+				l1 = 0,
+				na = 0,
+				nb = 0,
+				ip_scale = 0;
+	float		dot,
+				norm2_a,
+				norm2_b;
 
 	for (size_t i = 0; i < n; i++)
 	{
@@ -113,12 +120,15 @@ static void
 check_integers(const VxKernels *k)
 {
 	VxRng		rng = {7};
-	float		a[200], b[200];
+	float		a[200],
+				b[200];
 
 	for (int round = 0; round < 100; round++)
 	{
 		size_t		n = vx_rng_below(&rng, 200) + 1;
-		double		l2 = 0, ip = 0, l1 = 0;
+		double		l2 = 0,
+					ip = 0,
+					l1 = 0;
 
 		for (size_t i = 0; i < n; i++)
 		{
@@ -145,7 +155,9 @@ static void
 check_special(const VxKernels *k)
 {
 	float		zero[40] = {0};
-	float		huge[40], tiny[40], negative_zero[40];
+	float		huge[40],
+				tiny[40],
+				negative_zero[40];
 
 	for (int i = 0; i < 40; i++)
 	{

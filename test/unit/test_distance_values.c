@@ -89,7 +89,10 @@ same(const char *what, const VxKernels *k, size_t n, float x, float y)
 static void
 check_rules(const VxKernels *k, const float *a, const float *b, size_t n)
 {
-	float		dot, norm2_a, norm2_b, l2;
+	float		dot,
+				norm2_a,
+				norm2_b,
+				l2;
 
 	same("l2 and its reverse", k, n, k->l2_squared(a, b, n), k->l2_squared(b, a, n));
 	same("ip and its reverse", k, n, k->inner_product(a, b, n), k->inner_product(b, a, n));
@@ -151,8 +154,10 @@ static void
 check_places(const VxKernels *k)
 {
 	static const size_t some_sizes[] = {1, 3, 8, 15, 16, 17, 31, 33, 64, 100, 128, 131, 257};
-	_Alignas(64) float a[MAX_SMALL], b[MAX_SMALL];
-	float		x[MAX_SMALL], y[MAX_SMALL];
+	_Alignas(64) float a[MAX_SMALL],
+				b[MAX_SMALL];
+	float		x[MAX_SMALL],
+				y[MAX_SMALL];
 	VxRng		rng = {23};
 
 	for (size_t i = 0; i < MAX_SMALL; i++)
@@ -185,7 +190,9 @@ test_places(void **state)
 static void
 check_exact(const VxKernels *k, const float *a, const float *b, size_t n, float l2, float ip, float l1, float na, float nb)
 {
-	float		dot, norm2_a, norm2_b;
+	float		dot,
+				norm2_a,
+				norm2_b;
 
 	same("l2", k, n, k->l2_squared(a, b, n), l2);
 	same("ip", k, n, k->inner_product(a, b, n), ip);
@@ -253,14 +260,19 @@ static void
 check_bytes(const VxKernels *k)
 {
 	static const size_t byte_sizes[] = {1, 16, 127, 128, 129, 255, 256, 258};	/* 258 * 255^2 < 2^24 */
-	float		a[258], b[258];
+	float		a[258],
+				b[258];
 	VxRng		rng = {29};
 
 	for (size_t s = 0; s < sizeof(byte_sizes) / sizeof(*byte_sizes); s++)
 		for (int round = 0; round < 50; round++)
 		{
 			size_t		n = byte_sizes[s];
-			int64_t		l2 = 0, ip = 0, l1 = 0, na = 0, nb = 0;
+			int64_t		l2 = 0,
+						ip = 0,
+						l1 = 0,
+						na = 0,
+						nb = 0;
 
 			for (size_t i = 0; i < n; i++)
 			{
@@ -292,7 +304,8 @@ test_bytes(void **state)
 static void
 check_denormals(const VxKernels *k)
 {
-	float		a[MAX_SMALL], b[MAX_SMALL];
+	float		a[MAX_SMALL],
+				b[MAX_SMALL];
 	float		least = FLT_MIN * FLT_EPSILON;	/* 2^-149 */
 
 	for (size_t i = 0; i < MAX_SMALL; i++)
@@ -327,7 +340,9 @@ check_infinities(const VxKernels *k)
 	for (size_t n = 1; n <= MAX_SMALL; n++)
 		for (size_t i = n > 70 ? n - 70 : 0; i < n; i++)
 		{
-			float		dot, norm2_a, norm2_b;
+			float		dot,
+						norm2_a,
+						norm2_b;
 
 			a[i] = FLT_MAX;
 			b[i] = -FLT_MAX;
@@ -373,7 +388,9 @@ check_cancelling(const VxKernels *k)
 		{
 			double		sum = 0;
 			float		expected;
-			float		dot, norm2_a, norm2_b;
+			float		dot,
+						norm2_a,
+						norm2_b;
 
 			for (size_t i = 0; i < n; i++)
 			{
@@ -399,7 +416,9 @@ test_cancelling(void **state)
 static double
 similarity(const VxKernels *k, const float *a, const float *b, size_t n)
 {
-	float		dot, norm2_a, norm2_b;
+	float		dot,
+				norm2_a,
+				norm2_b;
 
 	k->cosine_parts(a, b, n, &dot, &norm2_a, &norm2_b);
 	return vx_cosine_similarity(a, b, n, dot, norm2_a, norm2_b);

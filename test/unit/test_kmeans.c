@@ -11,7 +11,8 @@ static void
 test_kernels_agree(void **state)
 {
 	static float centroids[40 * VX_PQ_CENTROIDS];
-	static float expected[VX_PQ_CENTROIDS], out[VX_PQ_CENTROIDS];
+	static float expected[VX_PQ_CENTROIDS],
+				out[VX_PQ_CENTROIDS];
 	const VxPqKernels *scalar = vx_pq_kernels_available(0);
 	const VxPqKernels *kernels;
 	float		x[40];
@@ -21,7 +22,8 @@ test_kernels_agree(void **state)
 	for (int t = 0; (kernels = vx_pq_kernels_available(t)) != NULL; t++)
 		for (uint32_t dim = 1; dim <= 40; dim++)
 		{
-			float		distance, scalar_distance;
+			float		distance,
+						scalar_distance;
 			uint32_t	best = 0;
 			uint32_t	found;
 
@@ -63,12 +65,17 @@ test_kernels_agree(void **state)
 static void
 test_kmeans_clusters(void **state)
 {
-	enum {CLUSTERS = 40, EACH = 50};
+	enum
+	{
+		CLUSTERS = 40,
+		EACH = 50
+	};
 	static float points[CLUSTERS * EACH * 2];
 	static float centroids[2 * VX_PQ_CENTROIDS];
 	VxKmeans	params = {.points = points,.n = CLUSTERS * EACH,.dim = 2,.k = CLUSTERS,.max_iterations = 0};
 	VxRng		rng = {3};
-	double		seeds_error, error;
+	double		seeds_error,
+				error;
 	bool		seen[CLUSTERS] = {false};
 
 	(void) state;
@@ -102,7 +109,11 @@ test_kmeans_clusters(void **state)
 static void
 test_kmeans_mends_empty_clusters(void **state)
 {
-	enum {N = 2 * VX_KMEANS_SEED_POINTS, DISTINCT = 20};
+	enum
+	{
+		N = 2 * VX_KMEANS_SEED_POINTS,
+		DISTINCT = 20
+	};
 	float	   *points = calloc(N, sizeof(float));
 	static float centroids[VX_PQ_CENTROIDS];
 	VxKmeans	params = {.points = points,.n = N,.dim = 1,.k = DISTINCT,.max_iterations = 15};

@@ -129,7 +129,8 @@ test_small_sample(void **state)
 		VxPqCodebook *codebook = train(&data, 3, 1);
 		uint8_t		unused[3] = {255, 255, 255};
 		uint8_t		first[3] = {0, 0, 0};
-		float		a[10], b[10];
+		float		a[10],
+					b[10];
 
 		assert_int_equal(codebook->centroid_count, sizes[i]);
 		assert_true(coding_error(codebook, &data) < 1e-10);
@@ -294,7 +295,8 @@ test_ranking(void **state)
 	VxPqCodebook *codebook = train(&data, 16, 1);
 	uint8_t    *codes = malloc(1500 * 16);
 	const uint8_t *places[1500];
-	float		scratch[32], score[1500];
+	float		scratch[32],
+				score[1500];
 	VxPqTable	table;
 	uint32_t	own_is_best = 0;
 
@@ -425,7 +427,9 @@ test_memory_bound(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 	{
-		uint32_t	dim = cases[i][0], m = cases[i][1], n = cases[i][2];
+		uint32_t	dim = cases[i][0],
+					m = cases[i][1],
+					n = cases[i][2];
 		Data		data = make_data(n, dim, 0, i);
 		VxPqSample	sample = {.n = n,.row = data_row,.context = &data};
 		Meter		meter = {0, 0};

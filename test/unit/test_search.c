@@ -10,6 +10,8 @@
 #include "graph/vx_build.h"
 #include "unit_graph.h"
 
+#include <string.h>
+
 #define N 3000
 #define DIM 32
 #define QUERIES 20
@@ -240,7 +242,7 @@ static void
 test_streaming(void **state)
 {
 	static const uint32_t list_sizes[] = {1, 2, 3, 10, 64, 2000};
-	UnitGraph		graph = {0};
+	UnitGraph	graph = {0};
 
 	(void) state;
 	unit_graph_make(&graph, VX_METRIC_L2, 1000, 6, 16, 21);
@@ -310,7 +312,7 @@ test_line(void **state)
 	assert_true(fabs(vx_line_lower(&line, 105) - (211 - 4 * 0.2887)) < 0.3);
 
 	/* all estimates the same */
-	line = (VxLine) {0};
+	memset(&line, 0, sizeof(line));
 	for (int i = 0; i < 20; i++)
 		vx_line_add(&line, 5, 7);
 	assert_true(fabs(vx_line_lower(&line, 9) - 7) < 1e-9);

@@ -220,7 +220,8 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	VxCodec    *codec = &check->store->index.codes->codec;
 	const VxPoint *point = vecgraph_slot_point(&check->store->index, slot);
 	double		unsure = half_error(check, point);
-	bool		known = vx_codec_knows(codec, code);
+	bool		known;
+	int			parity = vx_codec_parity_of(codec, code, &known);
 	bool		near = false;
 	float		norm2 = 0;
 	float		stored;
@@ -232,7 +233,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	if (known)
 	{
 		stored = codec->ops->error(codec, point, code, &norm2);
-		codec->ops->encode(codec, vx_codec_parity_of(codec, code), point, check->made_code);
+		codec->ops->encode(codec, parity, point, check->made_code);
 		made = codec->ops->error(codec, point, check->made_code, NULL);
 		/* written so that NaN is wrong; relative to a mean a vector may yet be too long */
 		near = sqrt(stored) <= sqrt(1.1f * made + 1e-3f * norm2) + 2 * unsure * sqrt(codec->unit2);
@@ -305,14 +306,14 @@ static bool
 models_known(VecGraphCheck *check)
 {
 	const VxGeometry *g = &check->store->index.geometry;
+	bool		known = true;
 
 	if (!check->store->computer.ops->scores_codes)
 		return true;
-	for (uint32 i = 0; i < g->nodes_per_page; i++)
-		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE
-			&& !vx_codec_knows(&check->store->index.codes->codec, check->codes + (Size) i * g->code_bytes))
-			return false;
-	return true;
+	for (uint32 i = 0; i < g->nodes_per_page && known; i++)
+		if (vx_slot(g, vecgraph_page_body(check->page), i)->state == VX_SLOT_LIVE)
+			vx_codec_parity_of(&check->store->index.codes->codec, check->codes + (Size) i * g->code_bytes, &known);
+	return known;
 }
 
 static void

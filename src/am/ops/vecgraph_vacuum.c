@@ -117,37 +117,25 @@ sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, uint32 n, bool write)
 	return kept;
 }
 
-/* Whether a page has dead TIDs. Most pages have none, and need no exclusive lock and no record. Call with a share lock. */
+/*
+ * Removes dead TIDs from a page image; a live node that has none left, and no chain, becomes deleted. It keeps its edges. Returns whether
+ * there were any; write false only tells: most pages have none, and need no exclusive lock and no record. Call with a lock.
+ */
 static bool
-page_has_dead_tids(VecGraphVacuum *vacuum, Page page)
+remove_dead_tids(VecGraphVacuum *vacuum, Page page, bool write)
 {
 	const VxGeometry *g = &vacuum->store.index.geometry;
+	bool		found = false;
 
-	for (uint32 i = 0; i < g->nodes_per_page; i++)
-	{
-		uint32		count;
-		VxHeapTid  *tids = vx_slot_tids(vx_slot(g, vecgraph_page_body(page), i), &count);
-
-		if (sweep_tids(vacuum, tids, count, false) < count)
-			return true;
-	}
-	return false;
-}
-
-/* Removes dead TIDs from a page image; a live node that has none left, and no chain, becomes deleted. It keeps its edges. */
-static void
-remove_dead_tids(VecGraphVacuum *vacuum, Page page)
-{
-	const VxGeometry *g = &vacuum->store.index.geometry;
-
-	for (uint32 i = 0; i < g->nodes_per_page; i++)
+	for (uint32 i = 0; i < g->nodes_per_page && (write || !found); i++)
 	{
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
 		uint32		count;
 		VxHeapTid  *tids = vx_slot_tids(slot, &count);
-		uint32		kept = sweep_tids(vacuum, tids, count, true);
+		uint32		kept = sweep_tids(vacuum, tids, count, write);
 
-		if (kept == count)
+		found |= kept < count;
+		if (kept == count || !write)
 			continue;
 		vacuum->stats->tuples_removed += count - kept;
 		slot->version++;
@@ -161,6 +149,7 @@ remove_dead_tids(VecGraphVacuum *vacuum, Page page)
 		if (kept == 0 && slot->chain == VX_NO_NODE)
 			slot->state = VX_SLOT_DELETED;
 	}
+	return found;
 }
 
 static void
@@ -209,7 +198,7 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 	if (!vecgraph_lock_nodes(&vacuum->store.index, block, BUFFER_LOCK_SHARE, &buffer))
 		return;
 	page = BufferGetPage(buffer);
-	if (page_has_dead_tids(vacuum, page))
+	if (remove_dead_tids(vacuum, page, false))
 	{
 		GenericXLogState *xlog;
 
@@ -217,7 +206,7 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		xlog = GenericXLogStart(vacuum->store.index.relation);
-		remove_dead_tids(vacuum, GenericXLogRegisterBuffer(xlog, buffer, 0));
+		remove_dead_tids(vacuum, GenericXLogRegisterBuffer(xlog, buffer, 0), true);
 		GenericXLogFinish(xlog);
 	}
 	take_stock(vacuum, block, page);

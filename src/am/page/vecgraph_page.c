@@ -5,15 +5,6 @@
 
 #include "storage/itemptr.h"
 
-Buffer
-vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode)
-{
-	Buffer		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-
-	LockBuffer(buffer, mode);
-	return buffer;
-}
-
 void
 vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what)
 {

@@ -54,7 +54,14 @@ vecgraph_page_special(Page page)
 }
 
 /* Reads a page and locks it (BUFFER_LOCK_SHARE or _EXCLUSIVE); what it holds is not checked. strategy may be NULL. */
-extern Buffer vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode);
+static inline Buffer
+vecgraph_read_and_lock(Relation relation, BlockNumber block, BufferAccessStrategy strategy, int mode)
+{
+	Buffer		buffer = ReadBufferExtended(relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+
+	LockBuffer(buffer, mode);
+	return buffer;
+}
 
 /* Raises ERRCODE_INDEX_CORRUPTED. slot may be -1. */
 pg_noreturn extern void vecgraph_corrupted(Relation relation, BlockNumber block, int slot, const char *what);
