@@ -112,7 +112,7 @@ vx_comparison_for_linking(const VxCodec *codec)
 {
 	if (!codec->ops->links || !vx_metric_kind(codec->metric)->coded)
 		return VX_BY_POINTS;
-	return codec->ops->prunes ? VX_BY_CODES : VX_BY_CODES_AND_POINTS;
+	return vx_codec_prunes(codec) ? VX_BY_CODES : VX_BY_CODES_AND_POINTS;
 }
 
 void

@@ -218,6 +218,16 @@ void		vx_codec_prepare(VxCodec *codec, const VxPoint *point, bool linking, VxCod
 void		vx_codec_prepare_decoded(VxCodec *codec, const VxPoint *decoded, bool linking, VxCodeQuery *query);
 
 /*
+ * Whether nodes are compared with each other by codes where vectors are at hand as well: as these are as good, or since scores are in
+ * other units than distances of vectors.
+ */
+static inline bool
+vx_codec_prunes(const VxCodec *codec)
+{
+	return codec->ops->prunes || codec->unit2 != 1;
+}
+
+/*
  * Estimated scores of n codes, on the scale of vx_space_query or vx_space_pair. Every code must be readable for
  * VX_CODE_OVERREAD bytes behind its end. Returns false if some are of an epoch that the codec did not know when the query was
  * prepared: their scores are no good.

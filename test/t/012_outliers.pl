@@ -110,6 +110,21 @@ sub make_sizes
 	return;
 }
 
+# Codes of two bits: whether vectors are compared with each other by them or by themselves, all of that is in the same units.
+for my $size (1, 1e20, 1e-24)
+{
+	my $what = "codes of two bits, vectors of size $size";
+	my $vector = "(SELECT array_agg($size * (draw(i, d) - 0.3)) FROM generate_series(1, 768) d)::vector";
+	$node->safe_psql('postgres', "DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, v vector(768));
+		INSERT INTO items SELECT i, $vector FROM generate_series(1, 400) i;
+		CREATE INDEX items_v ON items USING vecgraph (v vector_l2_ops);
+		INSERT INTO items SELECT i, $vector FROM generate_series(401, 600) i");
+	is($node->safe_psql('postgres', "SELECT codes FROM vecgraph_info('items_v')"), 'scalar2', "$what: they are");
+	my $degree = $node->safe_psql('postgres', "SELECT avg_degree FROM vecgraph_info('items_v')");
+	cmp_ok(share($node, 'items', '<->', 40, 20), '>=', 0.97, "$what: rows are found");
+	cmp_ok($degree, '>=', 20, "$what: and have edges: $degree");
+}
+
 # Without codes searches go by scores in single precision. Rows are found whatever their sizes, and strict order leaves out no more than
 # where sizes are ordinary, even if distances are no floats.
 for my $case (

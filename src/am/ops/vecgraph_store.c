@@ -262,8 +262,8 @@ static const VxStoreOps page_ops = {
 };
 
 /*
- * How nodes are compared. Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not. Where codes
- * estimate another distance than the metric, only decoded codes have that in common.
+ * How nodes are compared. Four bits are as good for pruning as the vectors, and cost no page accesses. Fewer are not, but where their
+ * scores are in other units. Where codes estimate another distance than the metric, only decoded codes have that in common.
  */
 static VxComparison
 choose_comparison(const VecGraphIndex *index)
@@ -272,7 +272,7 @@ choose_comparison(const VecGraphIndex *index)
 
 	if (!vx_codes_usable(meta))
 		return VX_BY_POINTS;
-	if (vx_code_kind(meta->code_kind)->prunes || index->geometry.storage == VX_STORAGE_HEAP || !vx_metric_kind(meta->metric)->coded)
+	if (vx_codec_prunes(&index->codes->codec) || index->geometry.storage == VX_STORAGE_HEAP || !vx_metric_kind(meta->metric)->coded)
 		return VX_BY_CODES;
 	return VX_BY_CODES_AND_POINTS;
 }
