@@ -52,6 +52,10 @@ CREATE INDEX p1_again ON p1 USING vecgraph (v) WITH (codebook = 'waves');
 SELECT c, i.codes, i.code_bytes, i.nodes, i.fitted_nodes > 0 AS fitted, vecgraph_check(c, true)
 	FROM unnest('{p1_v_idx,p1_again,p2_v_idx,p3_v_idx}'::regclass[]) c, vecgraph_info(c) i;
 DROP INDEX p1_again;
+-- a name of no codebook: nothing says that the copy is of one of that name
+ALTER INDEX p1_v_idx SET (codebook = 'typo');
+REINDEX INDEX p1_v_idx;
+ALTER INDEX p1_v_idx SET (codebook = 'waves');
 ALTER TABLE p3 SET UNLOGGED;
 ALTER TABLE p3 SET LOGGED;
 SELECT i.codes, i.code_bytes, i.nodes, vecgraph_check('p3_v_idx', true) FROM vecgraph_info('p3_v_idx') i;

@@ -326,9 +326,12 @@ copy_before(Relation index, VxMetric metric, int dim, MemoryContext context)
 	return newest;
 }
 
-/* The copy of another index of the table that names the same codebook: REINDEX CONCURRENTLY builds beside the old index. */
+/*
+ * The copy of another index of the table that names the same codebook: REINDEX CONCURRENTLY builds beside the old index. *sibling is the name
+ * of that index.
+ */
 static VxPqCodebook *
-copy_of_sibling(Relation heap, Relation index, const char *name, VxMetric metric, int dim, MemoryContext context)
+copy_of_sibling(Relation heap, Relation index, const char *name, VxMetric metric, int dim, MemoryContext context, char **sibling)
 {
 	List	   *indexes = RelationGetIndexList(heap);
 	VxPqCodebook *copy = NULL;
@@ -346,6 +349,8 @@ copy_of_sibling(Relation heap, Relation index, const char *name, VxMetric metric
 			: vecgraph_codebook_option((VecGraphOptions *) other->rd_options);
 		if (others != NULL && strcmp(others, name) == 0)
 			copy = vecgraph_codebook_copy(other, metric, dim, context);
+		if (copy != NULL)
+			*sibling = pstrdup(RelationGetRelationName(other));
 		index_close(other, AccessShareLock);
 	}
 	list_free(indexes);
@@ -382,6 +387,7 @@ vecgraph_codebook_for_build(Relation heap, Relation index, VxMetric metric, int 
 	uint32		wanted = options->pq_subvectors;
 	VecGraphCodebookStatus status;
 	VxPqCodebook *codebook;
+	char	   *sibling = NULL;
 
 	lock_name(codebook_table(index), name, AccessShareLock);
 	status = vecgraph_codebook_find(index, name, metric, dim, ERROR, context, &codebook);
@@ -396,13 +402,16 @@ vecgraph_codebook_for_build(Relation heap, Relation index, VxMetric metric, int 
 	}
 	codebook = copy_before(index, metric, dim, context);
 	if (codebook == NULL)
-		codebook = copy_of_sibling(heap, index, name, metric, dim, context);
+		codebook = copy_of_sibling(heap, index, name, metric, dim, context, &sibling);
 	if (codebook != NULL && (wanted == 0 || wanted == codebook->m))
 	{
+		/* which name the copy had is not known: the option may have been changed since */
 		ereport(NOTICE,
-				(errmsg("index \"%s\" is made with a copy of codebook \"%s\"", RelationGetRelationName(index), name),
-				 status == VECGRAPH_CODEBOOK_FORBIDDEN ? errdetail("The owner of the index may not read the codebook.")
-				 : errdetail("There is no codebook of that name any more.")));
+				(sibling != NULL
+				 ? errmsg("index \"%s\" is made with the codebook of index \"%s\"", RelationGetRelationName(index), sibling)
+				 : errmsg("index \"%s\" is made with the codebook that it had", RelationGetRelationName(index)),
+				 status == VECGRAPH_CODEBOOK_FORBIDDEN ? errdetail("The owner of the index may not read codebook \"%s\".", name)
+				 : errdetail("There is no codebook \"%s\".", name)));
 		return codebook;
 	}
 	warn_absent(index, name, status, wanted != 0 ? wanted : vecgraph_default_subvectors(dim));
