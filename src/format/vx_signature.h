@@ -100,12 +100,6 @@ vx_signature_uint32(uint32_t value)
 }
 
 static inline uint64_t
-vx_signature_uint64(uint64_t value)
-{
-	return value > UINT64_MAX - VX_SIGNATURE_LEAST ? UINT64_MAX : value + VX_SIGNATURE_LEAST;
-}
-
-static inline uint64_t
 vx_signature_int32(int32_t value)
 {
 	return VX_MAX((uint32_t) value ^ UINT32_C(0x80000000), (uint32_t) VX_SIGNATURE_LEAST);

@@ -28,8 +28,7 @@ test_integers(void **state)
 	static const int64_t values[] = {INT64_MIN, INT64_MIN + 1, INT64_MIN + 2, INT64_MIN + 3, (int64_t) INT32_MIN - 1, INT32_MIN,
 		INT32_MIN + 1, INT32_MIN + 2, INT32_MIN + 3, -2, -1, 0, 1, 2, INT32_MAX - 1, INT32_MAX, (int64_t) INT32_MAX + 1,
 		INT64_MAX - 1, INT64_MAX};
-	static const uint64_t naturals[] = {0, 1, 2, 3, INT32_MAX, UINT32_MAX - 3, UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX,
-		(uint64_t) UINT32_MAX + 1, UINT64_MAX - 3, UINT64_MAX - 2, UINT64_MAX - 1, UINT64_MAX};
+	static const uint32_t naturals[] = {0, 1, 2, 3, INT32_MAX, UINT32_MAX - 3, UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX};
 	uint64_t	wide[COUNT(values)];
 	uint64_t	narrow[COUNT(values)];
 
@@ -47,13 +46,9 @@ test_integers(void **state)
 	check_ascending(narrow + 7, 9, 4, true);
 
 	for (size_t i = 0; i < COUNT(naturals); i++)
-		wide[i] = vx_signature_uint64(naturals[i]);
-	check_ascending(wide, COUNT(naturals), 8, false);
-	check_ascending(wide, COUNT(naturals) - 2, 8, true);
-	for (size_t i = 0; i < 9; i++)
-		narrow[i] = vx_signature_uint32((uint32_t) naturals[i]);
-	check_ascending(narrow, 9, 4, false);
-	check_ascending(narrow, 7, 4, true);
+		narrow[i] = vx_signature_uint32(naturals[i]);
+	check_ascending(narrow, COUNT(naturals), 4, false);
+	check_ascending(narrow, COUNT(naturals) - 2, 4, true);
 }
 
 static void
@@ -131,8 +126,6 @@ test_order(void **state)
 			assert_true(vx_signature_int64((int64_t) a) <= vx_signature_int64((int64_t) b));
 			assert_true(vx_signature_clamped((int64_t) a) <= vx_signature_clamped((int64_t) b));
 		}
-		if (a <= b)
-			assert_true(vx_signature_uint64(a) <= vx_signature_uint64(b));
 		if ((uint32_t) a <= (uint32_t) b)
 			assert_true(vx_signature_uint32((uint32_t) a) <= vx_signature_uint32((uint32_t) b));
 		if (x <= y || isnan(y))
