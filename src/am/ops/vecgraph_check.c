@@ -24,6 +24,7 @@
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
 #include "utils/float.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "distance/vx_half.h"
@@ -56,6 +57,7 @@ typedef struct VecGraphCheck
 	Relation	index;
 	VecGraphStore *store;
 	VecGraphColumns columns;
+	MemoryContext row_context;	/* of a row of the table */
 	VecGraphSurvey *found;
 	BlockNumber blocks;			/* of the index when this began; what is added later is left out */
 	BlockNumber listed;			/* of these, pages with free slots */
@@ -497,10 +499,14 @@ heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	VecGraphCheck *check = state;
 	IndexedTid *indexed;
 	VecGraphRow row;
+	MemoryContext old_context = MemoryContextSwitchTo(check->row_context);
+	bool		is_indexed;
 
-	if (!vecgraph_make_row(&check->columns, &check->store->index.space, values, isnull, tid, CurrentMemoryContext, &row))
+	MemoryContextReset(check->row_context);
+	is_indexed = vecgraph_make_row(&check->columns, &check->store->index.space, values, isnull, tid, check->row_context, &row);
+	MemoryContextSwitchTo(old_context);
+	if (!is_indexed)
 		return;
-	pfree(row.point);
 	indexed = indexed_lookup(check->tids, *tid);
 	if (indexed == NULL)
 		ereport(ERROR,
@@ -521,6 +527,7 @@ check_heap(VecGraphCheck *check, Relation heap, Snapshot snapshot)
 	info->ii_Concurrent = true;
 	info->ii_Unique = false;
 	info->ii_ExclusionOps = NULL;
+	check->row_context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph check row", ALLOCSET_DEFAULT_SIZES);
 	vecgraph_columns_open(check->index, CurrentMemoryContext, &check->columns);
 	vecgraph_check_kinds(check->index, &check->columns.filters, &check->store->index.meta);
 	table_index_build_scan(heap, check->index, info, true, false, heap_row, check, scan);
