@@ -229,6 +229,17 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
+-- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+
+CREATE FUNCTION vecgraph_within(vector, double precision) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(vector, double precision) IS 'true; as an index condition, a bound of the distance of a scan';
+
+CREATE OPERATOR <-| (
+	LEFTARG = vector, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
 CREATE OPERATOR + (
 	LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_add,
 	COMMUTATOR = +
@@ -298,6 +309,7 @@ CREATE FUNCTION vecgraph_vector_l2_support(internal) RETURNS internal
 CREATE OPERATOR CLASS vector_l2_ops
 	DEFAULT FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (vector, double precision),
 	FUNCTION 1 vecgraph_vector_l2_support(internal);
 
 CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
@@ -306,6 +318,7 @@ CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
 CREATE OPERATOR CLASS vector_ip_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (vector, double precision),
 	FUNCTION 1 vecgraph_vector_ip_support(internal);
 
 CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
@@ -314,6 +327,7 @@ CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
 CREATE OPERATOR CLASS vector_cosine_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (vector, double precision),
 	FUNCTION 1 vecgraph_vector_cosine_support(internal);
 
 CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
@@ -322,6 +336,7 @@ CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
 CREATE OPERATOR CLASS vector_l1_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (vector, double precision),
 	FUNCTION 1 vecgraph_vector_l1_support(internal);
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -534,6 +549,17 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
+-- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+
+CREATE FUNCTION vecgraph_within(halfvec, double precision) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(halfvec, double precision) IS 'true; as an index condition, a bound of the distance of a scan';
+
+CREATE OPERATOR <-| (
+	LEFTARG = halfvec, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
 CREATE OPERATOR + (
 	LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_add,
 	COMMUTATOR = +
@@ -603,6 +629,7 @@ CREATE FUNCTION vecgraph_halfvec_l2_support(internal) RETURNS internal
 CREATE OPERATOR CLASS halfvec_l2_ops
 	DEFAULT FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (halfvec, double precision),
 	FUNCTION 1 vecgraph_halfvec_l2_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
@@ -611,6 +638,7 @@ CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
 CREATE OPERATOR CLASS halfvec_ip_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (halfvec, double precision),
 	FUNCTION 1 vecgraph_halfvec_ip_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
@@ -619,6 +647,7 @@ CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
 CREATE OPERATOR CLASS halfvec_cosine_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (halfvec, double precision),
 	FUNCTION 1 vecgraph_halfvec_cosine_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
@@ -627,6 +656,7 @@ CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
 CREATE OPERATOR CLASS halfvec_l1_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (halfvec, double precision),
 	FUNCTION 1 vecgraph_halfvec_l1_support(internal);
 
 CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec

@@ -31,6 +31,7 @@
 #define VECGRAPH_STRATEGY_GREATER 6
 #define VECGRAPH_STRATEGY_OVERLAP 7 /* array && array */
 #define VECGRAPH_STRATEGY_CONTAINS 8	/* array @> array */
+#define VECGRAPH_STRATEGY_WITHIN 9	/* vector <-| radius: vecgraph_radius.c */
 
 /* The support function, of both. */
 #define VECGRAPH_PROC_SUPPORT 1
@@ -102,6 +103,7 @@ extern const VecGraphOpclass *vecgraph_opclass(Relation index);
 
 /* The support function of operator classes of filters; SQL calls it. */
 extern PGDLLEXPORT Datum vecgraph_filter_support(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum vecgraph_within(PG_FUNCTION_ARGS);
 
 /* What a column, counted from 0, is for by its operator class. Errors: its support function is none of ours. */
 extern VecGraphRole vecgraph_column_role(Relation index, int column);
@@ -283,6 +285,14 @@ extern bool vecgraph_admit_order(struct PlannerInfo *root, struct IndexPath *pat
 
 /* Called likewise, before it is asked what the conditions of a path cost: adds those that the server leaves out. */
 extern void vecgraph_add_conditions(struct PlannerInfo *root, struct IndexPath *path);
+
+/* ---- vecgraph_radius.c: an upper bound of the distance ---- */
+
+/*
+ * Called while a path in order of a distance is costed: if the conditions of its table set that distance an upper bound, adds an index
+ * condition by which the scan stops there. Returns whether the path has one.
+ */
+extern bool vecgraph_find_radius(struct PlannerInfo *root, struct IndexPath *path);
 
 /* Installs the hook that keeps the order from outer query levels. */
 extern void vecgraph_init_paths(void);

@@ -54,6 +54,9 @@
 #define SCORE_SHARE 0.02
 #define WANTED_ROWS 10
 
+/* Nobody knows how many rows lie within a radius; those who ask for it want the near ones. */
+#define RADIUS_SHARE 0.01
+
 /* Number of dimensions of the indexed column or expression, or a usual one. */
 static double
 index_dimensions(IndexOptInfo *info)
@@ -74,6 +77,34 @@ scores_codes(IndexOptInfo *info, double dim)
 
 	index_close(index, NoLock);
 	return codes;
+}
+
+/* Whether a path has conditions on filter columns. */
+static bool
+has_filter(const IndexPath *path)
+{
+	ListCell   *cell;
+
+	foreach(cell, path->indexclauses)
+		if (lfirst_node(IndexClause, cell)->indexcol > 0)
+			return true;
+	return false;
+}
+
+/* Whether the rows that a path is to find are those without a vector, which are not indexed. */
+static bool
+wants_absent(const IndexPath *path)
+{
+	ListCell   *cell;
+
+	foreach(cell, path->indexclauses)
+	{
+		NullTest   *test = (NullTest *) lfirst_node(IndexClause, cell)->rinfo->clause;
+
+		if (lfirst_node(IndexClause, cell)->indexcol == 0 && IsA(test, NullTest) && test->nulltesttype == IS_NULL)
+			return true;
+	}
+	return false;
 }
 
 /* Costs that lose against those of a sequential scan, be that disabled or not. */
@@ -107,10 +138,11 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	double		matches;
 	double		met;			/* nodes that are expanded before the first row leaves */
 	double		read_pages;
+	bool		has_radius;
 	GenericCosts costs = {0};
 
 	/* without an order there is nothing that this index can do */
-	if (!vecgraph_admit_order(root, path))
+	if (wants_absent(path) || !vecgraph_admit_order(root, path))
 	{
 		refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
@@ -137,7 +169,7 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	met = list;
 	matches = nodes;
 	*startup_cost = 0;
-	if (path->indexclauses != NIL)
+	if (has_filter(path))
 	{
 		double		walk;
 		double		pass;
@@ -150,16 +182,20 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 		else
 			met = Min(walk, nodes);
 	}
+	has_radius = vecgraph_find_radius(root, path);
+	if (has_radius)
+		matches = Max(1, matches * RADIUS_SHARE);
 	read_pages = index_pages_fetched(Min(nodes, met * pages_per_node), (BlockNumber) page_count, page_count, root);
 	*startup_cost += Min(met, nodes / pages_per_node) * met_cost + read_pages * page_cost;
 	*total_cost = *startup_cost + matches * (met_cost + (pages_per_node > 1 ? 0 : CACHED_PAGE_SHARE * seq_page_cost))
 		+ Max(page_count - read_pages, 0) * matches / nodes * page_cost;
-	if (root->tuple_fraction == 0)
+	if (root->tuple_fraction == 0 && !has_radius)
 	{
 		*startup_cost += ALL_ROWS_COST;
 		*total_cost += ALL_ROWS_COST;
 	}
-	*selectivity = costs.indexSelectivity;
+	/* how many rows of the table are fetched */
+	*selectivity = costs.indexSelectivity * (has_radius ? RADIUS_SHARE : 1);
 	*correlation = 0;
 	*pages = page_count;
 }

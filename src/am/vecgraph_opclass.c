@@ -96,10 +96,26 @@ opfamily_name(Oid family)
 	return name;
 }
 
+/* What is wrong with an operator that gives scans a radius; NULL if nothing is. */
+static const char *
+within_fault(Form_pg_amop op)
+{
+	FmgrInfo	info;
+
+	if (op->amoppurpose != AMOP_SEARCH)
+		return "a purpose other than searching";
+	if (!check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype, FLOAT8OID))
+		return "a wrong signature";
+	fmgr_info(get_opcode(op->amopopr), &info);
+	return info.fn_addr == vecgraph_within ? NULL : "a meaning other than that of its strategy number";
+}
+
 /* What is wrong with the operator of a family for vectors; NULL if nothing is. */
 static const char *
 distance_fault(Form_pg_amop op)
 {
+	if (op->amopstrategy == VECGRAPH_STRATEGY_WITHIN)
+		return within_fault(op);
 	if (op->amopstrategy != VECGRAPH_STRATEGY_DISTANCE)
 		return "an invalid strategy number";
 	if (op->amoppurpose != AMOP_ORDER)
@@ -213,13 +229,14 @@ vecgraph_validate(Oid opclassoid)
 	for (int i = 0; i < functions->n_members && !is_filter; i++)
 		is_filter = is_filter_support(((Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple))->amproc);
 	for (int i = 0; i < operators->n_members && !is_filter && functions->n_members == 0; i++)
-		is_filter = ((Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple))->amopstrategy != VECGRAPH_STRATEGY_DISTANCE;
+		is_filter = ((Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple))->amopstrategy != VECGRAPH_STRATEGY_DISTANCE
+			&& ((Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple))->amopstrategy != VECGRAPH_STRATEGY_WITHIN;
 	for (int i = 0; i < operators->n_members; i++)
 	{
 		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
 
 		valid &= operator_is_valid(op, is_filter, family_name);
-		has_operator |= op->amoplefttype == opclass->opcintype;
+		has_operator |= op->amoplefttype == opclass->opcintype && op->amopstrategy != VECGRAPH_STRATEGY_WITHIN;
 	}
 	for (int i = 0; i < functions->n_members; i++)
 	{

@@ -290,6 +290,7 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->collecting = memory > 0;
 	search->found_count = 0;
 	search->handed_out = 0;
+	search->limit = INFINITY;
 	search->given = false;
 	search->most_expanded = 0;
 	search->expanded = 0;
@@ -547,13 +548,15 @@ list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
  * - those of the same score, which says nothing of their order
  * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
  *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
+ *
+ * If the nearest lies beyond the limit, or none is found, those within the limit take its place.
  */
 static bool
 must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 {
-	const VxFound *nearest;
+	const VxFound *nearest = search->found_count > 0 ? &search->found[search->found_heap[0]] : NULL;
 
-	if (search->found_count == 0)
+	if (nearest == NULL && search->limit == INFINITY)
 		return true;
 	if (search->found_count >= search->found_limit)
 		return false;
@@ -561,7 +564,8 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 		return true;
 	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
 		return false;
-	nearest = &search->found[search->found_heap[0]];
+	if (nearest == NULL || nearest->distance > search->limit)
+		return vx_line_lower(&search->line, search->rest[0].score) <= search->limit;
 	return search->rest[0].score <= nearest->score || vx_line_lower(&search->line, search->rest[0].score) <= nearest->distance;
 }
 

@@ -67,6 +67,7 @@ typedef struct VxSearch
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
 	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
 
+	double		limit;			/* nodes beyond this distance need not be found; INFINITY unless the caller sets it */
 	bool		given;			/* the candidates were given: no edge is followed */
 	uint64_t	most_expanded;	/* so many nodes are expanded, then vx_search_next gives up; 0: no limit */
 	uint64_t	expanded;
@@ -128,7 +129,7 @@ typedef enum VxPatience
 /*
  * The nearest live node that has not been handed out, or NULL when nothing is left; valid until the next call. rank: the place, from 1,
  * of what the consumer is about to give away, which is this node unless it puts nodes into another order itself. Late nodes come as
- * near the exact order as the first. NULL, too, when a search that may give up has expanded as many nodes as it may
+ * near the exact order as the first. NULL, too, when nothing within the limit is expected, and when a search that may give up has expanded as many nodes as it may
  * (vx_search_gave_up).
  */
 const VxFound *vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience);

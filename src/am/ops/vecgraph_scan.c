@@ -89,6 +89,7 @@ typedef struct VecGraphScan
 	VecGraphHeap *rows;			/* NULL unless distances come from the heap */
 	VecGraphFilters filters;	/* of the index's filter columns, once there are conditions */
 	VxFilter	filter;			/* the conditions; none: all nodes pass */
+	double		radius;			/* nothing farther is wanted; infinity: all is */
 	VecGraphMatcher matcher;
 	bool		passing;		/* the search is a pass */
 	VxLine		line;			/* of those distances to what the search estimated, the last of which is: */
@@ -260,8 +261,18 @@ take_conditions(IndexScanDesc scan)
 	VecGraphScan *state = scan->opaque;
 
 	memset(&state->filter, 0, sizeof(state->filter));
+	state->radius = get_float8_infinity();
 	if (scan->numberOfKeys == 0)
 		return true;
+	for (int i = 0; i < scan->numberOfKeys; i++)
+		if (scan->keyData[i].sk_attno == 1 && scan->keyData[i].sk_strategy == VECGRAPH_STRATEGY_WITHIN)
+		{
+			if (scan->keyData[i].sk_flags & SK_ISNULL)
+				return false;
+			/* a NaN is greater than all */
+			if (DatumGetFloat8(scan->keyData[i].sk_argument) < state->radius)
+				state->radius = DatumGetFloat8(scan->keyData[i].sk_argument);
+		}
 	if (state->filters.count == 0)
 		vecgraph_filters_open(scan->indexRelation, state->context, &state->filters);
 	vecgraph_check_kinds(scan->indexRelation, &state->filters, &state->store.index.meta);
@@ -275,6 +286,19 @@ static inline bool
 has_filter(const VecGraphScan *state)
 {
 	return state->filter.count > 0;
+}
+
+static inline bool
+has_radius(const VecGraphScan *state)
+{
+	return state->radius < get_float8_infinity();
+}
+
+/* The radius for the search, which must know distances as they are. */
+static inline double
+search_limit(const VecGraphScan *state)
+{
+	return state->store.index.geometry.storage == VX_STORAGE_HEAP ? get_float8_infinity() : state->radius;
 }
 
 static void
@@ -306,6 +330,7 @@ begin_pass(VecGraphScan *state)
 	state->store.matcher = NULL;
 	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(), scan_memory(), state->passing);
 	state->passing = true;
+	search->limit = search_limit(state);
 	vecgraph_match_all(&state->matcher, give_nodes, state);
 }
 
@@ -336,6 +361,7 @@ begin_walk(VecGraphScan *state)
 		state->store.matcher = &state->matcher;
 	}
 	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
+	search->limit = search_limit(state);
 	if (has_filter(state))
 		search->most_expanded = (uint64) (WALK_PATIENCE * pass_cost / meet) + 1;
 }
@@ -345,6 +371,8 @@ static bool
 search_on(VecGraphScan *state)
 {
 	if (!has_filter(state) || (state->passing && !state->space->search.forgot))
+		return false;
+	if (has_radius(state) && !vx_search_gave_up(&state->space->search))
 		return false;
 	begin_pass(state);
 	return true;
@@ -675,6 +703,15 @@ is_late(VecGraphScan *state, const ReadyNode *node)
 	return true;
 }
 
+/* All that is ready lies beyond the radius. In order of distance so does what is not: only nodes that were late can be left. */
+static void
+leave_radius(VecGraphScan *state)
+{
+	state->ready_next = state->ready_count;
+	if (state->phase == PHASE_SEARCH)
+		state->phase = PHASE_END;
+}
+
 /* A node leaves: its heap TIDs are ready. */
 static void
 take_node(IndexScanDesc scan, const ReadyNode *node)
@@ -717,7 +754,9 @@ fetch_tids(IndexScanDesc scan)
 		{
 			ReadyNode	node = state->space->ready[state->ready_next++];
 
-			if (!is_late(state, &node))
+			if (node.distance > state->radius)
+				leave_radius(state);
+			else if (!is_late(state, &node))
 				take_node(scan, &node);
 		}
 		else if (state->late_count > 0)
@@ -725,7 +764,7 @@ fetch_tids(IndexScanDesc scan)
 		else if (state->phase == PHASE_SEARCH && more_than_list(state) && search_on(state))
 			continue;
 		else if (state->phase == PHASE_SEARCH)
-			state->phase = more_than_list(state) && !has_filter(state) ? PHASE_SWEEP : PHASE_END;
+			state->phase = more_than_list(state) && !has_filter(state) && !has_radius(state) ? PHASE_SWEEP : PHASE_END;
 		else if (state->phase == PHASE_SWEEP)
 		{
 			if (!ready_from_sweep(state))

@@ -1,0 +1,87 @@
+-- a bound of the distance in WHERE ends the scan
+CREATE TABLE r (id int, c int, v vector(3), h halfvec(32), w vector(32));
+SELECT setseed(0.4);
+INSERT INTO r SELECT i, i % 50, ARRAY[i % 7, i % 11, i % 13]::vector,
+	(SELECT array_agg(random()) FROM generate_series(1, 32) WHERE i > 0)::vector::halfvec,
+	(SELECT array_agg(random()) FROM generate_series(1, 32) WHERE i > 0)::vector FROM generate_series(1, 3000) i;
+INSERT INTO r VALUES (9999, 1, NULL, NULL, NULL);
+CREATE INDEX r_v ON r USING vecgraph (v, c);
+CREATE INDEX r_h ON r USING vecgraph (h halfvec_l2_ops, c);
+CREATE INDEX r_cosine ON r USING vecgraph (w vector_cosine_ops);
+CREATE INDEX r_ip ON r USING vecgraph (w vector_ip_ops) WITH (storage = half);
+CREATE INDEX r_l1 ON r USING vecgraph (w vector_l1_ops);
+CREATE INDEX r_heap ON r USING vecgraph (w vector_l2_ops, c) WITH (storage = heap);
+ANALYZE r;
+SET enable_seqscan = off;
+-- any of these tells the index
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < 2 ORDER BY v <-> '[1,2,3]' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE 2.5 >= v <-> '[1,2,3]' ORDER BY v <-> '[1,2,3]';
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' BETWEEN 0.5 AND 1.5 AND c = 4 ORDER BY v <-> '[1,2,3]';
+-- and none of these: another query, another distance, a bound that the row has, a volatile one
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,4]' < 2 ORDER BY v <-> '[1,2,3]' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <+> '[1,2,3]' < 2 ORDER BY v <-> '[1,2,3]' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < c ORDER BY v <-> '[1,2,3]' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < random() ORDER BY v <-> '[1,2,3]' LIMIT 5;
+-- what lies within comes, and nothing else; tiny vectors are exact
+SELECT id, v <-> '[1,2,3]' FROM r WHERE v <-> '[1,2,3]' < 1.1 ORDER BY v <-> '[1,2,3]', id;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' <= 0 ORDER BY v <-> '[1,2,3]') q;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < 0 ORDER BY v <-> '[1,2,3]') q;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < 'NaN' ORDER BY v <-> '[1,2,3]') q;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < 'Infinity' ORDER BY v <-> '[1,2,3]') q;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < NULL::float8 ORDER BY v <-> '[1,2,3]') q;
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> NULL < 1 ORDER BY v <-> NULL) q;
+-- two bounds, a parameter, a join, a cursor that is rewound
+SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < 3 AND v <-> '[1,2,3]' < 1.1 ORDER BY v <-> '[1,2,3]') q;
+PREPARE within(vector, float8) AS SELECT id FROM r WHERE v <-> $1 <= $2 ORDER BY v <-> $1, id LIMIT 3;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE within('[1,2,3]', 0.5);
+EXECUTE within('[1,2,3]', -1);
+EXECUTE within('[6,10,12]', 1);
+RESET plan_cache_mode;
+SELECT q.radius, n.count FROM (VALUES (0.5), (1.1), (1.5)) q(radius),
+	LATERAL (SELECT count(*) FROM (SELECT id FROM r WHERE v <-> '[1,2,3]' < q.radius ORDER BY v <-> '[1,2,3]' LIMIT 1000) s) n;
+BEGIN;
+DECLARE d SCROLL CURSOR FOR SELECT id FROM r WHERE v <-> '[1,2,3]' < 1.1 ORDER BY v <-> '[1,2,3]', id;
+FETCH 1 FROM d;
+MOVE ABSOLUTE 0 FROM d;
+FETCH 1 FROM d;
+COMMIT;
+-- every metric and storage: which share of the rows within the radius of 20 and 200 rows came, and whether others did
+CREATE FUNCTION share(metric text, col text, condition text) RETURNS TABLE (share_20 boolean, share_200 boolean, wrong bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	expected bigint;
+	found bigint;
+	within bigint;
+	n bigint;
+	shares float8[] := '{}';
+	q text;
+	radius float8;
+BEGIN
+	wrong := 0;
+	FOREACH expected IN ARRAY ARRAY[20, 200] LOOP
+		found := 0;
+		within := 0;
+		FOR i IN 1..10 LOOP
+			EXECUTE format('SELECT %I::text FROM r WHERE id = %s', col, i * 100) INTO q;
+			SET LOCAL enable_indexscan = off;
+			EXECUTE format('SELECT max(d) FROM (SELECT %I %s %L AS d FROM r WHERE %s ORDER BY 1 LIMIT %s) s', col, metric, q, condition, expected) INTO radius;
+			EXECUTE format('SELECT count(*) FROM r WHERE %I %s %L <= %L AND %s', col, metric, q, radius, condition) INTO n;
+			within := within + n;
+			SET LOCAL enable_indexscan = on;
+			EXECUTE format('SELECT $1 + count(*), $2 + count(*) FILTER (WHERE NOT (d <= %L)) FROM (SELECT %I %s %L AS d FROM r '
+				'WHERE %I %s %L <= %L AND %s ORDER BY %I %s %L) s', radius, col, metric, q, col, metric, q, radius, condition, col, metric, q)
+				INTO found, wrong USING found, wrong;
+		END LOOP;
+		shares := shares || found / within::float8;
+	END LOOP;
+	share_20 := shares[1] >= 0.99 AND shares[1] <= 1;
+	share_200 := shares[2] >= 0.99 AND shares[2] <= 1;
+	RETURN NEXT;
+END $$;
+SELECT m, s.* FROM (VALUES ('<->', 'h', 'true'), ('<->', 'h', 'c < 10'), ('<=>', 'w', 'true'), ('<#>', 'w', 'true'), ('<+>', 'w', 'true'),
+	('<->', 'w', 'true'), ('<->', 'w', 'c IN (1, 2, 3, 4, 5)')) q(m, col, condition), share(m, col, condition) s;
+-- rows without a vector are not what an index has
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v IS NULL ORDER BY v <-> '[1,2,3]' LIMIT 5;
+SELECT id FROM r WHERE v IS NULL ORDER BY v <-> '[1,2,3]' LIMIT 5;
+DROP FUNCTION share;
+DROP TABLE r;
