@@ -21,6 +21,16 @@
 /* Of a function that becomes several, each with other constants. */
 #define VX_INLINE static inline __attribute__((always_inline))
 
+/* A function that has chosen be the last of the tables that available(i) lists, from slow to fast, with NULL behind it; returns that. */
+#define VX_SELECT_KERNELS(Table, function, chosen, available) \
+	const Table * \
+	function(void) \
+	{ \
+		for (int i = 0; available(i) != NULL; i++) \
+			chosen = available(i); \
+		return chosen; \
+	}
+
 #define VX_CACHE_LINE 64
 
 /* Before the type of a function: a rare or long case, for which its caller is not to save registers in all others. */

@@ -1,6 +1,7 @@
 /*
  * vx_distance_select.c: which kernel table this processor runs.
  */
+#include "core/vx_port.h"
 #include "distance/vx_distance_impl.h"
 
 const VxKernels *vx_kernels = &vx_kernels_scalar;
@@ -27,13 +28,4 @@ vx_kernels_available(int i)
 	return i >= 0 && i < n ? tables[i] : NULL;
 }
 
-const VxKernels *
-vx_kernels_select(void)
-{
-	const VxKernels *table;
-
-	/* tables are listed from slow to fast */
-	for (int i = 0; (table = vx_kernels_available(i)) != NULL; i++)
-		vx_kernels = table;
-	return vx_kernels;
-}
+VX_SELECT_KERNELS(VxKernels, vx_kernels_select, vx_kernels, vx_kernels_available)

@@ -58,13 +58,4 @@ vx_filter_kernels_available(int i)
 	return i >= 0 && i < n ? tables[i] : NULL;
 }
 
-const VxFilterKernels *
-vx_filter_kernels_select(void)
-{
-	const VxFilterKernels *table;
-
-	/* tables are listed from slow to fast */
-	for (int i = 0; (table = vx_filter_kernels_available(i)) != NULL; i++)
-		vx_filter_kernels = table;
-	return vx_filter_kernels;
-}
+VX_SELECT_KERNELS(VxFilterKernels, vx_filter_kernels_select, vx_filter_kernels, vx_filter_kernels_available)

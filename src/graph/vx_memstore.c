@@ -211,7 +211,7 @@ mem_poll(VxStore *base)
 	VxMemStore *store = (VxMemStore *) base;
 
 	if (store->poll != NULL)
-		store->poll(store->poll_context);
+		store->poll(NULL);
 }
 
 static const VxStoreOps mem_ops = {

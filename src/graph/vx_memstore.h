@@ -37,8 +37,7 @@ typedef struct VxMemStore
 	VxNodeId   *order;			/* [count] in which nodes are linked; NULL: by id */
 	VxNodeId	entry_ids[VX_MAX_ENTRIES];
 	uint32_t	entry_count;
-	void		(*poll) (void *context);	/* may be NULL */
-	void	   *poll_context;
+	void		(*poll) (void *context);	/* may be NULL; context is */
 } VxMemStore;
 
 /*

@@ -44,13 +44,4 @@ vx_code_kernels_available(int i)
 	return i >= 0 && i < n ? tables[i] : NULL;
 }
 
-const VxCodeKernels *
-vx_code_kernels_select(void)
-{
-	const VxCodeKernels *table;
-
-	/* tables are listed from slow to fast */
-	for (int i = 0; (table = vx_code_kernels_available(i)) != NULL; i++)
-		vx_code_kernels = table;
-	return vx_code_kernels;
-}
+VX_SELECT_KERNELS(VxCodeKernels, vx_code_kernels_select, vx_code_kernels, vx_code_kernels_available)

@@ -109,7 +109,7 @@ get_row(const Rows *rows, uint32_t i)
 	const VxPqSample *sample = rows->sample;
 
 	if (sample->poll != NULL && i % POLL_ROWS == 0)
-		sample->poll(sample->poll_context);
+		sample->poll(sample->context);
 	return sample->row(sample->context, (uint32_t) ((uint64_t) i * sample->n / rows->n));
 }
 
@@ -183,7 +183,7 @@ vx_pq_train(const VxMem *mem, uint32_t dim, uint32_t m, const VxPqSample *sample
 			VxKmeans	kmeans = {
 				.points = points,.n = rows.n,.dim = end - begin,.k = VX_PQ_CENTROIDS,
 				.max_iterations = MAX_ITERATIONS,.tolerance = TOLERANCE,.seed = vx_rng_next(&rng),
-				.poll = sample->poll,.poll_context = sample->poll_context
+				.poll = sample->poll,.poll_context = sample->context
 			};
 
 			variance += gather(&rows, mean, begin, end, points);

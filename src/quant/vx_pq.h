@@ -73,10 +73,8 @@ typedef struct VxPqSample
 
 	/* Vector i [dim], finite, unchanged until the next call. Each vector is asked for m + 1 times, in passes over all. */
 	const float *(*row) (void *context, uint32_t i);
-	void	   *context;
-
 	void		(*poll) (void *context);	/* may be NULL; called every millisecond or so; need not return */
-	void	   *poll_context;
+	void	   *context;		/* of both */
 } VxPqSample;
 
 /* Bytes of a codebook, 0 if dim is out of range. */

@@ -124,13 +124,4 @@ vx_pq_kernels_available(int i)
 	return NULL;
 }
 
-const VxPqKernels *
-vx_pq_kernels_select(void)
-{
-	const VxPqKernels *table;
-
-	/* tables are listed from slow to fast */
-	for (int i = 0; (table = vx_pq_kernels_available(i)) != NULL; i++)
-		vx_pq_kernels = table;
-	return vx_pq_kernels;
-}
+VX_SELECT_KERNELS(VxPqKernels, vx_pq_kernels_select, vx_pq_kernels, vx_pq_kernels_available)

@@ -45,7 +45,7 @@ count_poll(void *context)
 static VxPqCodebook *
 train(Data *data, uint32_t m, uint64_t seed)
 {
-	VxPqSample	sample = {.n = data->n,.row = data_row,.context = data,.poll = count_poll,.poll_context = data};
+	VxPqSample	sample = {.n = data->n,.row = data_row,.context = data,.poll = count_poll};
 	VxPqCodebook *codebook = malloc(vx_pq_codebook_bytes(data->dim));
 
 	vx_pq_train(&unit_mem, data->dim, m, &sample, seed, codebook);
