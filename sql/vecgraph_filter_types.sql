@@ -177,7 +177,8 @@ SELECT (o).* FROM outcome_of(ARRAY[
 	'b', 'NOT b', 'b AND i4 = 1', 'b IS TRUE', 'b IS NOT TRUE', 'b = false OR i4 = 1',
 	'ai @> ''{NULL}''', 'ai && ''{NULL}''', 'ai @> ''{}'' AND NOT b',
 	'v IS NOT NULL AND i4 = 1', 'v IS NULL',
-	'i4 = ANY (ARRAY(SELECT i * 2 FROM generate_series(-3, 3000) i))']) o;
+	'i4 = ANY (ARRAY(SELECT i * 2 FROM generate_series(-3, 3000) i))',
+	'1 = ANY (ai)', '1 = ANY (ai) AND 2 = ANY (ai) AND b', 'NULL = ANY (ai)', '(SELECT 1) = ANY (ai)', '-99 = ANY (ai)']) o;
 -- constants that are known when the scan runs, one after the other
 CREATE FUNCTION joined(through_index bool) RETURNS TABLE (c int, n bigint, ids bigint) LANGUAGE plpgsql AS $$
 BEGIN

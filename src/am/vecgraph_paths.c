@@ -39,6 +39,7 @@
 #include "optimizer/planner.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 static create_upper_paths_hook_type previous_upper_paths_hook;
 
@@ -128,6 +129,38 @@ is_substituted(PlannerInfo *root, RelOptInfo *rel)
 	return false;
 }
 
+/*
+ * value = ANY (column), where the column has arrays, as  column @> ARRAY[value];  NIL if that is not what it is. The operator must be the
+ * one by which arrays compare their elements.
+ */
+static List *
+element_condition(PlannerInfo *root, IndexOptInfo *index, int column, ScalarArrayOpExpr *comparison)
+{
+	Expr	   *value = linitial(comparison->args);
+	Expr	   *array = lsecond(comparison->args);
+	Oid			element = get_element_type(exprType((Node *) array));
+	ArrayExpr  *set;
+
+	if (!comparison->useOr || !OidIsValid(element) || exprType((Node *) value) != element
+		|| IsA(array, RelabelType)
+		|| !match_index_to_operand((Node *) array, column, index)
+		|| !op_in_opfamily(OID_ARRAY_CONTAINS_OP, index->opfamily[column])
+		|| lookup_type_cache(element, TYPECACHE_EQ_OPR)->eq_opr != comparison->opno
+		|| (OidIsValid(index->indexcollations[column]) && index->indexcollations[column] != comparison->inputcollid)
+		|| bms_is_member(index->rel->relid, pull_varnos(root, (Node *) value))
+		|| contain_volatile_functions((Node *) value))
+		return NIL;
+	set = makeNode(ArrayExpr);
+	set->array_typeid = exprType((Node *) array);
+	set->array_collid = exprCollation((Node *) array);
+	set->element_typeid = element;
+	set->elements = list_make1(value);
+	set->location = -1;
+	return list_make1(make_simple_restrictinfo(root, make_opclause(OID_ARRAY_CONTAINS_OP, BOOLOID, false, array,
+																   (Expr *) eval_const_expressions(root, (Node *) set),
+																   InvalidOid, comparison->inputcollid)));
+}
+
 /* The operator of strategy = with which a clause is a condition on the index column, made if there is none in it; NIL if it is not. */
 static List *
 condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo * rinfo)
@@ -147,7 +180,7 @@ condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo * 
 			&& !bms_is_member(index->rel->relid, pull_varnos(root, constants))
 			&& !contain_volatile_functions(constants))
 			return list_make1(rinfo);
-		return NIL;
+		return element_condition(root, index, column, comparison);
 	}
 	if (!op_in_opfamily(BooleanEqualOperator, index->opfamily[column]))
 		return NIL;
@@ -211,6 +244,8 @@ vecgraph_add_conditions(PlannerInfo *root, IndexPath *path)
 			clause->rinfo = rinfo;
 			clause->indexquals = quals;
 			clause->indexcol = column;
+			/* what is asked of an array instead is true of the same rows, but is not what was asked */
+			clause->lossy = IsA(rinfo->clause, ScalarArrayOpExpr) && linitial(quals) != rinfo;
 			clauses = lappend(clauses, clause);
 			added = true;
 		}
