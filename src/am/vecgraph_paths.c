@@ -163,7 +163,7 @@ element_condition(PlannerInfo *root, IndexOptInfo *index, int column, ScalarArra
 
 /* The operator of strategy = with which a clause is a condition on the index column, made if there is none in it; NIL if it is not. */
 static List *
-condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo * rinfo)
+condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo *rinfo)
 {
 	Node	   *clause = (Node *) rinfo->clause;
 	bool		value = true;
