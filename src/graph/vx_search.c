@@ -407,7 +407,7 @@ found_take(VxSearch *search)
 static inline bool
 is_wanted(const VxSearch *search, VxNodeId id)
 {
-	return search->given || !search->collecting || search->store->ops->wants == NULL || search->store->ops->wants(search->store, id);
+	return !search->store->selective || search->given || !search->collecting || search->store->ops->wants(search->store, id);
 }
 
 /* Reads a node and its edges, none if it is gone, and notes that it is found if it is live and wanted. Returns whether it is live. */

@@ -129,7 +129,7 @@ typedef struct VxStoreOps
 	/* Where searches start: ids [VX_MAX_ENTRIES]; returns how many, 0 for an empty graph. */
 	uint32_t	(*entries) (VxStore *store, VxNodeId *ids);
 
-	/* May be NULL: all. Whether the query that was prepared last wants a node; cheap, without reading it. */
+	/* Where the store is selective: whether the query that was prepared last wants a node; cheap, without reading it. */
 	bool		(*wants) (VxStore *store, VxNodeId id);
 
 	/* Interrupts, vacuum delay; called with nothing held. */
@@ -144,6 +144,7 @@ struct VxStore
 	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
 	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
 	VxAlpha		alpha;			/* pruning slack, on the scale of pairs() */
+	bool		selective;		/* queries may want some nodes only */
 	bool		rough_scores;	/* queries' scores are of another distance than exact ones: codes under L1 */
 	VxStats		stats;
 };

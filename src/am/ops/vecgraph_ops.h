@@ -48,7 +48,7 @@ typedef struct VecGraphStore
 	VecGraphIndex index;
 	const VecGraphOpclass *opclass;
 	VxComputer	computer;		/* of codes, where all nodes have them; else of the vectors in the nodes */
-	VecGraphMatcher *matcher;	/* searches want nodes that pass it, others are stepping stones; NULL: all */
+	VecGraphMatcher *matcher;	/* vecgraph_store_select */
 	bool		vacuuming;		/* poll() obeys the vacuum cost delay */
 	uint32		wanted_bytes;	/* of the slots of nodes that the prepared query meets */
 } VecGraphStore;
@@ -58,6 +58,9 @@ typedef struct VecGraphStore
  * is not of its operator class.
  */
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
+
+/* The next searches want nodes that pass the matcher, and others are stepping stones; NULL: all nodes. */
+extern void vecgraph_store_select(VecGraphStore *store, VecGraphMatcher *matcher);
 
 /* Call before each search but the first: as vecgraph_index_refresh. */
 extern void vecgraph_store_refresh(VecGraphStore *store);

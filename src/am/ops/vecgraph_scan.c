@@ -327,7 +327,7 @@ begin_pass(VecGraphScan *state)
 	VxSearch   *search = &state->space->search;
 
 	state->search_done = false;
-	state->store.matcher = NULL;
+	vecgraph_store_select(&state->store, NULL);
 	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(), scan_memory(), state->passing);
 	state->passing = true;
 	search->limit = search_limit(state);
@@ -346,7 +346,7 @@ begin_walk(VecGraphScan *state)
 	double		score = state->store.computer.ops->scores_codes ? SCORE_COST(g->code_bytes) : PAGE_SCORE_COST;
 	double		pass_cost = 0;
 
-	state->store.matcher = NULL;
+	vecgraph_store_select(&state->store, NULL);
 	state->passing = false;
 	if (has_filter(state))
 	{
@@ -358,7 +358,7 @@ begin_walk(VecGraphScan *state)
 			begin_pass(state);
 			return;
 		}
-		state->store.matcher = &state->matcher;
+		vecgraph_store_select(&state->store, &state->matcher);
 	}
 	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
 	search->limit = search_limit(state);

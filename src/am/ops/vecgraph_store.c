@@ -223,9 +223,7 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 static bool
 page_wants(VxStore *base, VxNodeId id)
 {
-	VecGraphStore *store = (VecGraphStore *) base;
-
-	return store->matcher == NULL || vecgraph_matches(store->matcher, id);
+	return vecgraph_matches(((VecGraphStore *) base)->matcher, id);
 }
 
 static uint32
@@ -299,6 +297,13 @@ follow_index(VecGraphStore *store)
 	/* what is compared by codes is compared by squared distances */
 	store->base.alpha = comparison == VX_BY_CODES ? vx_alpha_of_all(meta->alpha) : vx_space_alpha(&index->space, meta->alpha);
 	store->base.rough_scores = comparison != VX_BY_POINTS && !vx_metric_kind(meta->metric)->coded;
+}
+
+void
+vecgraph_store_select(VecGraphStore *store, VecGraphMatcher *matcher)
+{
+	store->matcher = matcher;
+	store->base.selective = matcher != NULL;
 }
 
 void
