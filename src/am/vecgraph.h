@@ -2,8 +2,8 @@
  * vecgraph.h: what an index is, what it costs, and what its plans may be used for; grouped by the file that defines it. The wings
  * have headers of their own: page/vecgraph_page.h, ops/vecgraph_ops.h, build/vecgraph_build.h.
  *
- * README.md in this folder has the locks, the WAL rules, and insert and scan step by step; VACUUM's passes and those of a fit of codes are
- * at the top of vecgraph_vacuum.c and vecgraph_fit.c. Nothing declared here takes or wants a lock on a page.
+ * README.md in this folder has the locks, the WAL rules, and each operation step by step. Nothing declared here takes or wants a lock on
+ * a page.
  */
 #ifndef VECGRAPH_H
 #define VECGRAPH_H
@@ -101,10 +101,6 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
  */
 extern const VecGraphOpclass *vecgraph_opclass(Relation index);
 
-/* The support function of operator classes of filters; SQL calls it. */
-extern PGDLLEXPORT Datum vecgraph_filter_support(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum vecgraph_within(PG_FUNCTION_ARGS);
-
 /* What a column, counted from 0, is for by its operator class. Errors: its support function is none of ours. */
 extern VecGraphRole vecgraph_column_role(Relation index, int column);
 
@@ -115,6 +111,9 @@ extern bool vecgraph_validate(Oid opclassoid);
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
 /* ---- vecgraph_filter.c: values and conditions of filter columns, those behind the vector, as signatures ---- */
+
+/* The support function of operator classes of filters. SQL calls it; amvalidate knows it by its address. */
+extern PGDLLEXPORT Datum vecgraph_filter_support(PG_FUNCTION_ARGS);
 
 typedef struct VecGraphFilterColumn
 {
@@ -286,15 +285,18 @@ extern bool vecgraph_admit_order(struct PlannerInfo *root, struct IndexPath *pat
 /* Called likewise, before it is asked what the conditions of a path cost: adds those that the server leaves out. */
 extern void vecgraph_add_conditions(struct PlannerInfo *root, struct IndexPath *path);
 
+/* Installs the hook that keeps the order from outer query levels. */
+extern void vecgraph_init_paths(void);
+
 /* ---- vecgraph_radius.c: an upper bound of the distance ---- */
+
+/* What the operator <-| of strategy VECGRAPH_STRATEGY_WITHIN calls where it is tested outside of a scan: true. amvalidate knows it by its address. */
+extern PGDLLEXPORT Datum vecgraph_within(PG_FUNCTION_ARGS);
 
 /*
  * Called while a path in order of a distance is costed: if the conditions of its table set that distance an upper bound, adds an index
  * condition by which the scan stops there. Returns whether the path has one.
  */
 extern bool vecgraph_find_radius(struct PlannerInfo *root, struct IndexPath *path);
-
-/* Installs the hook that keeps the order from outer query levels. */
-extern void vecgraph_init_paths(void);
 
 #endif							/* VECGRAPH_H */

@@ -2,8 +2,11 @@
  * vecgraph_cost.c: what the planner is told a scan costs.
  *
  * A search pays before its first row: it expands about L nodes and scores a share of their neighbours, from their pages or,
- * far cheaper, by codes. After that each row costs about one more expansion. The planner interpolates between the first row and the last, so the total is what
- * draining the index costs: then a sort of the table is cheaper, and chosen.
+ * far cheaper, by codes. After that each row costs about one more expansion. The planner interpolates between the first row and the
+ * last, so the total is what draining the index costs: then a sort of the table is cheaper, and chosen.
+ *
+ * With conditions on filter columns the first row costs what the cheaper of a walk and a pass does (vecgraph_scan.c decides again, by a
+ * sample), and there are fewer rows; with a radius there are fewer still, and all of them may be wanted.
  *
  * Paths whose order is wanted for anything but the ORDER BY of their query level are refused here; vecgraph_paths.c has the rule.
  */

@@ -2,9 +2,10 @@
  * vecgraph_opclass.c: what operator classes say, and their validation.
  *
  * There are two sorts of operator classes, each with one support function. One for vectors, the first column of an index, has one
- * ordering operator (strategy 1, returning float8), and its support function returns a VecGraphOpclass. One for filters, the columns
- * behind the vector, has search operators (strategies 2 to 8), of which each stands in the default operator family of btree, too, or is
- * && or @> of arrays; its support function is vecgraph_filter_support. An operator family is of one sort.
+ * ordering operator (strategy 1, returning float8), and may have a search operator that gives scans a radius (strategy 9, see
+ * vecgraph_radius.c); its support function returns a VecGraphOpclass. One for filters, the columns behind the vector, has search
+ * operators (strategies 2 to 8), of which each stands in the default operator family of btree (= in that of hash will do), or is && or @>
+ * of arrays; its support function is vecgraph_filter_support. An operator family is of one sort.
  */
 #include "am/vecgraph.h"
 
@@ -128,7 +129,10 @@ distance_fault(Form_pg_amop op)
 	return NULL;
 }
 
-/* Whether an operator compares as signatures do: in the order, or with the equality, by which values of its left type are indexed by default. */
+/*
+ * Whether an operator compares as signatures do: in the order, or with the equality, by which values of its left type are indexed by
+ * default.
+ */
 static bool
 compares_by_default(Form_pg_amop op)
 {

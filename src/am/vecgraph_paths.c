@@ -11,9 +11,9 @@
  * Two things make it hold.
  *
  * A path is refused where its query level could use its order for something else, or could claim more than one distance of it, or an
- * outer join would answer for the rows that do not come (vecgraph_admit_order). It is refused while it is costed, before it is compared with any other: without its order and with
- * infinite costs it never is better than the sequential scan that is there before it, so it is dropped, whatever is disabled by
- * enable_seqscan and the like; and no other path is dropped for it.
+ * outer join would answer for the rows that do not come (vecgraph_admit_order). It is refused while it is costed, before it is compared
+ * with any other: without its order and with infinite costs it never is better than the sequential scan that is there before it, so it is
+ * dropped, whatever is disabled by enable_seqscan and the like; and no other path is dropped for it.
  *
  * What leaves a query level says nothing of its order, if that rests on a scan of vecgraph (hide_order). The rows come in it all the
  * same, so an outer query that wants no order pays nothing; one that wants it sorts.

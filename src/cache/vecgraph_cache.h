@@ -1,12 +1,13 @@
 /*
- * vecgraph_cache.h: the codes of hot indexes in shared memory. README.md in this folder has the steps, and what happens when one
- * fails.
+ * vecgraph_cache.h: the digests (codes and signatures) of hot indexes in shared memory. README.md in this folder has the steps, and what
+ * happens when one fails. Where codes are spoken of, signatures are meant, too.
  *
- * The region is divided into chunks of 64 kB. A chunk holds the codes of a run of node ids of one index, as the code pages of
+ * The region is divided into chunks of 64 kB. A chunk holds the digests of a run of node ids of one index, as the code pages of
  * that index say. It is filled by whoever misses it and may be given to another index when it has been idle. Rules:
  *
  * C1  Code pages are the truth, the cache a copy. A stale, foreign or torn code costs recall, never correctness, so readers
- *     take no lock: they check that the chunk is theirs and read. Scoring is safe on any bytes.
+ *     take no lock: they check that the chunk is theirs and read. Scoring is safe on any bytes. A foreign signature would cost a
+ *     row; so who tests signatures checks once more behind it (vecgraph_cache_has_run). am/ops/vecgraph_match.c says why a stale one does not.
  * C2  A chunk belongs to a tag, made from database, tablespace, relfilenumber, build id and run. DROP, REINDEX, rollback and
  *     reuse of a relfilenumber make another tag, so they never meet old codes.
  * C3  Codes in the cache are current when a search starts: whoever writes a code notes that in the log of its index, on whatever

@@ -27,8 +27,8 @@ typedef struct VxTest
 	uint32_t	n;
 
 	/*
-	 * Made by vx_filter_prepare for long ANY_OF: the places of all values by vx_filter_place, so that most of what is none of
-	 * them is told from one bit.
+	 * Made by vx_filter_prepare for long ANY_OF: a bit for the place of each value (place_of in vx_filter.c), so that most of
+	 * what is none of them is told from one bit.
 	 */
 	uint32_t	shift;
 	uint64_t   *places;			/* NULL: there are few values, which are compared one by one */

@@ -1,9 +1,9 @@
 /*
  * vx_format.h: the index on disk. What lies in which block, and where in it, is computed here and nowhere else.
  *
- * Block 0 is the meta page. With codes, the pages of their models follow (vx_codec.h), and the page of their log; then come
- * segments; a segment is its code pages (none without codes, else one; more only where a page holds more nodes than codes) and the
- * node pages of the ids whose codes those hold:
+ * Block 0 is the meta page. With codes, the pages of their models follow (vx_codec.h); with digests, the page of their log; then come
+ * segments; a segment is its code pages (none without digests, else one; more only where a page holds more nodes than digests) and the
+ * node pages of the ids whose digests those hold:
  *
  *     block 0     1 ...                    first_segment-1   first_segment ...
  *     [ meta ]    [ means or codebooks ]   [ log of codes ]  [ codes | nodes | nodes | ... ][ codes | nodes | ... ] ...
@@ -125,7 +125,7 @@ vx_codes_usable(const VxMeta *meta)
 }
 
 /*
- * The log of codes: which code pages have changed, so that copies of codes elsewhere can follow. Whoever changes codes adds their
+ * The log of codes: which code pages have changed, so that copies of digests elsewhere can follow. Whoever changes digests adds their
  * page in the same WAL record. A page that changes again before any other does stays one entry; so a reader who knows the log as it was at
  * some time has to read again the page that was its last entry then, and all that were added since. The oldest entries are overwritten.
  */
@@ -152,14 +152,14 @@ vx_code_log_used(uint32_t body_bytes)
 	return (uint32_t) (sizeof(VxCodeLog) + vx_code_log_room(body_bytes) * sizeof(uint32_t));
 }
 
-/* Where its page is, in an index with codes. */
+/* Where its page is, in an index with digests. */
 static inline uint32_t
 vx_code_log_block(uint32_t first_segment)
 {
 	return first_segment - 1;
 }
 
-/* Notes that codes on a page change. */
+/* Notes that digests on a page change. */
 static inline void
 vx_code_log_add(VxCodeLog *log, uint32_t room, uint32_t block)
 {

@@ -85,7 +85,7 @@ typedef struct VxSlot
 	uint8_t		state;			/* VxSlotState */
 	uint8_t		tid_count;		/* inline heap TIDs */
 	uint16_t	degree;
-	uint32_t	version;		/* grows with every change of edges or state, also over reuse of the slot */
+	uint32_t	version;		/* grows with every change of edges, heap TIDs or state, also over reuse of the slot */
 	uint32_t	chain;			/* newest slot with more TIDs of this node, or VX_NO_NODE */
 	uint16_t	reserved;		/* zero */
 	VxHeapTid	tids[VX_INLINE_TIDS];

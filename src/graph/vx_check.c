@@ -1,5 +1,5 @@
 /*
- * vx_check.c: breadth-first reachability over any store.
+ * vx_check.c: reachability over any store, depth first.
  */
 #include "graph/vx_check.h"
 

@@ -9,7 +9,7 @@
 
 /*
  * Marks in reached every id below bound that can be reached from the store's entries through nodes that are not gone.
- * Costs bound/8 bytes beside 4 bytes an id for the queue. Returns how many were reached.
+ * Costs bound/8 bytes beside 4 bytes an id for the stack. Returns how many were reached.
  */
 uint32_t	vx_check_reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached);
 

@@ -129,8 +129,8 @@ typedef enum VxPatience
 /*
  * The nearest live node that has not been handed out, or NULL when nothing is left; valid until the next call. rank: the place, from 1,
  * of what the consumer is about to give away, which is this node unless it puts nodes into another order itself. Late nodes come as
- * near the exact order as the first. NULL, too, when nothing within the limit is expected, and when a search that may give up has expanded as many nodes as it may
- * (vx_search_gave_up).
+ * near the exact order as the first. NULL, too, when nothing within the limit is expected, and when a search that may give up has
+ * expanded as many nodes as it may (vx_search_gave_up).
  */
 const VxFound *vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience);
 

@@ -1,8 +1,8 @@
 /*
  * vecgraph_build_write.c: the pages of a build; see vecgraph_build_state.h.
  *
- * There are three parts: the head (meta page and models), the body (nodes and their codes) and the tail (heap TIDs of nodes
- * that have many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is
+ * There are three parts: the head (meta page, models, log of codes), the body (nodes and their digests) and the tail (heap TIDs of
+ * nodes that have many). Several processes may write the body at once, each its own blocks; a block is logged soon after it is
  * written. Where vectors did not fit into memory, pages with the vectors are there already and get the rest now. Nobody sees
  * any of them before the build commits.
  */
@@ -100,8 +100,8 @@ new_block(Relation index, VecGraphBuildPages *pages, BlockNumber block)
 }
 
 /*
- * A page between the meta page and the first segment: of the codebook or of the two means, of which the first is model, fitted
- * to what was loaded (NULL: none), the second for a later fit; or the empty log of codes.
+ * A page between the meta page and the first segment: of the two models, of which the first is made of what was loaded, or is the named
+ * codebook (NULL: none), and the second is for a later fit; or the empty log of codes.
  */
 static void
 init_head_page(const VxGeometry *g, const void *model, Page page, BlockNumber block)

@@ -1,9 +1,9 @@
 /*
  * vecgraph_workers.h: parallel maintenance workers, as a build starts them: once to scan, once to link and write, once to insert.
  *
- * The leader calls vecgraph_workers_enter, fills in what is shared, calls _launch, does its own part of the work, and calls _finish. A worker starts in a function that is found by its name, calls
- * vecgraph_workers_begin and finds the things by shm_toc_lookup. Who fails ends the build by its error, which the leader meets
- * where it waits or polls.
+ * The leader calls vecgraph_workers_enter, fills in what is shared, calls _launch, does its own part of the work, and calls _finish. A
+ * worker starts in a function that is found by its name, calls vecgraph_workers_begin and finds the things by shm_toc_lookup. Who fails
+ * ends the build by its error, which the leader meets where it waits or polls.
  */
 #ifndef VECGRAPH_WORKERS_H
 #define VECGRAPH_WORKERS_H

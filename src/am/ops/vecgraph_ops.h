@@ -72,8 +72,8 @@ extern bool vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPoi
 							IndexUniqueCheck unique, bool index_unchanged, struct IndexInfo *index_info);
 
 /*
- * Inserts one row. The store is refreshed first. The caller is between
- * vecgraph_begin_insert and _end_insert, or nobody else can see the index. Errors: no room for more nodes.
+ * Inserts one row. The store is refreshed first. The caller is between vecgraph_begin_insert and vecgraph_end_insert, or nobody else
+ * can see the index. Errors: no room for more nodes.
  */
 extern void vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row);
 
@@ -89,8 +89,9 @@ extern IndexScanDesc vecgraph_beginscan(Relation index, int nkeys, int norderbys
 extern void vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 
 /*
- * amgettuple: the next row's heap TID in scan->xs_heaptid; false at the end. Errors: not one order and no key, a snapshot that is not
- * MVCC, backward; a query of other dimensions than a live node.
+ * amgettuple: the next row's heap TID in scan->xs_heaptid; false at the end. Conditions are the executor's to test again (xs_recheck).
+ * Errors: not exactly one order, a snapshot that is not MVCC, backward; a query of other dimensions than a live node; signatures that
+ * are not of the kinds that the columns have by now (vecgraph_check_kinds).
  */
 extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 
@@ -109,7 +110,7 @@ extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBu
 /* amvacuumcleanup: fits codes if vecgraph_wants_fit. Returns stats and locks as above; with analyze_only it does nothing. */
 extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
-/* ---- vecgraph_fit.c: fitting codes again ---- */
+/* ---- vecgraph_fit.c: fitting an index: its codes, its entries ---- */
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
@@ -120,14 +121,13 @@ extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, Inde
 extern uint32 vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request);
 
 /*
- * Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit its codes again. Locks
- * as above.
+ * Whether an index of so many heap TIDs has grown, or its vectors have drifted, so that VACUUM is to fit it again. Locks as above.
  */
 extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples);
 
 /*
- * For inserts, after vecgraph_end_insert, since it waits for others: fits the untrained codes of an index that began empty when
- * it has its first rows, unless someone else is at it.
+ * For inserts, after vecgraph_end_insert, since it waits for others: fits a small index that has grown to several times its slots since
+ * it was fitted last, or never was, unless someone else is at it (who has the table's lock, which is not waited for).
  */
 extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
 
@@ -231,7 +231,7 @@ extern void vecgraph_read_source(const VecGraphSource *source, int wanted, bool 
 
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
-/* Fewer vectors than this do not make a codebook. */
+/* Fewer vectors than this do not make a codebook; with fewer heap TIDs VACUUM does not fit an index. */
 #define VECGRAPH_TRAINING_ROWS 1000
 
 /* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */

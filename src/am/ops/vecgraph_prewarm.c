@@ -1,5 +1,6 @@
 /*
- * vecgraph_prewarm.c: bringing the codes of an index into the cache. After a restart vecgraph_prewarmer.c does it with those that were hot.
+ * vecgraph_prewarm.c: bringing the codes of an index into the cache. After a restart vecgraph_prewarmer.c does it with those that were
+ * hot.
  */
 #include "am/ops/vecgraph_ops.h"
 
