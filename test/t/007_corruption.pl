@@ -119,6 +119,31 @@ for my $round (1 .. $damages)
 is($bad, 0, "$damages damages: $answered statements answered, $detected refused cleanly");
 cmp_ok($detected, '>', $damages / 4, 'damage is detected');
 
+# Heap TIDs that none can be, in every live node
+{
+	$node->safe_psql('postgres', 'REINDEX INDEX items_v; CHECKPOINT');
+	$path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_v')");
+	$node->stop;
+	my $bytes = $good = slurp_file($path);
+	$pages = length($good) / 8192;
+	for my $at (map { my $page = $_; map { slot_at($page, $_) } 0 .. $slots - 1 } node_pages())
+	{
+		# offset of the first, see format/README.md
+		substr($bytes, $at + 18, 2) = pack('S', 0) if ord(substr($bytes, $at, 1)) == LIVE;
+	}
+	open my $out, '>:raw', $path or die $!;
+	print $out $bytes;
+	close $out;
+	$node->start;
+	for my $sql (@statements[0, 3], 'DELETE FROM items WHERE id % 13 = 5', $statements[6])
+	{
+		my ($result, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+		$sql =~ /^DELETE/ ? is($result, 0, 'rows are deleted') : like($stderr, qr/ERROR:  XX002: .*invalid heap TID/, "refused: $sql");
+	}
+	$node->safe_psql('postgres', 'REINDEX INDEX items_v; CHECKPOINT');
+	$path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_v')");
+}
+
 # Zero pages at the end are no damage: a crash leaves them when what was added had not been logged. They are filled again.
 for my $more (1, 3)
 {

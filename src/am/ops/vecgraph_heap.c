@@ -85,6 +85,8 @@ vecgraph_check_heap_tid(const VecGraphIndex *index, Relation heap, BlockNumber *
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 
+	if (!ItemPointerIsValid(tid))
+		vecgraph_slot_corrupted(index, node, "an invalid heap TID");
 	if (block < *known_blocks || heap == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
 		return;
 	*known_blocks = RelationGetNumberOfBlocks(heap);

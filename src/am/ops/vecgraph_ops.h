@@ -170,9 +170,9 @@ extern void vecgraph_heap_release(VecGraphHeap *rows);
 extern void vecgraph_heap_end(VecGraphHeap *rows);
 
 /*
- * Fails for a heap TID beyond the end of the heap, which only a damaged page can hold: the heap is never truncated under a
- * scan or VACUUM of the index. Table access methods other than heap may number their rows as they like. *known_blocks, 0 at
- * first, saves asking each time.
+ * Fails for a heap TID that none can be, and for one beyond the end of the heap, which only a damaged page can hold: the heap is
+ * never truncated under a scan or VACUUM of the index. Table access methods other than heap may number their rows as they like.
+ * *known_blocks, 0 at first, saves asking each time.
  */
 extern void vecgraph_check_heap_tid(const VecGraphIndex *index, Relation heap, BlockNumber *known_blocks, VxNodeId node,
 									ItemPointer tid);

@@ -93,22 +93,24 @@ mark_dead(VecGraphVacuum *vacuum, VxNodeId id)
 }
 
 static bool
-tid_is_dead(VecGraphVacuum *vacuum, const VxHeapTid *tid)
+tid_is_dead(VecGraphVacuum *vacuum, VxNodeId slot, const VxHeapTid *tid)
 {
 	ItemPointerData item;
 
 	vecgraph_tid_get(tid, &item);
+	if (!ItemPointerIsValid(&item))
+		vecgraph_slot_corrupted(&vacuum->store.index, slot, "an invalid heap TID");
 	return vacuum->callback(&item, vacuum->callback_state);
 }
 
-/* Removes the dead ones of n TIDs by moving the others up; returns how many stay. write false only counts. */
+/* Removes the dead ones of n TIDs of a slot by moving the others up; returns how many stay. write false only counts. */
 static uint32
-sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, uint32 n, bool write)
+sweep_tids(VecGraphVacuum *vacuum, VxNodeId slot, VxHeapTid *tids, uint32 n, bool write)
 {
 	uint32		kept = 0;
 
 	for (uint32 i = 0; i < n; i++)
-		if (!tid_is_dead(vacuum, &tids[i]))
+		if (!tid_is_dead(vacuum, slot, &tids[i]))
 		{
 			if (write)
 				tids[kept] = tids[i];
@@ -122,9 +124,10 @@ sweep_tids(VecGraphVacuum *vacuum, VxHeapTid *tids, uint32 n, bool write)
  * there were any; write false only tells: most pages have none, and need no exclusive lock and no record. Call with a lock.
  */
 static bool
-remove_dead_tids(VecGraphVacuum *vacuum, Page page, bool write)
+remove_dead_tids(VecGraphVacuum *vacuum, BlockNumber block, Page page, bool write)
 {
 	const VxGeometry *g = &vacuum->store.index.geometry;
+	VxNodeId	first = vx_block_first_id(g, block);
 	bool		found = false;
 
 	for (uint32 i = 0; i < g->nodes_per_page && (write || !found); i++)
@@ -132,7 +135,7 @@ remove_dead_tids(VecGraphVacuum *vacuum, Page page, bool write)
 		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
 		uint32		count;
 		VxHeapTid  *tids = vx_slot_tids(slot, &count);
-		uint32		kept = sweep_tids(vacuum, tids, count, write);
+		uint32		kept = sweep_tids(vacuum, first + i, tids, count, write);
 
 		found |= kept < count;
 		if (kept == count || !write)
@@ -198,7 +201,7 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 	if (!vecgraph_lock_nodes(&vacuum->store.index, block, BUFFER_LOCK_SHARE, &buffer))
 		return;
 	page = BufferGetPage(buffer);
-	if (remove_dead_tids(vacuum, page, false))
+	if (remove_dead_tids(vacuum, block, page, false))
 	{
 		GenericXLogState *xlog;
 
@@ -206,7 +209,7 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		xlog = GenericXLogStart(vacuum->store.index.relation);
-		remove_dead_tids(vacuum, GenericXLogRegisterBuffer(xlog, buffer, 0), true);
+		remove_dead_tids(vacuum, block, GenericXLogRegisterBuffer(xlog, buffer, 0), true);
 		GenericXLogFinish(xlog);
 	}
 	take_stock(vacuum, block, page);
