@@ -77,13 +77,14 @@ has_signature(VecGraphStore *store, VxNodeId id, const uint64 *signature)
 
 /*
  * Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. There may be many of this vector with other
- * signatures, in any order: all that were found are asked.
+ * signatures, in any order: all that were found are asked. *like receives one of these, or VX_NO_NODE.
  */
 static bool
-add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
+add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row, VxNodeId *like)
 {
 	uint32		others = 0;
 
+	*like = VX_NO_NODE;
 	for (uint32 i = 0; i < linker->usable && others < TWIN_CANDIDATES; i++)
 	{
 		VxNodeId	id = linker->candidates[i].id;
@@ -94,7 +95,10 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 			continue;
 		}
 		if (!has_signature(store, id, row->signature))
+		{
+			*like = id;
 			continue;
+		}
 		VECIDX_FAULT_POINT("insert-twin-found");
 		if (vecgraph_add_tid(&store->index, id, row->point, &row->tid))
 			return true;
@@ -111,6 +115,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	VecGraphDigests digest = {0};
 	uint8	   *code = NULL;
 	VxNodeId	id;
+	VxNodeId	like;
 	bool		is_far_longest = false;
 
 	/* nodes of this vector with other signatures tie: each is to have edges to others of them */
@@ -123,7 +128,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	/* a twin, at distance 0, is among the nearest of these, unless the search went astray: then the vector gets a second node */
 	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
-	if (add_to_twin(store, linker, row))
+	if (add_to_twin(store, linker, row, &like))
 		return;
 
 	if (store->index.codes != NULL)
@@ -137,6 +142,12 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	vx_free(&store->index.mem, code);
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
+		return;
+	/*
+	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row before an
+	 * UPDATE of a filter column. When VACUUM removes it, this one, its nearest neighbour, takes its place.
+	 */
+	if (like != VX_NO_NODE && store->base.ops->add_edge(&store->base, like, id) == VX_OK)
 		return;
 	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
 	if (linker->edges.count > 0)
