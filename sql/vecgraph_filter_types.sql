@@ -214,6 +214,32 @@ SELECT condition, let_through(condition) > 0 AS some FROM unnest(ARRAY['i4 < 0 A
 	'ai = ''{NULL}''']) condition;
 DROP INDEX f_v;
 
+-- values that are compressed, or lie out of line
+CREATE TABLE far (id int, v vector(3), inline bytea, outline bytea, squeezed text COLLATE "C", wide char(9000) COLLATE "C", many int[])
+	WITH (autovacuum_enabled = off);
+ALTER TABLE far ALTER outline SET STORAGE external, ALTER squeezed SET STORAGE main;
+INSERT INTO far
+	SELECT i, ARRAY[i, i % 7, 1]::vector, decode(repeat(x, 4000), 'hex'), decode(repeat(x, 2000), 'hex'), repeat(x, 2000), x || repeat('y', 8000),
+		(SELECT array_agg(i * 3000 + j) FROM generate_series(1, 3000) j)
+	FROM (SELECT i, to_hex(16 + i) AS x FROM generate_series(1, 20) i) s;
+CREATE INDEX far_v ON far USING vecgraph (v, inline, outline, squeezed, wide, many);
+-- as these are in the table
+INSERT INTO far SELECT id + 100, v + '[0,0,1]', inline, outline, squeezed, wide, many FROM far;
+SELECT vecgraph_check('far_v');
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT id FROM far WHERE inline = decode(repeat('12', 4000), 'hex') ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE outline = decode(repeat('12', 2000), 'hex') ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE outline > (SELECT outline FROM far WHERE id = 19) ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE squeezed = repeat('12', 2000) ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE squeezed < (SELECT squeezed FROM far WHERE id = 2) ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE wide = '12' || repeat('y', 8000) ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE many @> '{6001}' ORDER BY v <-> '[1,2,3]';
+SELECT id FROM far WHERE many = (SELECT many FROM far WHERE id = 2) ORDER BY v <-> '[1,2,3]';
+RESET enable_seqscan;
+RESET enable_sort;
+DROP TABLE far;
+
 -- a type that has no operator class, but a hash
 CREATE OPERATOR CLASS timetz_filter_ops DEFAULT FOR TYPE timetz USING vecgraph AS
 	OPERATOR 4 =, FUNCTION 1 vecgraph_filter_support(internal);

@@ -136,7 +136,8 @@ prefix_8(const VecGraphFilterColumn *column, Datum value)
 	struct varlena *plain = string;
 	uint64		signature;
 
-	if (VARATT_IS_EXTENDED(string) && !VARATT_IS_SHORT(string))
+	/* not asked by VARATT_IS_SHORT: what lies out of line is short, too */
+	if (VARATT_IS_COMPRESSED(string) || VARATT_IS_EXTERNAL(string))
 		plain = PG_DETOAST_DATUM_SLICE(value, 0, sizeof(signature));
 	signature = vx_signature_bytes(VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
 	if (plain != string)
