@@ -240,6 +240,29 @@ RESET enable_seqscan;
 RESET enable_sort;
 DROP TABLE far;
 
+-- who reads vectors from the table does not evaluate what the index filters by, and that with the rights of whoever asks
+CREATE FUNCTION evaluated(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('vecidx_test.refuses', true) = 'on' THEN
+		RAISE EXCEPTION 'evaluated';
+	END IF;
+	RETURN $1;
+END $$;
+CREATE INDEX f_v ON f USING vecgraph (v, (evaluated(i4))) WITH (storage = heap);
+SET enable_seqscan = off;
+SET vecidx_test.refuses = on;
+SELECT id FROM f ORDER BY v <-> '[100,15,0]' LIMIT 3;
+RESET vecidx_test.refuses;
+SELECT id FROM f WHERE evaluated(i4) = 0 ORDER BY v <-> '[100,15,0]' LIMIT 3;
+DROP INDEX f_v;
+CREATE INDEX f_v ON f USING vecgraph (((v + v)::vector(3)) vector_l2_ops, (evaluated(i4))) WITH (storage = heap);
+SET vecidx_test.refuses = on;
+SELECT id FROM f ORDER BY (v + v)::vector(3) <-> '[200,30,0]' LIMIT 3;
+RESET vecidx_test.refuses;
+RESET enable_seqscan;
+DROP INDEX f_v;
+DROP FUNCTION evaluated;
+
 -- a type that has no operator class, but a hash
 CREATE OPERATOR CLASS timetz_filter_ops DEFAULT FOR TYPE timetz USING vecgraph AS
 	OPERATOR 4 =, FUNCTION 1 vecgraph_filter_support(internal);

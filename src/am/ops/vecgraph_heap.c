@@ -1,8 +1,8 @@
 /*
  * vecgraph_heap.c: vectors of heap rows, for indexes whose nodes do not hold their vectors.
  *
- * Indexed expressions are evaluated on the rows. The pin on the last heap page stays until it is released or the next page is
- * read.
+ * If the vector is an expression, it is evaluated on the rows. The pin on the last heap page stays until it is released or the next
+ * page is read.
  *
  * Who reads by an MVCC snapshot sees rows that are whole. Fitting codes reads all that anybody may still see, and VACUUM, which fits
  * them, too, holds nobody back from removing rows: a row may die just after it has been found, and its out-of-line values be
@@ -33,14 +33,14 @@ struct VecGraphHeap
 	IndexFetchTableData *fetch;
 	TupleTableSlot *slot;		/* the row */
 	TupleTableSlot *whole;		/* the same with its out-of-line values fetched; NULL: rows cannot lose them */
-	Bitmapset  *columns;		/* that the index is made of, as pull_varattnos has them */
-	IndexInfo  *info;
+	Bitmapset  *columns;		/* that the vector is made of, as pull_varattnos has them */
+	IndexInfo  *info;			/* of the vector */
 	const VecidxType *type;
 	EState	   *estate;
 	MemoryContext row_context;
 };
 
-/* The columns whose values make those of the index. */
+/* The columns whose values make the vector. */
 static Bitmapset *
 indexed_columns(IndexInfo *info)
 {
@@ -56,6 +56,17 @@ indexed_columns(IndexInfo *info)
 	return columns;
 }
 
+/* How the vector of a row is made. What the index filters by nobody here asks for: its expressions are the table owner's code. */
+static IndexInfo *
+vector_info(Relation index)
+{
+	IndexInfo  *info = BuildIndexInfo(index);
+
+	info->ii_NumIndexAttrs = 1;
+	info->ii_Expressions = list_truncate(info->ii_Expressions, info->ii_IndexAttrNumbers[0] == 0 ? 1 : 0);
+	return info;
+}
+
 VecGraphHeap *
 vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context)
 {
@@ -66,7 +77,7 @@ vecgraph_heap_begin(Relation heap, Relation index, Snapshot snapshot, MemoryCont
 	rows->snapshot = snapshot;
 	rows->fetch = table_index_fetch_begin(heap);
 	rows->slot = table_slot_create(heap, NULL);
-	rows->info = BuildIndexInfo(index);
+	rows->info = vector_info(index);
 	rows->type = vecgraph_opclass(index)->type;
 	rows->estate = CreateExecutorState();
 	if (!IsMVCCSnapshot(snapshot))
@@ -143,7 +154,7 @@ fetch_value(struct varlena *pointer)
 	return filled == size ? value : NULL;
 }
 
-/* Fills rows->whole from rows->slot; false if an out-of-line value that the index is made of is gone. */
+/* Fills rows->whole from rows->slot; false if an out-of-line value that the vector is made of is gone. */
 static bool
 fetch_values(VecGraphHeap *rows)
 {
