@@ -26,7 +26,6 @@
 
 #include "format/vx_record.h"
 #include "format/vx_signature.h"
-#include "graph/vx_store.h"
 #include "quant/vx_codec.h"
 
 #define VX_META_MAGIC 0x56584758	/* "VXGX" */

@@ -8,10 +8,9 @@
 
 #include <stddef.h>
 
-#include "core/vx_port.h"
+#include "core/vx_node.h"
 #include "distance/vx_space.h"
 #include "format/vx_signature.h"
-#include "graph/vx_store.h"
 
 /* What a node keeps inline. */
 typedef enum VxStorage

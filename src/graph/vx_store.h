@@ -15,16 +15,8 @@
 #define VX_STORE_H
 
 #include "core/vx_mem.h"
+#include "core/vx_node.h"
 #include "distance/vx_space.h"
-
-typedef uint32_t VxNodeId;
-
-#define VX_NO_NODE UINT32_MAX
-
-/* Largest max degree, and most entry nodes; buffers on the stack are sized by them. */
-#define VX_MAX_DEGREE 128
-#define VX_MAX_EDGES 192		/* max degree and its slack in build */
-#define VX_MAX_ENTRIES 72
 
 typedef enum VxStatus
 {

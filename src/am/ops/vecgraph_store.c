@@ -12,6 +12,8 @@
 #include "commands/vacuum.h"
 #include "utils/float.h"
 
+StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "a node's TIDs must fit the payload");
+
 /* ---- VxStoreOps: what each does is said in vx_store.h ---- */
 
 static void

@@ -248,8 +248,6 @@ typedef struct VecGraphPayload
 	uint8		tid_count;
 } VecGraphPayload;
 
-StaticAssertDecl(sizeof(VecGraphPayload) <= sizeof(uint64) * VX_PAYLOAD_WORDS, "a node's TIDs must fit the payload");
-
 /* Copies what a scan wants of a slot, locked or copied. */
 extern void vecgraph_fill_payload(const VxSlot *slot, VecGraphPayload *payload);
 

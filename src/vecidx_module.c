@@ -1,5 +1,5 @@
 /*
- * vecidx_module.c: what happens when the library is loaded.
+ * vecidx_module.c: what happens when the library is loaded. It knows every folder that has something to be made ready.
  */
 #include "pg/vecidx_compat.h"
 

@@ -4,7 +4,7 @@
  * Memory and size follow from the layout; time from linking a sample of the rows here and now. Linking one more node costs about
  * one search, and searches grow with the logarithm of the graph.
  */
-#include "am/vecgraph.h"
+#include "am/ops/vecgraph_ops.h"
 
 #include <math.h>
 
@@ -18,7 +18,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "am/ops/vecgraph_ops.h"
 #include "graph/vx_build.h"
 
 VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
