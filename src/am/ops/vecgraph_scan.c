@@ -92,6 +92,8 @@ typedef struct VecGraphScan
 	double		radius;			/* nothing farther is wanted; infinity: all is */
 	VecGraphMatcher matcher;
 	bool		passing;		/* the search is a pass */
+	double		walk_share;		/* which share of the nodes is thought to pass, in a walk */
+	double		walk_most;		/* nodes that a walk meets at most */
 	VxLine		line;			/* of those distances to what the search estimated, the last of which is: */
 	double		last_estimate;
 	int64		tuples;			/* handed out in this scan */
@@ -251,8 +253,12 @@ static bool ready_from_sweep(VecGraphScan *state);
 #define MEET_COST(code_bytes) (900 + 20 * SCORE_COST(code_bytes))
 #define WANTED_ROWS 10
 
-/* After so many times what it was thought to cost a walk gives up. */
-#define WALK_PATIENCE 2
+/*
+ * A walk gives up when it has cost so many times what a pass was thought to, or has met so many times the nodes that should have brought
+ * the rows that have left: then those that pass lie elsewhere than the query.
+ */
+#define WALK_COSTS 2
+#define WALK_NODES 3
 
 /* Takes the conditions in. False if no row can fulfil them. */
 static bool
@@ -334,7 +340,14 @@ begin_pass(VecGraphScan *state)
 	vecgraph_match_all(&state->matcher, give_nodes, state);
 }
 
-/* A search along the edges, which gives up when a pass would have been cheaper. */
+/* How many nodes a walk should meet until a row of that rank leaves. */
+static double
+nodes_for_rank(const VecGraphScan *state, double rank)
+{
+	return vecgraph_effective_list_size() + rank / state->walk_share;
+}
+
+/* A search along the edges, unless with a filter a pass is cheaper. */
 static void
 begin_walk(VecGraphScan *state)
 {
@@ -344,16 +357,17 @@ begin_walk(VecGraphScan *state)
 	double		nodes = state->store.index.id_bound;
 	double		meet = MEET_COST(g->code_bytes);
 	double		score = state->store.computer.ops->scores_codes ? SCORE_COST(g->code_bytes) : PAGE_SCORE_COST;
-	double		pass_cost = 0;
 
 	vecgraph_store_select(&state->store, NULL);
 	state->passing = false;
 	if (has_filter(state))
 	{
 		double		share = vecgraph_match_share(&state->matcher);
+		double		pass_cost = nodes * TEST_COST + nodes * share * score + list * meet;
 
-		pass_cost = nodes * TEST_COST + nodes * share * score + list * meet;
-		if (pass_cost <= (list + WANTED_ROWS / Max(share, 1e-9)) * meet)
+		state->walk_share = Max(share, 1e-9);
+		state->walk_most = WALK_COSTS * pass_cost / meet;
+		if (pass_cost <= nodes_for_rank(state, WANTED_ROWS) * meet)
 		{
 			begin_pass(state);
 			return;
@@ -362,8 +376,6 @@ begin_walk(VecGraphScan *state)
 	}
 	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
 	search->limit = search_limit(state);
-	if (has_filter(state))
-		search->most_expanded = (uint64) (WALK_PATIENCE * pass_cost / meet) + 1;
 }
 
 /* The search has nothing more. Begins a pass if there may be nodes left that pass; false if there are none. */
@@ -520,13 +532,25 @@ needs_more(VecGraphScan *state)
 	return state->last_estimate <= nearest->estimate || vx_line_lower(&state->line, state->last_estimate) <= nearest->distance;
 }
 
+/* The next node of the search. A walk with a filter may give up instead, and have none. */
+static const VxFound *
+next_found(VecGraphScan *state)
+{
+	VxSearch   *search = &state->space->search;
+	double		rank = state->nodes + 1.0;
+
+	if (has_filter(state) && !state->passing)
+		search->most_expanded = (uint64) Min(state->walk_most, WALK_NODES * nodes_for_rank(state, rank + WANTED_ROWS)) + 1;
+	return vx_search_next(search, state->nodes + 1, patience(state));
+}
+
 /* Takes nodes from the search until one may leave, or there are no more. */
 static void
 ready_from_search(VecGraphScan *state)
 {
 	while (needs_more(state))
 	{
-		const VxFound *found = vx_search_next(&state->space->search, state->nodes + 1, patience(state));
+		const VxFound *found = next_found(state);
 		ReadyNode	node;
 
 		if (found == NULL && vx_search_gave_up(&state->space->search) && search_on(state))
