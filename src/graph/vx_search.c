@@ -134,6 +134,15 @@ rest_select(VxSearch *search, uint32_t n)
 	}
 }
 
+/* What is given from now on, and is farther than all of the rest, is forgotten, too: nearer ones were. */
+static void
+note_farthest(VxSearch *search)
+{
+	search->farthest = -INFINITY;
+	for (uint32_t i = 0; i < search->rest_count; i++)
+		search->farthest = VX_MAX(search->farthest, search->rest[i].score);
+}
+
 /* Forgets the farther half of the rest. */
 static void
 rest_forget(VxSearch *search)
@@ -145,6 +154,8 @@ rest_forget(VxSearch *search)
 	search->rest_count /= 2;
 	if (search->grown)
 		rest_make_heap(search);
+	else if (search->given)
+		note_farthest(search);
 }
 
 /* Keeps a candidate that was not expanded. */
@@ -154,7 +165,7 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 	if (search->rest_count >= search->rest_limit)
 	{
 		rest_forget(search);
-		if (search->rest_count >= search->rest_limit)
+		if (search->rest_count >= search->rest_limit || score > search->farthest)
 			return;
 	}
 	if (search->rest_count == search->rest_capacity)
@@ -292,6 +303,7 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->handed_out = 0;
 	search->limit = INFINITY;
 	search->given = false;
+	search->farthest = INFINITY;
 	search->most_expanded = 0;
 	search->expanded = 0;
 	search->wanted = 0;
@@ -331,7 +343,8 @@ vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	store->ops->score(store, search->query, search->batch, new, search->batch_score);
 	store->stats.scored += new;
 	for (uint32_t i = 0; i < new; i++)
-		rest_add(search, search->batch_score[i], search->batch[i]);
+		if (!(search->batch_score[i] > search->farthest))
+			rest_add(search, search->batch_score[i], search->batch[i]);
 }
 
 /* Order of found nodes: by distance, ties by id. */

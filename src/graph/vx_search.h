@@ -69,6 +69,7 @@ typedef struct VxSearch
 
 	double		limit;			/* nodes beyond this distance need not be found; INFINITY unless the caller sets it */
 	bool		given;			/* the candidates were given: no edge is followed */
+	float		farthest;		/* given: what is farther was forgotten, be it given now or before */
 	uint64_t	most_expanded;	/* so many nodes are expanded, then vx_search_next gives up; 0: no limit */
 	uint64_t	expanded;
 	uint64_t	wanted;			/* of these: live ones that the query wants */

@@ -237,6 +237,64 @@ test_short_memory(void **state)
 	free(point);
 }
 
+/*
+ * A search among given nodes, time and again where memory is short: every node comes once, and what memory has room for are the nearest of
+ * those that have not come yet.
+ */
+static void
+test_given(void **state)
+{
+	static const size_t memories[] = {SIZE_MAX, 24 * 1024, 6 * 1024};
+	Fixture    *f = *state;
+	VxSearch	search;
+	VxRng		rng = {37};
+	VxPoint    *point = make_query(f, &rng);
+	VxQuery		query = {.point = point};
+
+	vx_search_init(&search, &unit_mem);
+	for (int m = 0; m < 3; m++)
+	{
+		VxIdSet		seen;
+		uint32_t	count = 0;
+		float		last = -INFINITY;
+		int			passes = 0;
+
+		vx_idset_init(&seen, &unit_mem);
+		do
+		{
+			float		highest = last;
+			const VxFound *found;
+
+			vx_search_begin_given(&search, &f->store.base, &query, 40, memories[m], passes > 0);
+			/* in an order that has nothing to do with the query */
+			for (VxNodeId id = 0; id < N; id += 20)
+			{
+				VxNodeId	ids[20];
+				uint32_t	n = 0;
+
+				for (VxNodeId i = id; i < id + 20; i++)
+					if (!vx_idset_has(&seen, i))
+						ids[n++] = i;
+				vx_search_give(&search, ids, n);
+			}
+			while ((found = vx_search_next(&search, count + 1, VX_SEARCH_GROW)) != NULL)
+			{
+				assert_true(vx_idset_add(&seen, found->id));
+				assert_true(found->score >= last);
+				highest = VX_MAX(highest, found->score);
+				count++;
+			}
+			last = highest;
+			passes++;
+		} while (search.forgot);
+		assert_int_equal(count, N);
+		assert_int_equal(passes > 1, m > 0);
+		vx_idset_free(&seen);
+	}
+	vx_search_free(&search);
+	free(point);
+}
+
 /* A resumed search hands out every node once, however small its list is; order is exact within the list. */
 static void
 test_streaming(void **state)
@@ -327,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_stay),
 		cmocka_unit_test(test_short_memory),
+		cmocka_unit_test(test_given),
 	};
 
 	vx_kernels_select();
