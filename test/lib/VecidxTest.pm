@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 use VecidxData qw(read_rows copy_binary data_set);
 our @EXPORT_OK = qw(new_node new_pair kill_server start_again start_pgbench load_file load_set recall complete root
-  comparison compare share waves);
+  comparison compare share waves tenant_searches);
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
@@ -205,6 +205,17 @@ sub waves
 		[ 'inserted', "$insert $row " . $series->(0, 1) . "; $insert $twin " . $series->(1, 1.6) ],
 		[ 'vacuumed', "DELETE FROM $table WHERE id % 3 = 0; VACUUM $table" ],
 		[ 'slots reused', "$insert $row " . $series->(2, 3.8) ]);
+}
+
+# SQL for pgbench: searches of table items (id, v, note, tenant) for the 40 rows of tenant 7, which nobody changes: among those that match, and
+# as all that match. One that misses a row, or returns one twice, fails.
+sub tenant_searches
+{
+	my $count = "1 / (count(*) FILTER (WHERE tenant = 7) = 40)::int, 1 / (count(*) = count(DISTINCT id))::int";
+	my $search = sub { "SELECT $count FROM (SELECT id, tenant FROM items WHERE $_[0] ORDER BY v <-> some_vector() $_[1]) s;" };
+	return 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; BEGIN ISOLATION LEVEL REPEATABLE READ;'
+	  . $search->('tenant = 7', 'LIMIT 100') . $search->('tenant = 7 AND note = 0', 'LIMIT 100') . $search->('tenant >= 5', 'OFFSET 0')
+	  . $search->('note < 5 AND tenant >= 3', 'OFFSET 0') . $search->('tenant = 7', 'LIMIT 100') . 'COMMIT;';
 }
 
 # Whether the index is sound and returns every row of the table, as the table itself does.

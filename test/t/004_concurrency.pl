@@ -1,37 +1,44 @@
-# Sessions that insert, update, delete, search, vacuum, fit codes and look at the index at once: no error, a sound index, no row lost.
+# Sessions that insert, update, delete, search, vacuum, fit codes and look at the index at once: no error, a sound index, no row lost. The rows
+# of one tenant are left alone, and every search for them finds them all.
 # VECIDX_SECONDS sets for how long (10).
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use Test::More;
-use VecidxTest qw(new_node start_pgbench complete compare);
+use VecidxTest qw(new_node start_pgbench complete compare tenant_searches);
 
 my $seconds = $ENV{VECIDX_SECONDS} || 10;
 my $node = new_node('concurrency', conf => "autovacuum = off\nfsync = off\nmax_connections = 40\n");
 # few distinct values in some rows: identical vectors meet from several sessions at once; never too few to train codes
 $node->safe_psql('postgres', q{
-	CREATE TABLE items (id bigserial PRIMARY KEY, v vector(8), note int DEFAULT 0);
+	CREATE TABLE items (id bigserial PRIMARY KEY, v vector(8), note int DEFAULT 0, tenant int DEFAULT random() * 6);
 	CREATE FUNCTION some_vector() RETURNS vector LANGUAGE sql VOLATILE AS
 		$$ SELECT CASE WHEN random() < 0.3 THEN array_fill((random() * 5)::int, ARRAY[8])::vector
 			ELSE array(SELECT random() * 5 FROM generate_series(1, 8))::vector END $$;
 	INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 4000);
+	INSERT INTO items (v, tenant) SELECT some_vector(), 7 FROM generate_series(1, 40);
+	CREATE INDEX items_tenant ON items USING vecgraph (v, tenant, note) WITH (codes = pq);
+	CREATE INDEX items_tenant_exact ON items USING vecgraph (v, note, tenant) WITH (codes = none);
 	CREATE INDEX items_v ON items USING vecgraph (v) WITH (codes = pq);
 	CREATE INDEX items_exact ON items USING vecgraph (v) WITH (codes = none);
 	CREATE INDEX items_trained ON items USING vecgraph (v) WITH (pq_subvectors = 4);
 	CREATE INDEX items_heap ON items USING vecgraph (v) WITH (pq_subvectors = 4, storage = heap);
 });
 
+like($node->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN SELECT id FROM items WHERE tenant = 7 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 100"),
+	qr/Index Cond: \(tenant = 7\)/, 'the plan of a search for a tenant');
 my %scripts = (
 	insert => 'INSERT INTO items (v) SELECT some_vector() FROM generate_series(1, 5);',
-	update => 'UPDATE items SET v = some_vector() WHERE id = (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 1);',
-	touch => 'UPDATE items SET note = note + 1 WHERE id = (random() * 2000)::int;',
-	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4)
+	update => 'UPDATE items SET v = some_vector() WHERE id = (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 1) AND tenant < 7;',
+	touch => 'UPDATE items SET note = note + 1, tenant = random() * 6 WHERE id = (random() * 2000)::int AND tenant < 7;',
+	delete => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 4) AND tenant < 7
 		AND (SELECT count(*) FROM items) > 3000;',
 	search => 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> some_vector() LIMIT 200) s;',
+	tenant => tenant_searches(),
 	vacuum => 'VACUUM items;',
-	info => "SELECT sum(live) FROM unnest('{items_v,items_exact,items_trained,items_heap}'::regclass[]) c, vecgraph_info(c);",
-	train => "SELECT vecgraph_train(c) FROM unnest('{items_v,items_trained,items_heap}'::regclass[]) c;",
+	info => "SELECT sum(live) FROM unnest('{items_v,items_exact,items_trained,items_heap,items_tenant}'::regclass[]) c, vecgraph_info(c);",
+	train => "SELECT vecgraph_train(c) FROM unnest('{items_v,items_trained,items_heap,items_tenant}'::regclass[]) c;",
 );
 my @running = map { start_pgbench($node, $_, $scripts{$_}, $seconds, '-c', /vacuum|train|info/ ? 1 : 2,
 	'-M', $_ eq 'vacuum' ? 'simple' : 'prepared') } sort keys %scripts;
@@ -44,7 +51,7 @@ for my $run (@running)
 	is($bad // '', '', "$name: no error");
 }
 complete($node, 'items', 'items_v', 'after');
-is($node->safe_psql('postgres', "SELECT vecgraph_check('$_', true)"), '', $_) for qw(items_exact items_trained items_heap);
+is($node->safe_psql('postgres', "SELECT vecgraph_check('$_', true)"), '', $_) for qw(items_exact items_trained items_heap items_tenant items_tenant_exact);
 $node->safe_psql('postgres', 'VACUUM items');
 complete($node, 'items', 'items_v', 'vacuumed');
 note $node->safe_psql('postgres', "SELECT vecgraph_info('items_v')");

@@ -29,10 +29,12 @@ my %indexes = (
 	scalar => 'codes = pq',
 	trained => 'pq_subvectors = 4',
 	halves => 'storage = half',
+	filtered => 'codes = pq',
 	heap => 'storage = heap');
 $primary->safe_psql('postgres', 'CREATE TABLE items (id int, v vector(8)) WITH (fillfactor = 50)');
 $primary->safe_psql('postgres', "INSERT INTO items SELECT i, $vector FROM generate_series(1, 1200) i");
-$primary->safe_psql('postgres', "CREATE INDEX $_ ON items USING vecgraph (v) WITH (max_degree = 8, $indexes{$_})")
+my %columns = (filtered => 'v, id, (id % 3)');
+$primary->safe_psql('postgres', "CREATE INDEX $_ ON items USING vecgraph (${\ ($columns{$_} // 'v') }) WITH (max_degree = 8, $indexes{$_})")
   for sort keys %indexes;
 replayed('built');
 $primary->safe_psql('postgres', "INSERT INTO items SELECT i, $vector FROM generate_series(1201, 1400) i;
@@ -59,13 +61,14 @@ $primary->safe_psql('postgres', 'CREATE UNLOGGED TABLE unlogged AS SELECT * FROM
 replayed('an unlogged index, then logged');
 
 # all at once; on the standby an index is checked all the time
-my $looks = "SELECT vecgraph_check('scalar', true), vecgraph_check('trained'), (vecgraph_info('scalar')).live;";
+my $looks = "SELECT vecgraph_check('scalar', true), vecgraph_check('filtered', true), vecgraph_check('trained'), (vecgraph_info('scalar')).live;";
 my %scripts = (
 	look => $looks,
 	insert => 'INSERT INTO items SELECT random() * 1000, ARRAY(SELECT (random() * 3)::int + x * 0 FROM generate_series(1, 8) x)::vector FROM generate_series(1, 5);',
 	update => 'UPDATE items SET id = id + 1 WHERE id = (random() * 1000)::int;',
 	delete => 'DELETE FROM items WHERE id = 1000 + (random() * 4000)::int;',
 	search => "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[1,2,1,2,1,2,1,2]' LIMIT 500) s;",
+	filter => "SELECT count(*) FROM (SELECT id FROM items WHERE id < 500 ORDER BY v <-> '[1,2,1,2,1,2,1,2]' LIMIT 50) s;",
 	vacuum => 'VACUUM items;');
 my @running = map { start_pgbench($_ eq 'look' ? $standby : $primary, $_, $scripts{$_}, 2, '-c', 1) } sort keys %scripts;
 for my $run (@running)
@@ -77,6 +80,7 @@ for my $run (@running)
 replayed('all at once');
 is($standby->safe_psql('postgres', "SELECT vecgraph_check('$_')"), '', "$_: vecgraph_check on the standby") for sort keys %indexes;
 
+is($primary->safe_psql('postgres', "SELECT vecgraph_check('filtered', true)"), '', 'signatures');
 $primary->stop('immediate');
 $primary->start;
 complete($primary, 'items', $_, "$_: recovered") for sort keys %indexes;
