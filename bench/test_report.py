@@ -38,6 +38,7 @@ class Engines(unittest.TestCase):
             "[a]\nextension = 'x'\n": "needs",
             "[a]\nextension='x'\n[a.variants.b]\nmethd='c'\n": "unknown keys: methd",
             "[a]\nextension='x'\n[a.variants.b]\nmethod='c'\n": "no search setting",
+            "[a]\nextension='x'\n[a.variants.b]\ncolumns=['c']\n": "there are attr, cluster",
             "[a]\nextension='x'\n[a.variants.b]\nmethod='c'\nsearch={setting='s'}\n": "lacks 'values'",
         }
         with tempfile.TemporaryDirectory() as directory:
@@ -52,13 +53,13 @@ class Engines(unittest.TestCase):
 
 class Copy(unittest.TestCase):
     def test_binary(self):
-        found = b"".join(copyformat.binary(np.array([7]), np.array([3]), np.array([[1.0, -2.0]])))
+        found = b"".join(copyformat.binary([np.array([7]), np.array([3])], np.array([[1.0, -2.0]])))
         row = bytes.fromhex("0003000000040000000700000004000000030000000c000200003f800000c0000000")
         self.assertEqual(found, copyformat.HEADER + row + b"\xff\xff")
 
     def test_text_brings_floats_back(self):
         vectors = np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32)
-        lines = b"".join(copyformat.text(np.arange(3), np.arange(3) + 5, vectors)).decode().splitlines()
+        lines = b"".join(copyformat.text([np.arange(3), np.arange(3) + 5], vectors)).decode().splitlines()
         self.assertEqual(lines[1].split("\t")[:2], ["1", "6"])
         back = [[np.float32(x) for x in line.split("\t")[2].strip("[]").split(",")] for line in lines]
         np.testing.assert_array_equal(back, vectors)

@@ -127,7 +127,7 @@ def build_options(a: argparse.Namespace, vector_bytes: int) -> Options:
         ks=(10, 100),
         recall_queries=500,
         explain_queries=50,
-        filter_queries=200,
+        filter_queries=100,
         cold_queries=100,
         insert_rows=data.MAX_INSERTS,
         load_rows=200000,
@@ -252,6 +252,7 @@ def measure(a: argparse.Namespace, held: ExitStack) -> int:
         "command": without_passwords(["bench/run", *sys.argv[1:]]),
         "options": {**asdict(options), "phases": sorted(options.phases)},
         "titles": {v.key: v.title for e in chosen for v in e.variants},
+        "plain": {v.key: e.plain(v).key for e in chosen for v in e.variants if v.columns and v.method},
     }
     interrupted = True
     notices: list[str] = []

@@ -12,7 +12,19 @@ from .data import VectorSet
 from .engines import Engine, Variant
 from .errors import BenchError
 
-PHASES = ("load", "short", "build", "search", "filter", "cold", "write", "growth", "baseline")
+PHASES = (
+    "load",
+    "short",
+    "build",
+    "search",
+    "columns",
+    "filter",
+    "radius",
+    "cold",
+    "write",
+    "growth",
+    "baseline",
+)
 TARGETS = (0.95, 0.99)
 
 
@@ -114,14 +126,19 @@ class Context:
     round: int = 1
     said: set[str] = field(default_factory=set)
 
-    def variants(self, indexed: bool = False) -> list[Variant]:
-        """The variants for this set, in turns: each round begins with another one."""
+    def variants(self, indexed: bool = False, columns: bool = False) -> list[Variant]:
+        """The variants for this set, in turns: each round begins with another one.
+
+        indexed: those with a vector index; columns: also those with filter columns, which only the phases that are about
+        filters measure.
+        """
         found = [
             v
             for e in self.engines
             for v in e.variants
             if v.fits(self.data.rows)
             and not (indexed and v.method is None)
+            and (columns or not v.columns)
             and not (self.options.quick and v.only_full)
         ]
         shift = (self.round - 1) % len(found) if found else 0
@@ -130,6 +147,10 @@ class Context:
     def engine(self, variant: Variant) -> Engine:
         """The engine of a variant."""
         return next(e for e in self.engines if e.name == variant.engine)
+
+    def plain(self, variant: Variant) -> Variant:
+        """The variant that is like it but for filter columns."""
+        return self.engine(variant).plain(variant)
 
     def table(self, variant: Variant) -> str:
         """The table of a variant, in its engine's database."""
@@ -154,6 +175,16 @@ class Context:
             point["notes"] = notes
         self.recorder.add(point)
 
+    def latest(self, phase: str, variant: Variant, **key) -> dict | None:
+        """The last point of a phase and variant in this round whose key has these values."""
+        mine = (phase, self.data.name, self.round, variant.key)
+        found = [
+            p
+            for p in self.recorder.points
+            if (p["phase"], p["set"], p["round"], p["variant"]) == mine and key.items() <= p["key"].items()
+        ]
+        return found[-1] if found else None
+
     def once(self, message: str) -> None:
         """Tells the user something, the first time."""
         if message not in self.said:
@@ -161,9 +192,13 @@ class Context:
             self.say(message)
 
     def value_at_recall(self, variant: Variant, target: float = TARGETS[0]) -> object:
-        """The smallest value of the sweep that reached the target recall in this round, else the largest, else the default."""
+        """The smallest value of the sweep that reached the target recall in this round, else the largest, else the default.
+
+        Of a variant with filter columns it is that of the one without, which has the same graph.
+        """
         if variant.search is None:
             return None
+        variant = self.plain(variant)
         found = [
             (p["key"]["search"], p["values"]["recall"])
             for p in self.recorder.points

@@ -1,18 +1,17 @@
-"""The vector sets that are measured: where they come from, how they are cut, and the attribute for filters."""
+"""The vector sets that are measured: where they come from, how they are cut, and the columns for filters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from . import readers, truth
+from . import filters, readers, truth
 from .errors import BenchError
+from .filters import Filter
 
-# Values of the attribute column are uniform in [0, ATTRIBUTE_RANGE), independent of the vectors.
-ATTRIBUTE_RANGE = 1000
-SELECTIVITIES = {"10 %": 100, "1 %": 10, "0.1 %": 1}
 MAX_INSERTS = 2000
 HELD_OUT_QUERIES = 500
 
@@ -26,7 +25,7 @@ class VectorSet:
     extra: np.ndarray
     queries: np.ndarray
     metric: str
-    attributes: np.ndarray  # int32 [n + m]
+    columns: dict[str, np.ndarray]  # of the filters, each int32 [n + m]
     cache: Path
     key: str  # fingerprint of base, extra and queries
 
@@ -42,16 +41,46 @@ class VectorSet:
     def vector_bytes(self) -> int:
         return (len(self.base) + len(self.extra)) * self.dim * 4
 
+    def integers(self, first: int, count: int) -> list[np.ndarray]:
+        """The columns of a table before the vector: ids from first on, and the filter columns, each int32 [count]."""
+        ids = np.arange(first, first + count, dtype=np.int32)
+        return [ids, *(values[first : first + count] for values in self.columns.values())]
+
     def everything(self) -> np.ndarray:
         """base and extra in one array [n + m, dim], row number = id."""
         return np.concatenate([np.asarray(self.base, np.float32), np.asarray(self.extra, np.float32)])
 
-    def nearest(self, k: int, rows: int | None = None, below: int | None = None, progress=None):
-        """Exact neighbours (ids, distances) among the first rows rows, where below is given with attribute < below."""
+    @cached_property
+    def filters(self) -> list[Filter]:
+        """The conditions of filtered queries; the first is none."""
+        return filters.conditions(self.columns["cluster"][: self.rows], self.base, self.queries, self.metric)
+
+    def nearest(self, k: int, rows: int | None = None, progress=None) -> tuple[np.ndarray, np.ndarray]:
+        """Exact neighbours (ids, distances) among the first rows rows."""
         rows = self.rows if rows is None else rows
-        live = None if below is None else self.attributes[:rows] < below
-        name = f"{self.key}-{rows}" + ("" if below is None else f"-lt{below}")
-        return truth.cached_nearest(self.cache, name, self.base[:rows], self.queries, self.metric, k, live, progress)
+        name = f"{self.key}-{rows}"
+        return truth.cached_nearest(self.cache, name, self.base[:rows], self.queries, self.metric, k, None, progress)
+
+    def nearest_matching(self, k: int, chosen: Filter) -> tuple[np.ndarray, np.ndarray]:
+        """Exact neighbours (ids, distances) of each query among the rows that match the filter for it."""
+        if chosen.column is None:
+            return self.nearest(k)
+        name = truth.fingerprint(self.columns[chosen.column][: self.rows], chosen.low, chosen.high)
+        return truth.cached(
+            self.cache / f"{self.key}-{self.rows}-{name}-{self.metric}-{k}.npz",
+            (len(self.queries), k),
+            lambda: truth.nearest_by_groups(
+                self.base,
+                self.queries,
+                self.metric,
+                k,
+                [(group, self.live(chosen, int(group[0]))) for group in chosen.groups()],
+            ),
+        )
+
+    def live(self, chosen: Filter, query: int) -> np.ndarray | None:
+        """Which rows match the filter for a query; None: all."""
+        return chosen.live({name: values[: self.rows] for name, values in self.columns.items()}, query)
 
 
 def find(name: str, shared: Path, shipped: Path) -> Path:
@@ -132,15 +161,19 @@ def load(
     held = min(MAX_INSERTS, len(base) // 20)
     kept, extra = base[: len(base) - held], base[len(base) - held :]
     chosen = np.ascontiguousarray(own_queries[:max_queries], np.float32)
-    attributes = np.random.default_rng(1).integers(0, ATTRIBUTE_RANGE, len(base), np.int32)
+    metric = metric or own_metric or guess_metric(base)
+    columns = {
+        "attr": np.random.default_rng(1).integers(0, filters.RANGE, len(base), np.int32),
+        "cluster": filters.clusters(base, metric),
+    }
     name = path.name if path.is_dir() else path.stem
     return VectorSet(
         name,
         kept,
         extra,
         chosen,
-        metric or own_metric or guess_metric(base),
-        attributes,
+        metric,
+        columns,
         cache,
         truth.fingerprint(base, chosen),
     )

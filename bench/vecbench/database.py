@@ -69,12 +69,12 @@ def storage(dim: int) -> str:
 def create_table(
     connection: psycopg.Connection, table: str, dim: int, primary_key: bool = True, kind: str = "vector"
 ) -> None:
-    """An empty table (id, attr, embedding), replacing what had its name."""
+    """An empty table (id, attr, cluster, embedding), replacing what had its name."""
     key = " PRIMARY KEY" if primary_key else ""
     connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute(
-        f"CREATE TABLE {table} (id integer NOT NULL{key}, attr integer NOT NULL, embedding {kind}({dim}) NOT NULL)"
-        + storage(dim)
+        f"CREATE TABLE {table} (id integer NOT NULL{key}, attr integer NOT NULL, cluster integer NOT NULL, "
+        f"embedding {kind}({dim}) NOT NULL)" + storage(dim)
     )
 
 
@@ -89,12 +89,12 @@ def load_set(connection: psycopg.Connection, data: VectorSet) -> None:
     """The tables that every variant draws on: source (base rows), extra (rows to insert), queries."""
     for table, first, rows in (("source", 0, data.base), ("extra", data.rows, data.extra)):
         create_table(connection, table, data.dim)
-        ids = np.arange(first, first + len(rows), dtype=np.int32)
-        copy_rows(connection, table, copyformat.binary(ids, data.attributes[first : first + len(rows)], rows), True)
+        copy_rows(connection, table, copyformat.binary(data.integers(first, len(rows)), rows), True)
     create_table(connection, "queries", data.dim)
     count = len(data.queries)
     numbers = np.arange(1, count + 1, dtype=np.int32)
-    copy_rows(connection, "queries", copyformat.binary(numbers, np.zeros(count, np.int32), data.queries), True)
+    unused = np.zeros(count, np.int32)
+    copy_rows(connection, "queries", copyformat.binary([numbers, unused, unused], data.queries), True)
     connection.execute("VACUUM ANALYZE source, extra, queries")
 
 
@@ -105,13 +105,27 @@ def fill_table(connection: psycopg.Connection, table: str, dim: int, rows: int, 
     connection.execute(f"VACUUM ANALYZE {table}")
 
 
-def query_text(table: str, metric: str, k: int, query: str, where: str = "") -> str:
-    """A nearest-neighbour query; query is the SQL of the number (from 1) of the query vector."""
+def create_btrees(connection: psycopg.Connection, table: str, columns: Iterable[str]) -> None:
+    """An index for each of the columns."""
+    for column in columns:
+        connection.execute(f"CREATE INDEX {table}_{column} ON {table} ({column})")
+
+
+def stored(query: str) -> str:
+    """The SQL of a query vector by the SQL of its number (from 1)."""
+    return f"(SELECT embedding FROM queries WHERE id = {query})"
+
+
+def literal(vector: np.ndarray) -> str:
+    """The SQL of a vector that is written out."""
+    return "'[" + ",".join("%.9g" % x for x in vector.tolist()) + "]'::vector"
+
+
+def query_text(table: str, metric: str, k: int | None, vector: str, where: str = "") -> str:
+    """A nearest-neighbour query; vector is the SQL of the query vector. k None: without LIMIT."""
     condition = f" WHERE {where}" if where else ""
-    return (
-        f"SELECT id FROM {table}{condition} ORDER BY embedding {OPERATORS[metric]} "
-        f"(SELECT embedding FROM queries WHERE id = {query}) LIMIT {k}"
-    )
+    limit = "" if k is None else f" LIMIT {k}"
+    return f"SELECT id FROM {table}{condition} ORDER BY embedding {OPERATORS[metric]} {vector}{limit}"
 
 
 def session_settings(
@@ -138,6 +152,13 @@ def explain(connection: psycopg.Connection, statement: str, analyze: bool = Fals
     """The plan of a statement as EXPLAIN gives it in JSON."""
     options = "ANALYZE, BUFFERS, TIMING OFF, " if analyze else ""
     return one(connection, f"EXPLAIN ({options}FORMAT JSON) {statement}")[0][0]["Plan"]
+
+
+def timed(connection: psycopg.Connection, statement: str) -> tuple[float, dict]:
+    """Milliseconds that a statement's execution takes in the server, without parsing, planning and the network; its plan."""
+    options = "ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON"
+    found = one(connection, f"EXPLAIN ({options}) {statement}")[0][0]
+    return found["Execution Time"], found["Plan"]
 
 
 def buffers(plan: dict) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import BenchError
+from .filters import COLUMNS
 
 OPERATORS = {"l2": "<->", "ip": "<#>", "cosine": "<=>"}
 
@@ -38,6 +39,8 @@ class Variant:
     max_rows: int | None = None
     only_full: bool = False
     type: str = "vector"
+    # filter columns: of the index, behind the vector; without method, of btree indexes of their own
+    columns: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -61,7 +64,8 @@ class Variant:
             if self.options
             else ""
         )
-        return f"CREATE INDEX {index} ON {table} USING {self.method} (embedding {self.type}_{metric}_ops){options}"
+        keys = ", ".join([f"embedding {self.type}_{metric}_ops", *self.columns])
+        return f"CREATE INDEX {index} ON {table} USING {self.method} ({keys}){options}"
 
     def session(self, value: object, extra: dict[str, str] | None = None) -> dict[str, str]:
         """Settings of a search session at one value of the sweep."""
@@ -87,9 +91,26 @@ class Engine:
     def database(self) -> str:
         return f"vecbench_{self.name}"
 
+    def plain(self, variant: Variant) -> Variant:
+        """The variant that differs in having no filter columns; the variant itself where it has none."""
+        kind = (variant.method, variant.type, variant.options)
+        return next((v for v in self.variants if (v.method, v.type, v.options) == kind and not v.columns), variant)
+
 
 def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
-    known = {"title", "method", "with", "set", "search", "filters", "min_rows", "max_rows", "only_full", "type"}
+    known = {
+        "title",
+        "method",
+        "columns",
+        "with",
+        "set",
+        "search",
+        "filters",
+        "min_rows",
+        "max_rows",
+        "only_full",
+        "type",
+    }
     unknown = entry.keys() - known
     if unknown:
         raise BenchError(f"{source}: {engine}.variants.{name} has unknown keys: {', '.join(sorted(unknown))}")
@@ -102,6 +123,9 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
             raise BenchError(f"{source}: {engine}.variants.{name}.search lacks {error}") from error
     elif entry.get("method"):
         raise BenchError(f"{source}: {engine}.variants.{name} has an index but no search setting")
+    columns = tuple(entry.get("columns", ()))
+    if set(columns) - set(COLUMNS):
+        raise BenchError(f"{source}: {engine}.variants.{name}.columns: there are {', '.join(COLUMNS)}")
     filters = {n: {k: str(v) for k, v in s.items()} for n, s in entry.get("filters", {"default": {}}).items()}
     return Variant(
         engine,
@@ -116,6 +140,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         entry.get("max_rows"),
         entry.get("only_full", False),
         entry.get("type", "vector"),
+        columns,
     )
 
 

@@ -7,8 +7,6 @@ import tempfile
 import time
 from functools import partial
 
-import numpy as np
-
 from . import copyformat, database
 from .context import Context, Step
 from .engines import Engine, Variant
@@ -22,12 +20,15 @@ LOAD_TURNS = 5
 def prepare_steps(context: Context) -> list[Step]:
     """Gives every variant a fresh table: a round must not inherit the bloat of the one before."""
     weight = 0.2 + context.data.rows * context.data.dim / 2e7
-    return [Step(f"fill {v.key}", weight, partial(_fill, context, v)) for v in context.variants()]
+    return [Step(f"fill {v.key}", weight, partial(_fill, context, v)) for v in context.variants(columns=True)]
 
 
 def _fill(context: Context, variant: Variant) -> None:
     with database.connect(context.cluster, context.engine(variant).database) as connection:
-        database.fill_table(connection, context.table(variant), context.data.dim, context.data.rows, variant.type)
+        table = context.table(variant)
+        database.fill_table(connection, table, context.data.dim, context.data.rows, variant.type)
+        if variant.method is None:
+            database.create_btrees(connection, table, variant.columns)
 
 
 def load_steps(context: Context) -> list[Step]:
@@ -49,10 +50,9 @@ def load_steps(context: Context) -> list[Step]:
 
 def _load(context: Context, engines: list[Engine], form: str) -> None:
     rows = min(context.data.rows, context.options.load_rows)
-    ids = np.arange(rows, dtype=np.int32)
     make = copyformat.text if form == "text" else copyformat.binary
     with tempfile.TemporaryFile(dir=context.data.cache.parent) as staged:
-        for chunk in make(ids, context.data.attributes[:rows], context.data.base[:rows]):
+        for chunk in make(context.data.integers(0, rows), context.data.base[:rows]):
             staged.write(chunk)
         size = staged.tell()
         taken: dict[str, list[float]] = {e.name: [] for e in engines}
@@ -81,7 +81,7 @@ def build_steps(context: Context) -> list[Step]:
     return [
         Step(f"build {v.key} workers={w}", weight, partial(_build, context, v, w))
         for w in context.options.workers
-        for v in context.variants(indexed=True)
+        for v in context.variants(indexed=True, columns=True)
     ]
 
 

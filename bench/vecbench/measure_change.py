@@ -1,4 +1,4 @@
-"""What happens after the build: filtered queries, cold caches, inserts, deletes and VACUUM."""
+"""What happens after the build: cold caches, inserts, deletes and VACUUM."""
 
 from __future__ import annotations
 
@@ -8,62 +8,11 @@ from functools import partial
 import numpy as np
 
 from . import database, truth
-from .context import TARGETS, Context, Step
-from .data import SELECTIVITIES
+from .context import Context, Step
 from .engines import Variant
 from .stats import percentile
 
 DELETED_SHARE = 0.1
-# How the setting of a filtered search was chosen: what reached this recall without a filter, or the engine's default.
-BY_RECALL = f"for recall {TARGETS[0]}"
-
-
-def filter_steps(context: Context) -> list[Step]:
-    """Nearest rows among those with attr below a threshold; the attribute has no index and the planner is free."""
-    weight = len(SELECTIVITIES) * context.options.filter_queries * 0.012
-    return [
-        Step(f"filter {v.key} {name}", weight, partial(_filter, context, v, name, settings))
-        for v in context.variants()
-        for name, settings in v.filters.items()
-    ]
-
-
-def _filter(context: Context, variant: Variant, name: str, settings: dict[str, str]) -> None:
-    options, data = context.options, context.data
-    k = options.ks[0]
-    values = {BY_RECALL: context.value_at_recall(variant)}
-    if variant.search is not None and not options.quick:
-        values["default"] = variant.search.default
-    for chosen, value in values.items():
-        session = database.session_settings(variant, value, planner_free=True, extra=settings)
-        for label, below in SELECTIVITIES.items():
-            live = data.attributes[: data.rows] < below
-            _, exact = data.nearest(k, below=below)
-            statement = database.query_text(context.table(variant), data.metric, k, "%s", f"attr < {below}")
-            recalls, returned, milliseconds = [], [], []
-            with database.connect(context.cluster, context.engine(variant).database, session) as connection:
-                scans = database.scan_nodes(database.explain(connection, statement % 1))
-                connection.execute(statement, (1,), prepare=True)
-                for q in range(min(options.filter_queries, len(data.queries))):
-                    begun = time.perf_counter()
-                    ids = [r[0] for r in connection.execute(statement, (q + 1,), prepare=True)]
-                    milliseconds.append((time.perf_counter() - begun) * 1000)
-                    recalls.append(truth.recall(ids, data.base, data.queries[q], data.metric, exact[q], k, live))
-                    returned.append(len(ids))
-            context.add(
-                "filter",
-                variant.key,
-                {"filter": label, "mode": name, "chosen": chosen, "search": value, "k": k},
-                {
-                    "recall": float(np.mean(recalls)),
-                    "rows_returned": float(np.mean(returned)),
-                    "matching": int(live.sum()),
-                    "p50_ms": percentile(milliseconds, 0.5),
-                    "p95_ms": percentile(milliseconds, 0.95),
-                    "mean_ms": float(np.mean(milliseconds)),
-                    "scan": "/".join(sorted(set(scans))),
-                },
-            )
 
 
 def cold_steps(context: Context) -> list[Step]:
@@ -78,7 +27,7 @@ def _cold(context: Context, variant: Variant) -> None:
     data, k = context.data, context.options.ks[0]
     value = context.value_at_recall(variant)
     context.cluster.restart_cold()
-    statement = database.query_text(context.table(variant), data.metric, k, "%s")
+    statement = database.query_text(context.table(variant), data.metric, k, database.stored("%s"))
     milliseconds = []
     with database.connect(
         context.cluster, context.engine(variant).database, database.session_settings(variant, value)
@@ -173,7 +122,7 @@ def _recall(context: Context, connection, variant: Variant, everything: np.ndarr
     count = min(context.options.recall_queries, len(data.queries))
     name = f"{data.key}-{truth.fingerprint(live)}"
     _, exact = truth.cached_nearest(data.cache, name, everything, data.queries, data.metric, k, live)
-    statement = database.query_text(context.table(variant), data.metric, k, "%s")
+    statement = database.query_text(context.table(variant), data.metric, k, database.stored("%s"))
     found = []
     for q in range(count):
         ids = [r[0] for r in connection.execute(statement, (q + 1,), prepare=True)]

@@ -70,7 +70,7 @@ def measure_point(
     key = {"k": k, "search": value}
     if not clients:
         context.add(phase, variant.key, {**key, "clients": 0}, common, rows)
-    statement = database.query_text(table, data.metric, k, ":q")
+    statement = database.query_text(table, data.metric, k, database.stored(":q"))
     for count in clients:
         speed = measure_speed(context, engine.database, statement, count, settings, pipelined=not options.quick)
         context.add(phase, variant.key, {**key, "clients": count}, {**common, **speed}, rows)
@@ -107,7 +107,7 @@ def answer_quality(context: Context, connection, variant: Variant, table: str, r
         count = min(count, EXACT_QUERIES)
     _, exact = data.nearest(k, rows)
     base = data.base[:rows]
-    statement = database.query_text(table, data.metric, k, "%s")
+    statement = database.query_text(table, data.metric, k, database.stored("%s"))
     recalls, returned = [], []
     for q in range(count):
         ids = [r[0] for r in connection.execute(statement, (q + 1,), prepare=True)]
@@ -121,11 +121,6 @@ def answer_quality(context: Context, connection, variant: Variant, table: str, r
     }
 
 
-def vector_text(vector: np.ndarray) -> str:
-    """A vector as SQL text."""
-    return "[" + ",".join("%.9g" % x for x in vector.tolist()) + "]"
-
-
 def page_reads(context: Context, connection, variant: Variant, table: str, k: int) -> dict:
     """Shared buffers that a query's scan touches, index and heap together, as EXPLAIN counts them; and the scan's type.
 
@@ -135,10 +130,7 @@ def page_reads(context: Context, connection, variant: Variant, table: str, k: in
     count = min(context.options.explain_queries, len(data.queries), 3 if variant.method is None else 1 << 30)
     touched, scans = [], set()
     for q in range(count):
-        literal = f"'{vector_text(data.queries[q])}'::vector"
-        statement = database.query_text(table, data.metric, k, "0").replace(
-            "(SELECT embedding FROM queries WHERE id = 0)", literal
-        )
+        statement = database.query_text(table, data.metric, k, database.literal(data.queries[q]))
         plan = database.explain(connection, statement, analyze=True)
         touched.append(database.buffers(plan))
         scans.update(database.scan_nodes(plan))

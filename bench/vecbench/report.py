@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .context import TARGETS
-from .measure_change import BY_RECALL
+from .measure_filter import BY_RECALL
 from .pgbench import IN_FLIGHT
 from .tables import (
+    OURS_PREFIX,
     advantage,
     at_summary,
     at_target,
@@ -17,6 +18,7 @@ from .tables import (
     megabytes,
     number,
     ours,
+    ratio,
     select,
     share,
     spread,
@@ -27,6 +29,7 @@ from .tables import (
 ADVANTAGE = "vecidx better by"
 # Answers whose recall differs by no more are compared by their time.
 EQUAL_RECALL = 0.02
+ANSWERS = ["rows", "recall", "p50 ms", "p95 ms"]
 
 
 def _key(point: dict) -> tuple:
@@ -34,11 +37,32 @@ def _key(point: dict) -> tuple:
     return tuple(sorted((n, v) for n, v in point["key"].items() if n not in ("search", "k")))
 
 
+def answers(points: list[dict]) -> list[str]:
+    """The figures of ANSWERS."""
+    return [
+        spread(summary(points, "rows_returned")),
+        spread(summary(points, "recall"), share),
+        *(spread(summary(points, n)) for n in ("p50_ms", "p95_ms")),
+    ]
+
+
+def scans(points: list[dict]) -> str:
+    """The scans that the planner chose."""
+    return " or ".join(distinct(p["values"]["scan"] for p in points))
+
+
+def setting(points: list[dict], chosen: str) -> str:
+    """The settings of searches, and how they were chosen."""
+    values = distinct(p["key"]["search"] for p in points)
+    return "–" if values == [None] else f"{' or '.join(str(v) for v in values)} ({chosen})"
+
+
 class Report:
     """The report of one set. Each method returns lines; comparisons are collected for the list of losses."""
 
     def __init__(self, header: dict, points: list[dict], name: str) -> None:
         self.titles = header.get("titles", {})
+        self.plain = header.get("plain", {})  # variants with filter columns: the one without
         self.points = select(points, set=name)
         self.rows = max((p["rows"] for p in self.points), default=0)
         self.ours = ours(self.points)
@@ -59,7 +83,7 @@ class Report:
 
     def compare(self, what: str, variant: str, mine: dict, other: dict, larger_is_better: bool) -> str:
         """The advantage over a variant as a cell of a table; remembered for the list of wins and losses."""
-        if self.ours is None or variant == self.ours:
+        if self.ours is None or variant == self.ours or variant in self.plain:
             return ""
         text, word = advantage(mine, other, larger_is_better)
         if word:
@@ -181,31 +205,48 @@ class Report:
         return ["### Every point of search", "", *markdown_table(head, rows)] if rows else []
 
     def filters(self) -> list[str]:
-        """Filtered queries; compared are those whose setting was chosen in the same way."""
+        """Filtered queries; compared are those whose setting was chosen in the same way, with our index that has the columns."""
         points = select(self.points, phase="filter")
-        kinds = distinct((p["variant"], p["key"]["mode"], p["key"]["chosen"]) for p in points)
-        kinds.sort(key=lambda kind: (self.order(kind[0]), kind[1:]))
+        lines = distinct((p["variant"], p["key"]["mode"], p["key"]["chosen"]) for p in points)
+        lines.sort(key=lambda line: (self.order(line[0]), line[1:]))
         rows = []
-        for label in distinct(p["key"]["filter"] for p in points):
-            mine = select(points, filter=label, variant=self.ours, chosen=BY_RECALL)
-            for variant, mode, chosen in kinds:
-                these = select(points, filter=label, variant=variant, mode=mode, chosen=chosen)
-                values = distinct(p["key"]["search"] for p in these)
-                setting = "–" if values == [None] else f"{' or '.join(str(v) for v in values)} ({chosen})"
-                figures = [spread(summary(these, "rows_returned")), spread(summary(these, "recall"), share)]
-                figures += [spread(summary(these, n)) for n in ("p50_ms", "p95_ms")]
-                scans = " or ".join(distinct(p["values"]["scan"] for p in these))
-                cell = self.compare_filter(label, variant, mode, mine, these) if chosen == BY_RECALL else ""
-                rows.append([label, self.title(variant), mode, setting, *figures, scans, cell])
-        head = ["matching", "engine", "mode", "setting", "rows of 10", "recall", "p50 ms", "p95 ms", "scan", ADVANTAGE]
+        for label, kind in distinct((p["key"]["filter"], p["key"]["kind"]) for p in points):
+            here = select(points, filter=label, kind=kind)
+            mine = self.with_columns(select(here, chosen=BY_RECALL))
+            for variant, mode, chosen in lines:
+                these = select(here, variant=variant, mode=mode, chosen=chosen)
+                if not these:
+                    continue
+                # without a condition there is the recall curve, and exact search has no recall to lose
+                compared = chosen == BY_RECALL and kind != "all"
+                rows.append(
+                    [
+                        label,
+                        kind,
+                        self.title(variant),
+                        mode,
+                        setting(these, chosen),
+                        *answers(these),
+                        *(spread(summary(these, f"times_{n}"), ratio) for n in ("unfiltered", "uniform")),
+                        scans(these),
+                        self.compare_answers(f"filter {label} {kind} ({mode})", mine, these) if compared else "",
+                    ]
+                )
+        times = ["times unfiltered", "times uniform"]
+        head = ["matching", "where", "engine", "mode", "setting", *ANSWERS, *times, "scan", ADVANTAGE]
         return ["### Filtered queries", "", *markdown_table(head, rows)] if rows else []
 
-    def compare_filter(self, label: str, variant: str, mode: str, mine: list[dict], other: list[dict]) -> str:
+    def with_columns(self, points: list[dict]) -> list[dict]:
+        """Points of our index with filter columns where it is measured, else of our first one."""
+        found = [p for p in points if p["variant"] in self.plain and p["variant"].startswith(OURS_PREFIX)]
+        return found or select(points, variant=self.ours)
+
+    def compare_answers(self, what: str, mine: list[dict], other: list[dict]) -> str:
         """Time is compared where recall is about equal; elsewhere a faster answer is a worse one, and recall is compared."""
         a, b = summary(mine, "recall"), summary(other, "recall")
-        if variant == self.ours or a is None or b is None:
+        variant = other[0]["variant"]
+        if variant == self.ours or variant in self.plain or a is None or b is None:
             return ""
-        what = f"filter {label} ({mode})"
         if abs(a.median - b.median) <= EQUAL_RECALL:
             times = by_round(mine, "p50_ms"), by_round(other, "p50_ms")
             return self.compare(f"{what}, time at equal recall", variant, *times, False)
@@ -213,6 +254,44 @@ class Report:
         text = f"recall {a.median:.3f} to {b.median:.3f}"
         self.outcomes.append((word, f"{what}, recall: {self.title(variant)}", text))
         return f"{text} {word}"
+
+    def radius(self) -> list[str]:
+        """The rows within a radius."""
+        points = select(self.points, phase="radius")
+        rows = []
+        for matching, limit in distinct((p["key"]["matching"], p["key"]["limit"]) for p in points):
+            here = select(points, matching=matching, limit=limit)
+            lines = distinct((p["variant"], p["key"]["mode"]) for p in here)
+            for variant, mode in sorted(lines, key=lambda line: (self.order(line[0]), line[1])):
+                these = select(here, variant=variant, mode=mode)
+                what = f"{matching} rows within a radius, LIMIT {limit} ({mode})"
+                cell = self.compare_answers(what, select(here, variant=self.ours), these)
+                label = [str(matching), str(limit), self.title(variant), mode, setting(these, BY_RECALL)]
+                rows.append([*label, *answers(these), scans(these), cell])
+        head = ["within", "LIMIT", "engine", "mode", "setting", *ANSWERS, "scan", ADVANTAGE]
+        return ["### Radius: rows nearer than a bound", "", *markdown_table(head, rows)] if rows else []
+
+    def columns(self) -> list[str]:
+        """What filter columns cost: the index that has two beside the one that has none."""
+        points = select(self.points, phase="columns")
+        figures: list[tuple[str, str, Callable[[float], str]]] = [
+            ("seconds", "build s", number),
+            ("index_bytes", "index MB", megabytes),
+            ("ms", "unfiltered search ms", number),
+            ("recall", "recall", share),
+        ]
+        rows = []
+        for variant in self.ordered(points):
+            for workers in distinct(p["key"]["workers"] for p in select(points, variant=variant)):
+                these = select(points, variant=variant, workers=workers)
+                for name, label, form in figures:
+                    if not summary(these, name):
+                        continue
+                    both = [spread(summary(these, n), form) for n in (f"plain_{name}", name)]
+                    times = spread(summary(these, f"times_{name}"), lambda v: f"{v:.3f}")
+                    rows.append([self.title(variant), str(workers), label, *both, times])
+        head = ["index", "workers", "figure", "without columns", "with columns", "times that"]
+        return ["### What filter columns cost", "", *markdown_table(head, rows)] if rows else []
 
     def baselines(self) -> list[str]:
         """NumPy and faiss."""
@@ -323,7 +402,7 @@ class Report:
             {"seconds": False},
             ["format"],
         )
-        parts += self.filters()
+        parts += self.columns() + self.filters() + self.radius()
         parts += self.flat(
             "cold",
             "Cold caches: first queries after a restart",

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import psycopg
 
-from . import baselines, database, machine, measure_build, measure_change, measure_search
+from . import (
+    baselines,
+    database,
+    machine,
+    measure_build,
+    measure_change,
+    measure_filter,
+    measure_search,
+)
 from .cluster import Cluster
 from .context import Context, Options, Recorder, Step
-from .data import SELECTIVITIES, VectorSet
+from .data import VectorSet
 from .engines import Engine
 from .errors import BenchError
 from .progress import Progress, counting
@@ -23,7 +31,9 @@ PHASE_STEPS: dict[str, Callable[[Context], list[Step]]] = {
     "short": measure_search.short_steps,
     "build": measure_build.build_steps,
     "search": measure_search.search_steps,
-    "filter": measure_change.filter_steps,
+    "columns": measure_filter.column_steps,
+    "filter": measure_filter.filter_steps,
+    "radius": measure_filter.radius_steps,
     "cold": measure_change.cold_steps,
     "write": measure_change.write_steps,
     "growth": measure_search.growth_steps,
@@ -57,15 +67,23 @@ def choose_engines(
 
 def prepare_truth(data: VectorSet, options: Options, say) -> None:
     """Computes (or finds in the cache) the exact answers that the phases will need."""
-    wanted: list[tuple[int, int, int | None]] = [(k, data.rows, None) for k in options.ks]
-    if "filter" in options.phases:
-        wanted += [(options.ks[0], data.rows, below) for below in SELECTIVITIES.values()]
+    wanted = [(k, data.rows) for k in options.ks]
+    if "radius" in options.phases:
+        wanted += [(matching + 1, data.rows) for matching, _ in measure_filter.RADII]
     if "growth" in options.phases:
-        wanted += [(options.ks[0], data.rows // d, None) for d in options.growth]
-    for k, rows, below in wanted:
+        wanted += [(options.ks[0], data.rows // d) for d in options.growth]
+    for k, rows in wanted:
         advance, close = counting(rows, f"exact neighbours of {data.name}")
         try:
-            data.nearest(k, rows, below, advance)
+            data.nearest(k, rows, advance)
+        finally:
+            close()
+    if "filter" in options.phases:
+        advance, close = counting(len(data.filters) * data.rows, f"exact neighbours of {data.name} that match")
+        try:
+            for condition in data.filters:
+                data.nearest_matching(options.ks[0], condition)
+                advance(data.rows)
         finally:
             close()
 

@@ -73,6 +73,11 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def ratio(value: float) -> str:
+    """One figure divided by another."""
+    return f"{value:.2f}"
+
+
 def spread(found: Summary | None, form: Callable[[float], str] = number) -> str:
     """Median [lowest–highest]."""
     if found is None:
@@ -102,10 +107,10 @@ def at_summary(found: dict[int, AtRecall | None], rounds: int, exact: bool = Fal
 
 def advantage(mine: dict[int, float | None], other: dict[int, float | None], larger_is_better: bool) -> tuple[str, str]:
     """How many times better vecidx is than the other, per round (above 1: vecidx is better), and the verdict in a word."""
-    ratio = ratio_by_round(mine, other) if larger_is_better else ratio_by_round(other, mine)
-    if ratio is None:
+    found = ratio_by_round(mine, other) if larger_is_better else ratio_by_round(other, mine)
+    if found is None:
         return "–", ""
-    return spread(ratio, lambda v: f"{v:.2f}"), verdict(ratio)
+    return spread(found, ratio), verdict(found)
 
 
 def values_of(found: dict[int, AtRecall | None]) -> dict[int, float | None]:

@@ -133,16 +133,34 @@ def cached_nearest(
     progress=None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """nearest(), kept in cache/ under name, which must name the contents of base, queries and live (see fingerprint)."""
-    file = cache / f"{name}-{metric}-{k}.npz"
+    return cached(
+        cache / f"{name}-{metric}-{k}.npz",
+        (len(queries), k),
+        lambda: nearest(base, queries, metric, k, live, progress),
+    )
+
+
+def nearest_by_groups(
+    base: np.ndarray, queries: np.ndarray, metric: str, k: int, groups: list[tuple[np.ndarray, np.ndarray | None]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """nearest() for groups of queries, each (their numbers, which rows are live for them); each query is in one."""
+    ids, found = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
+    for numbers, live in groups:
+        ids[numbers], found[numbers] = nearest(base, queries[numbers], metric, k, live)
+    return ids, found
+
+
+def cached(file: Path, shape: tuple[int, int], compute) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and distances of that shape from the file, or computed and kept there."""
     if file.is_file():
         try:
             with np.load(file) as kept:
-                if kept["ids"].shape == (len(queries), k):
+                if kept["ids"].shape == shape:
                     return kept["ids"], kept["distances"]
         except (OSError, ValueError, KeyError, EOFError):
             pass  # a file cut short by an interrupted run: made again below
-    ids, found = nearest(base, queries, metric, k, live, progress)
-    cache.mkdir(parents=True, exist_ok=True)
+    ids, found = compute()
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}")
     with open(partial, "wb") as out:
         np.savez(out, ids=ids, distances=found)
