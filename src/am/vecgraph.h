@@ -33,6 +33,9 @@
 #define VECGRAPH_STRATEGY_CONTAINS 8	/* array @> array */
 #define VECGRAPH_STRATEGY_WITHIN 9	/* vector <-| radius: vecgraph_radius.c */
 
+/* So many rows a scan with conditions on filter columns is thought to be asked for, when its ways are weighed. */
+#define VECGRAPH_WANTED_ROWS 10
+
 /* The support function, of both. */
 #define VECGRAPH_PROC_SUPPORT 1
 
@@ -202,6 +205,13 @@ vecgraph_row_is_absent(const bool *isnull)
 {
 	return isnull[0];
 }
+
+/*
+ * Makes the point of a row in context, of the values of the index's columns, of which no other than the vector is looked at; NULL if the
+ * row is not indexed. Errors: wrong number of dimensions.
+ */
+extern VxPoint *vecgraph_row_point(const VecidxType *type, const VxSpace *space, const Datum *values, const bool *isnull,
+								   MemoryContext context);
 
 /*
  * Makes the row, its point in context, of the values of the index's columns; false if it is not indexed: its vector is NULL or has no

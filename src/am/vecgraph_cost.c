@@ -50,12 +50,11 @@
 #define ALL_ROWS_COST 5.0e9
 
 /*
- * With conditions on filter columns (vecgraph_scan.c): what testing a signature and scoring a node cost of what expanding one does, and
- * how many rows a walk is thought to look for.
+ * With conditions on filter columns: what testing a signature and scoring a node cost of what expanding one does. vecgraph_scan.c has the
+ * times, which depend on the index.
  */
 #define TEST_SHARE 0.0005
 #define SCORE_SHARE 0.02
-#define WANTED_ROWS 10
 
 /* Nobody knows how many rows lie within a radius; those who ask for it want the near ones. */
 #define RADIUS_SHARE 0.01
@@ -108,6 +107,22 @@ wants_absent(const IndexPath *path)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Where there are conditions on filter columns, which so many nodes match: how many nodes are expanded before the first row leaves, by
+ * the cheaper of a walk and a pass. *startup_cost receives what a pass costs besides.
+ */
+static double
+filtered_start(double nodes, double list, double matches, double met_cost, Cost *startup_cost)
+{
+	double		walk = list + VECGRAPH_WANTED_ROWS * nodes / matches;
+	double		pass = list + nodes * TEST_SHARE + matches * SCORE_SHARE;
+
+	if (pass > walk)
+		return Min(walk, nodes);
+	*startup_cost = (pass - list) * met_cost;
+	return list;
 }
 
 /* Costs that lose against those of a sequential scan, be that disabled or not. */
@@ -174,16 +189,8 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	*startup_cost = 0;
 	if (has_filter(path))
 	{
-		double		walk;
-		double		pass;
-
 		matches = Min(nodes, Max(1, costs.indexSelectivity * info->rel->tuples));
-		walk = list + WANTED_ROWS * nodes / matches;
-		pass = list + nodes * TEST_SHARE + matches * SCORE_SHARE;
-		if (pass <= walk)
-			*startup_cost = (pass - list) * met_cost;
-		else
-			met = Min(walk, nodes);
+		met = filtered_start(nodes, list, matches, met_cost, startup_cost);
 	}
 	has_radius = vecgraph_find_radius(root, path);
 	if (has_radius)

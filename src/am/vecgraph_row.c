@@ -16,6 +16,12 @@ vecgraph_point(const VecidxType *type, const VxSpace *space, Datum value, Memory
 	return NULL;
 }
 
+VxPoint *
+vecgraph_row_point(const VecidxType *type, const VxSpace *space, const Datum *values, const bool *isnull, MemoryContext context)
+{
+	return vecgraph_row_is_absent(isnull) ? NULL : vecgraph_point(type, space, values[0], context);
+}
+
 void
 vecgraph_columns_open(Relation index, MemoryContext context, VecGraphColumns *columns)
 {
@@ -27,11 +33,9 @@ bool
 vecgraph_make_row(const VecGraphColumns *columns, const VxSpace *space, const Datum *values, const bool *isnull, ItemPointer tid,
 				  MemoryContext context, VecGraphRow *row)
 {
-	if (vecgraph_row_is_absent(isnull))
-		return false;
 	row->tid = *tid;
 	row->hash = 0;
-	row->point = vecgraph_point(columns->opclass->type, space, values[0], context);
+	row->point = vecgraph_row_point(columns->opclass->type, space, values, isnull, context);
 	if (row->point == NULL)
 		return false;
 	if (columns->filters.count > 0)

@@ -23,7 +23,7 @@ has_models(const VxMeta *meta)
 	uint32_t	both = VX_CODES_MODEL(0) | VX_CODES_MODEL(1);
 
 	if (meta->code_flags == 0)
-		return meta->code_epoch == 0 && meta->storage != VX_STORAGE_HEAP;
+		return meta->code_epoch == 0 && vx_storage_has_vector((VxStorage) meta->storage);
 	return (meta->code_flags & newest) != 0
 		&& ((meta->code_flags & VX_CODES_MIXED) == 0 || (meta->code_flags & both) == both);
 }
@@ -69,7 +69,7 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 	if (kind->needs_training && !has_models(meta))
 		return false;
 	/* while some nodes have no code, searches go by the vectors in them */
-	if (meta->storage == VX_STORAGE_HEAP && (meta->code_flags & VX_CODES_PARTIAL) != 0)
+	if (!vx_storage_has_vector((VxStorage) meta->storage) && (meta->code_flags & VX_CODES_PARTIAL) != 0)
 		return false;
 	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes))
 		return false;

@@ -1,7 +1,8 @@
 /*
  * vx_record.h: slots of a node page: what the record of a node, or of more of its heap TIDs, holds, and how that is written and read.
  *
- * README.md in this folder has pictures of the bytes. Which storage a node's point has is asked here and nowhere else.
+ * README.md in this folder has pictures of the bytes. What a storage is like, others ask by vx_storage_...; which one it is, only those
+ * who choose one (options, plans, types) and vecgraph_check.
  */
 #ifndef VX_RECORD_H
 #define VX_RECORD_H
@@ -26,6 +27,20 @@ static inline const char *
 vx_storage_name(VxStorage storage)
 {
 	return storage == VX_STORAGE_HEAP ? "heap" : storage == VX_STORAGE_HALF ? "half" : "full";
+}
+
+/* Whether a node holds its vector, if perhaps only as nearly as halves have it. */
+static inline bool
+vx_storage_has_vector(VxStorage storage)
+{
+	return storage != VX_STORAGE_HEAP;
+}
+
+/* Whether it holds that as halves. */
+static inline bool
+vx_storage_has_halves(VxStorage storage)
+{
+	return storage == VX_STORAGE_HALF || storage == VX_STORAGE_EXACT_HALF;
 }
 
 /* Whether a node holds all that its vector is. */
@@ -207,7 +222,7 @@ bool		vx_slot_has_point(const VxSpace *space, const VxGeometry *g, const VxSlot 
 /* The point of a slot that has halves, made in room [vx_space_room]; with VX_STORAGE_HALF as nearly as these have it. */
 const VxPoint *vx_slot_widen_point(const VxGeometry *g, const VxSlot *slot, VxPoint *room);
 
-/* The point of a slot: there, or made in room. Not for VX_STORAGE_HEAP. */
+/* The point of a slot: there, or made in room. Only where vx_storage_has_vector. */
 static inline const VxPoint *
 vx_slot_point(const VxGeometry *g, VxSlot *slot, VxPoint *room)
 {

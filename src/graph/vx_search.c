@@ -294,6 +294,7 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->capacity = list_size;
 	search->count = search->cursor = 0;
 	search->rest_count = 0;
+	/* most of the memory is for candidates: nodes that are found have left, or are few beside what was scored to find them */
 	search->rest_limit = (uint32_t) VX_MIN(memory / 4 * 3 / sizeof(VxCandidate), UINT32_MAX / 2);
 	search->found_limit = (uint32_t) VX_MIN(memory / 4 / (sizeof(VxFound) + sizeof(uint32_t)), UINT32_MAX / 2);
 	search->forgot = false;
@@ -337,6 +338,7 @@ vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	VxStore    *store = search->store;
 	uint32_t	new = 0;
 
+	/* visited are only those that were expanded (meet): what memory forgets of the others may be given again in another search */
 	for (uint32_t i = 0; i < n; i++)
 		if (!vx_idset_has(&search->visited, ids[i]))
 			search->batch[new++] = ids[i];
@@ -416,7 +418,10 @@ found_take(VxSearch *search)
 	return &search->found[top];
 }
 
-/* Whether the query wants a node, if it is live. */
+/*
+ * Whether the query wants a node, if it is live. What was given is wanted, or would not have been given; linking, which does not collect,
+ * wants all, since edges lead to nodes of any signature.
+ */
 static inline bool
 is_wanted(const VxSearch *search, VxNodeId id)
 {
@@ -484,7 +489,7 @@ begin_choosing(VxSearch *search)
 {
 	search->grown = true;
 	search->reached = 0;
-	search->radius = -INFINITY;
+	search->horizon = -INFINITY;
 	memset(&search->line, 0, sizeof(search->line));
 	rest_make_heap(search);
 }
@@ -495,16 +500,16 @@ begin_growing(VxSearch *search)
 {
 	search->grown = true;
 	search->reached = search->count;
-	search->radius = search->count > 0 ? search->list[search->count - 1].score : -INFINITY;
+	search->horizon = search->count > 0 ? search->list[search->count - 1].score : -INFINITY;
 	rest_make_heap(search);
 
-	/* the nodes met so far, whether they have left or not; those outside the radius were met on the way */
+	/* the nodes met so far, whether they have left or not; those outside the horizon were met on the way */
 	memset(&search->line, 0, sizeof(search->line));
 	for (uint32_t i = 0; i < search->found_count + search->handed_out; i++)
 	{
 		const VxFound *found = &search->found[search->found_heap[i]];
 
-		if (found->score <= search->radius)
+		if (found->score <= search->horizon)
 			vx_line_add(&search->line, found->score, found->distance);
 	}
 }
@@ -521,7 +526,7 @@ grow(VxSearch *search)
 	if (store->ops->prefetch != NULL && search->rest_count > 0)
 		store->ops->prefetch(store, search->rest[0].id);
 	search->reached++;
-	search->radius = VX_MAX(search->radius, next.score);
+	search->horizon = VX_MAX(search->horizon, next.score);
 	meet(search, next.score, next.id, wanted);
 	if (!search->given)
 		offer(search, search->edges.ids, search->edges.count);
@@ -557,7 +562,7 @@ list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
  * Whether the nearest found node must wait until the list has grown. Four kinds of nodes could still have to leave before it:
  *
  * - those that the search has not come by yet: a list of the length for its rank makes that unlikely
- * - those whose score is within the radius: they are expanded first
+ * - those whose score is within the horizon: they are expanded first
  * - those of the same score, which says nothing of their order
  * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
  *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
@@ -571,9 +576,10 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 
 	if (nearest == NULL && search->limit == INFINITY)
 		return true;
+	/* memory: what leaves too soon comes in a poorer order, and makes room */
 	if (search->found_count >= search->found_limit)
 		return false;
-	if (search->reached < least_list(search, rank) || search->rest[0].score < search->radius)
+	if (search->reached < least_list(search, rank) || search->rest[0].score < search->horizon)
 		return true;
 	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
 		return false;
@@ -582,7 +588,11 @@ must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
 	return search->rest[0].score <= nearest->score || vx_line_lower(&search->line, search->rest[0].score) <= nearest->distance;
 }
 
-/* The rank among all nodes that one has among those wanted, as far as it is known by now. */
+/*
+ * The rank among all nodes that one has among those wanted, as far as it is known by now. A walk passes over what is not wanted, and the list
+ * must be as long as if it were: the tenth of the wanted nodes is about the hundredth of all where one in ten is wanted. So a row is found
+ * as surely as without a filter, at the price of a longer list.
+ */
 static uint32_t
 rank_among_all(const VxSearch *search, uint32_t rank)
 {

@@ -5,12 +5,12 @@
  * kept, not forgotten, so that a consumer who wants more than the list holds is served by a list that grows until the
  * reachable graph is exhausted.
  *
- * Two passes in one: the list is ordered by scores, which may be estimates from codes; each node that is expanded is met on
+ * Two searches in one: the list is ordered by scores, which may be estimates from codes; each node that is expanded is met on
  * its page, where its exact distance is known, and live ones wait in a heap of found nodes to leave in exact order.
  *
- * When the list has converged, the nodes in it are those up to some score, the radius, and all of them are expanded. From
+ * When the list has converged, the nodes in it are those up to some score, the horizon, and all of them are expanded. From
  * then on no list is needed to make it longer: what is not expanded is a heap (rest), and expanding its nearest, over and over,
- * moves the radius outwards; what comes to light within the radius is nearest, so it is next. A list of so many more nodes
+ * moves the horizon outwards; what comes to light within the horizon is nearest, so it is next. A list of so many more nodes
  * costs so many more expansions, at any length.
  *
  * A found node may leave when nothing nearer is expected: see must_wait() in vx_search.c for the rule.
@@ -76,8 +76,8 @@ typedef struct VxSearch
 
 	/* The list once it has grown. */
 	bool		grown;			/* list [] is used no more, all candidates go to the rest */
-	uint32_t	reached;		/* its length: nodes that were expanded within the radius */
-	float		radius;			/* the highest score in it */
+	uint32_t	reached;		/* its length: nodes that were expanded within the horizon */
+	float		horizon;		/* the highest score in it */
 	VxLine		line;			/* of exact distances to scores */
 
 	/* Found nodes: a heap of places in an array, so that records do not move. */

@@ -71,7 +71,7 @@ plan_index(Relation heap, Relation index, const VecGraphColumns *columns, VxMeta
 	if (heap == NULL && codebook == NULL && vx_code_kind(meta->code_kind)->needs_training)
 	{
 		/* where only codes could tell what nodes look like there must be some from the beginning */
-		if (meta->storage == VX_STORAGE_HEAP)
+		if (!vx_storage_has_vector((VxStorage) meta->storage))
 			vecgraph_plan(options, columns, dim, 0, meta, geometry);
 		else
 			meta->code_flags = 0;

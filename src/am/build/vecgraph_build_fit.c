@@ -124,7 +124,7 @@ plan_untrained(VecGraphBuild *build, uint32 count, bool no_room)
 	float		max_norm2 = build->meta.max_norm2;
 	float		usual_norm2 = build->meta.usual_norm2;
 
-	if (build->meta.storage != VX_STORAGE_HEAP)
+	if (vx_storage_has_vector((VxStorage) build->meta.storage))
 	{
 		build->meta.code_flags = 0;
 		report_untrained(build, count, no_room, "it does without for now",

@@ -334,7 +334,7 @@ check_slot(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 		broken(check, id, wrong);
 	check->states[id] = slot->state;
 	check->found->slots[slot->state]++;
-	if (is_live && check->store->computer.ops->scores_codes && g->storage != VX_STORAGE_HEAP)
+	if (is_live && check->store->computer.ops->scores_codes && vx_storage_has_vector(g->storage))
 		check_code(check, id, slot, code);
 	if (vx_slot_is_node(slot))
 		check_node(check, id, slot);

@@ -79,13 +79,13 @@ typedef struct Walk
 typedef void (*NodeVisit) (Walk *walk, VxNodeId id, const VxPoint *point, void *context);
 
 static void
-begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
+begin_visits(Walk *walk, VecGraphStore *store, Relation heap)
 {
 	memset(walk, 0, sizeof(*walk));
 	walk->store = store;
 	walk->page = palloc(BLCKSZ);
 	walk->zero = palloc0(vx_space_room(&store->index.space));
-	if (store->index.geometry.storage != VX_STORAGE_HEAP)
+	if (vx_storage_has_vector(store->index.geometry.storage))
 		return;
 	/* rows that have just died need good codes as long as somebody sees them; who sees them protects their values */
 	InitNonVacuumableSnapshot(walk->snapshot, GlobalVisTestFor(heap));
@@ -93,7 +93,7 @@ begin_walk(Walk *walk, VecGraphStore *store, Relation heap)
 }
 
 static void
-end_walk(Walk *walk)
+end_visits(Walk *walk)
 {
 	if (walk->rows != NULL)
 		vecgraph_heap_end(walk->rows);
@@ -531,11 +531,11 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	void	   *model = NULL;
 	Walk		walk;
 
-	begin_walk(&walk, store, heap);
+	begin_visits(&walk, store, heap);
 	if (meta->code_kind == VX_CODES_NONE)
 	{
 		finish_without_codes(&walk);
-		end_walk(&walk);
+		end_visits(&walk);
 		return 0;
 	}
 	if (meta->code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
@@ -556,7 +556,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		fitted = finish_fit(&walk);
 		pfree(model);
 	}
-	end_walk(&walk);
+	end_visits(&walk);
 	return fitted;
 }
 
@@ -586,7 +586,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 	if (!(store->index.meta.fitted_error > 0) || blocks <= first)
 		return false;
 	vx_robust_begin(&codes.error);
-	begin_walk(&walk, store, heap);
+	begin_visits(&walk, store, heap);
 	for (uint32 i = 0; i < Min(DRIFT_PAGES, blocks - first); i++)
 	{
 		/* the last ones, too: new vectors are there */
@@ -594,7 +594,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 
 		visit_page(&walk, block, add_error, &codes);
 	}
-	end_walk(&walk);
+	end_visits(&walk);
 	pfree(codes.code);
 	return vx_robust_result(&codes.error) >= DRIFT_TO_FIT * (double) store->index.meta.fitted_error;
 }

@@ -207,7 +207,7 @@ row_point(VecGraphHeap *rows, const VecGraphIndex *index, VxNodeId node, const V
 		return false;
 	}
 	FormIndexDatum(rows->info, rows->whole != NULL ? rows->whole : rows->slot, rows->estate, values, isnull);
-	*point = vecgraph_row_is_absent(isnull) ? NULL : vecgraph_point(rows->type, &index->space, values[0], rows->row_context);
+	*point = vecgraph_row_point(rows->type, &index->space, values, isnull, rows->row_context);
 	MemoryContextSwitchTo(old_context);
 	ResetPerTupleExprContext(rows->estate);
 	if (rows->whole != NULL)

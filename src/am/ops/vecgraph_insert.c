@@ -143,9 +143,11 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
 		return;
+
 	/*
-	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row before an
-	 * UPDATE of a filter column. When VACUUM removes it, this one, its nearest neighbour, takes its place.
+	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row
+	 * before an UPDATE of a filter column. When VACUUM removes that node and nothing else leads here by then, it links this one
+	 * again.
 	 */
 	if (like != VX_NO_NODE && store->base.ops->add_edge(&store->base, like, id) == VX_OK)
 		return;

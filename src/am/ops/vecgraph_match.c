@@ -12,7 +12,7 @@
 #include "miscadmin.h"
 
 /* Entries that are tested at once. */
-#define BLOCK 64
+#define BLOCK VX_FILTER_BLOCK
 
 /* So many blocks are looked at to guess how many nodes pass. */
 #define SAMPLE_BLOCKS 64
@@ -27,7 +27,10 @@ typedef struct Stretch
 	uint32		run;
 } Stretch;
 
-/* How many nodes from one on have their signatures in one piece. */
+/*
+ * How many nodes from one on have their signatures in one piece: in a chunk of the cache, whose runs know nothing of pages, or on a code
+ * page. It is the same whether the chunk is there or must be copied, so that nothing is asked for twice.
+ */
 static uint32
 stretch_count(const VecGraphIndex *index, VxNodeId first)
 {
@@ -78,6 +81,7 @@ find_stretch(VecGraphIndex *index, Stretch *stretch)
 	if (view == NULL || (vecgraph_cache_code(view, stretch->first) == NULL
 						 && vecgraph_cache_fetch(view, stretch->first, vecgraph_read_digests, index) == NULL))
 		return false;
+	/* the chunk is noted: the same one must have the run still when its signatures have been read */
 	stretch->run = vecgraph_cache_run(view, stretch->first);
 	stretch->chunk = view->chunks[stretch->run];
 	place = stretch->first - stretch->run * view->ids_per_chunk;
@@ -120,7 +124,10 @@ match_stretch(const VecGraphMatcher *matcher, const Stretch *stretch, VxNodeId *
 	return found;
 }
 
-/* The same, wherever the signatures are. */
+/*
+ * The same, wherever the signatures are. A chunk that goes to another index loses its owner before anything is written to it; so if the
+ * owner is what it was, behind the reading, all that was read was this run's. Otherwise the pages say it, under their locks.
+ */
 static uint32
 match_nodes(VecGraphMatcher *matcher, VxNodeId first, uint32 count, VxNodeId *ids)
 {
@@ -152,6 +159,7 @@ vecgraph_match_share(VecGraphMatcher *matcher)
 	uint64		found = 0;
 	uint64		seen = 0;
 
+	/* from all over: neighbours are alike, as rows that came together or, after a build, vectors that are near each other */
 	for (uint32 i = 0; i < SAMPLE_BLOCKS; i++)
 	{
 		VxNodeId	first = (VxNodeId) ((uint64) bound * i / SAMPLE_BLOCKS);
@@ -171,6 +179,7 @@ vecgraph_match_all(VecGraphMatcher *matcher, void (*take) (void *context, const 
 	uint32		room = 0;
 	uint32		count;
 
+	/* ids beyond the bound, should the index have grown since it was asked for, are of rows that the snapshot does not see */
 	for (VxNodeId first = 0; first < index->id_bound; first += count)
 	{
 		CHECK_FOR_INTERRUPTS();

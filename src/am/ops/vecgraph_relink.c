@@ -14,7 +14,7 @@ linking_point(VecGraphStore *store, VxNodeId id)
 {
 	VxPoint    *point;
 
-	if (store->index.geometry.storage == VX_STORAGE_HEAP)
+	if (!vx_storage_has_vector(store->index.geometry.storage))
 	{
 		point = vx_alloc(&store->index.mem, VX_POINT_BYTES(store->index.codes->codec.decoded_values));
 		store->index.codes->codec.ops->decode(&store->index.codes->codec, vecgraph_code(&store->index, id, 0), point);
@@ -44,7 +44,7 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 		if (point == NULL)
 			return;
 		query.point = point;
-		vx_computer_ask(&store->computer, store->index.geometry.storage == VX_STORAGE_HEAP);
+		vx_computer_ask(&store->computer, !vx_storage_has_vector(store->index.geometry.storage));
 		vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, id);
 		vx_computer_ask(&store->computer, false);
 		vx_free(&store->index.mem, point);
@@ -102,7 +102,7 @@ vecgraph_attach(VecGraphStore *store)
 	store->index.strategy = NULL;
 	vecgraph_store_refresh(store);
 	vx_linker_init(&linker, &store->index.mem);
-	vx_computer_ask(&store->computer, store->index.geometry.storage == VX_STORAGE_HEAP);
+	vx_computer_ask(&store->computer, !vx_storage_has_vector(store->index.geometry.storage));
 	vx_link_attach(&linker, &store->base, vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation)),
 				   store->index.meta.build_list_size, seek, &seeker);
 	vx_computer_ask(&store->computer, false);

@@ -251,7 +251,6 @@ static bool ready_from_sweep(VecGraphScan *state);
 #define SCORE_COST(code_bytes) (20 + 0.15 * (code_bytes))
 #define PAGE_SCORE_COST 400
 #define MEET_COST(code_bytes) (900 + 20 * SCORE_COST(code_bytes))
-#define WANTED_ROWS 10
 
 /*
  * A walk gives up when it has cost so many times what a pass was thought to, or has met so many times the nodes that should have brought
@@ -304,7 +303,7 @@ has_radius(const VecGraphScan *state)
 static inline double
 search_limit(const VecGraphScan *state)
 {
-	return state->store.index.geometry.storage == VX_STORAGE_HEAP ? get_float8_infinity() : state->radius;
+	return vx_storage_has_vector(state->store.index.geometry.storage) ? state->radius : get_float8_infinity();
 }
 
 static void
@@ -367,7 +366,7 @@ begin_walk(VecGraphScan *state)
 
 		state->walk_share = Max(share, 1e-9);
 		state->walk_most = WALK_COSTS * pass_cost / meet;
-		if (pass_cost <= nodes_for_rank(state, WANTED_ROWS) * meet)
+		if (pass_cost <= nodes_for_rank(state, VECGRAPH_WANTED_ROWS) * meet)
 		{
 			begin_pass(state);
 			return;
@@ -540,7 +539,7 @@ next_found(VecGraphScan *state)
 	double		rank = state->nodes + 1.0;
 
 	if (has_filter(state) && !state->passing)
-		search->most_expanded = (uint64) Min(state->walk_most, WALK_NODES * nodes_for_rank(state, rank + WANTED_ROWS)) + 1;
+		search->most_expanded = (uint64) Min(state->walk_most, WALK_NODES * nodes_for_rank(state, rank + VECGRAPH_WANTED_ROWS)) + 1;
 	return vx_search_next(search, state->nodes + 1, patience(state));
 }
 

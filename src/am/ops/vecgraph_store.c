@@ -80,13 +80,13 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		if (query != NULL)
 		{
 			vecgraph_fill_payload(slot, (VecGraphPayload *) out->payload);
-			if (store->index.geometry.storage != VX_STORAGE_HEAP)
+			if (vx_storage_has_vector(store->index.geometry.storage))
 				out->exact = vx_space_operator(&store->index.space, query->point, vecgraph_slot_point(&store->index, slot));
 		}
 	}
 	UnlockReleaseBuffer(buffer);
 	/* after the lock is given back, since this may read code pages. A scan replaces the estimate by what the heap says. */
-	if (found && query != NULL && store->index.geometry.storage == VX_STORAGE_HEAP)
+	if (found && query != NULL && !vx_storage_has_vector(store->index.geometry.storage))
 	{
 		float		score;
 
@@ -272,7 +272,7 @@ choose_comparison(const VecGraphIndex *index)
 
 	if (!vx_codes_usable(meta))
 		return VX_BY_POINTS;
-	if (vx_codec_prunes(&index->codes->codec) || index->geometry.storage == VX_STORAGE_HEAP || !vx_metric_kind(meta->metric)->coded)
+	if (vx_codec_prunes(&index->codes->codec) || !vx_storage_has_vector(index->geometry.storage) || !vx_metric_kind(meta->metric)->coded)
 		return VX_BY_CODES;
 	return VX_BY_CODES_AND_POINTS;
 }

@@ -221,7 +221,10 @@ pass1(VecGraphVacuum *vacuum)
 {
 	BlockNumber block = vacuum->store.index.geometry.first_segment;
 
-	/* pages that are added meanwhile count, too: validation of a concurrent build wants every TID */
+	/*
+	 * Pages that are added meanwhile count, too: validation of a concurrent build wants every TID. Where it ends is where pass 3
+	 * begins: what comes later is not dead.
+	 */
 	for (;;)
 	{
 		vacuum->blocks = RelationGetNumberOfBlocks(vacuum->store.index.relation);
@@ -294,6 +297,7 @@ trim_chains(VecGraphVacuum *vacuum)
 	uint32		dead_before = vacuum->dead_count;
 	VxVisited	in_chain;
 
+	/* by owner, so that each chain is walked once; slots that were taken since pass 1 are for the next vacuum */
 	qsort(vacuum->tid_slots, vacuum->tid_slot_count, sizeof(TidSlotSeen), compare_tid_slots);
 	vx_visited_init(&in_chain, &vacuum->store.index.mem);
 	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
@@ -394,6 +398,8 @@ static void
 pass2(VecGraphVacuum *vacuum)
 {
 	VecGraphStore *store = &vacuum->store;
+
+	/* those that were added since pass 1, too: inserts that ended at the barrier may have led their nodes to dead ones */
 	BlockNumber blocks = RelationGetNumberOfBlocks(store->index.relation);
 	VxNodeId   *ids = palloc(store->index.geometry.nodes_per_page * sizeof(VxNodeId));
 
@@ -612,6 +618,7 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 		/* from here on no insert is under way that has seen a slot of the set dead alive */
 		vecgraph_wait_for_inserts(info->index);
 		VECIDX_FAULT_POINT("vacuum-after-barrier");
+		/* inserts that have begun since then may have seen alive what was deleted only now */
 		if (vacuum.tid_slot_count > 0 && trim_chains(&vacuum))
 			vecgraph_wait_for_inserts(info->index);
 	}
@@ -638,6 +645,8 @@ fit_if_wanted(IndexVacuumInfo *info, double tuples)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
+
+	/* VACUUM has locked it, and parallel workers do not clean up */
 	Relation	heap = table_open(info->index->rd_index->indrelid, NoLock);
 	VecGraphStore store;
 

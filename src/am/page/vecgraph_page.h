@@ -233,7 +233,7 @@ extern void vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *geom
 
 /*
  * The vector of a slot, exact or, with VX_STORAGE_HALF, as half precision has it. Where it is stored as halves it is valid until
- * the next call, else as long as the slot is locked. Not for VX_STORAGE_HEAP.
+ * the next call, else as long as the slot is locked. Only where vx_storage_has_vector.
  */
 extern const VxPoint *vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot);
 

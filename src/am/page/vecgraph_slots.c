@@ -162,8 +162,8 @@ vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot,
 const VxPoint *
 vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot)
 {
-	Assert(index->geometry.storage != VX_STORAGE_HEAP);
-	if (index->half_buffer == NULL && index->geometry.storage != VX_STORAGE_FULL)
+	Assert(vx_storage_has_vector(index->geometry.storage));
+	if (index->half_buffer == NULL && vx_storage_has_halves(index->geometry.storage))
 		index->half_buffer = vx_alloc(&index->mem, vx_space_room(&index->space));
 	return vx_slot_point(&index->geometry, slot, index->half_buffer);
 }
