@@ -115,9 +115,6 @@ extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
 /* ---- vecgraph_filter.c: values and conditions of filter columns, those behind the vector, as signatures ---- */
 
-/* The support function of operator classes of filters. SQL calls it; amvalidate knows it by its address. */
-extern PGDLLEXPORT Datum vecgraph_filter_support(PG_FUNCTION_ARGS);
-
 typedef struct VecGraphFilterColumn
 {
 	VxSignatureKind kind;

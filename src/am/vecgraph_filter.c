@@ -31,19 +31,6 @@
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 
-VECIDX_SQL_FUNCTION(vecgraph_filter_support);
-
-/*
- * vecgraph_filter_support(internal) returns internal: the support function of operator classes of filters
- */
-Datum
-vecgraph_filter_support(PG_FUNCTION_ARGS)
-{
-	static const VecGraphRole role = VECGRAPH_ROLE_FILTER;
-
-	PG_RETURN_POINTER(&role);
-}
-
 /* ---- encoders ---- */
 
 typedef uint64 (*Encoder) (const VecGraphFilterColumn *column, Datum value);

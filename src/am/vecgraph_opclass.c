@@ -25,6 +25,19 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+VECIDX_SQL_FUNCTION(vecgraph_filter_support);
+
+/*
+ * vecgraph_filter_support(internal) returns internal: the support function of operator classes of filters
+ */
+Datum
+vecgraph_filter_support(PG_FUNCTION_ARGS)
+{
+	static const VecGraphRole role = VECGRAPH_ROLE_FILTER;
+
+	PG_RETURN_POINTER(&role);
+}
+
 /* What a support function returns. */
 static const VecGraphRole *
 call_support(FmgrInfo *support)

@@ -22,6 +22,9 @@
  * which up to version 16 no path has that is in an order, and conditions on boolean columns that are no comparison (flag, NOT
  * flag), which up to 15 only the server's own operator families have.
  *
+ * (This file and vecgraph_cost.c know each other: while a path is costed there it is looked at here, and a path of vecgraph is known here by
+ * who costs it.)
+ *
  * All look at the query, not at settings: a prepared plan outlives those. The library, and so the hook, is there in time:
  * reading the index's description, which comes before its paths, loads it.
  */

@@ -38,6 +38,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
 				 errdetail("The column has %u dimensions.", meta->dim)));
+	/* half of halfvec is what it is anyway */
 	if (storage != 0 && !vecidx_type_has_storage(type, storage))
 		storage = whole;
 	if (!fits && storage == whole)
@@ -47,6 +48,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	if (!half_fits && storage == VX_STORAGE_HALF)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, VX_STORAGE_HALF, least), least,
 						  "Leave option \"storage\" to its default.");
+	/* as much of the vector as fits: what is read from the heap costs a search a page for each row */
 	if (storage == 0)
 		storage = fits ? whole : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
@@ -55,6 +57,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 		meta->max_degree = vx_packing_degree(body, storage, meta->dim, VECGRAPH_PACKED_MAX_DEGREE, meta->max_degree);
 	meta->edge_capacity = meta->max_degree;
 
+	/* without the vector in the node there must be codes: nothing else tells a search how far it is */
 	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
 	if (!vecidx_type_has_codes(type, (VxCodeKind) meta->code_kind)
 		|| (storage == whole && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim)))

@@ -51,7 +51,6 @@ typedef struct TidSlotSeen
 
 typedef struct VecGraphVacuum
 {
-	IndexVacuumInfo *info;
 	IndexBulkDeleteResult *stats;
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
@@ -596,7 +595,6 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	/* several calls of one vacuum each see the whole index */
 	stats->num_index_tuples = 0;
 
-	vacuum.info = info;
 	vacuum.stats = stats;
 	vacuum.callback = callback;
 	vacuum.callback_state = callback_state;

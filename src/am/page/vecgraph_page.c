@@ -24,9 +24,8 @@ vecgraph_slot_corrupted(const VecGraphIndex *index, VxNodeId id, const char *wha
 	vecgraph_corrupted(index->relation, vx_id_block(&index->geometry, id), (int) vx_id_slot(&index->geometry, id), what);
 }
 
-/* What all kinds have in common. used: bytes of the body that WAL is to have. */
-static void
-init_page(Page page, uint16 kind, uint32 used)
+void
+vecgraph_init_data_page(Page page, uint16 kind, uint32 used)
 {
 	VxPageSpecial *special;
 
@@ -41,23 +40,17 @@ init_page(Page page, uint16 kind, uint32 used)
 void
 vecgraph_init_meta_page(Page page, const VxMeta *meta)
 {
-	init_page(page, VX_PAGE_META, sizeof(VxMeta));
+	vecgraph_init_data_page(page, VX_PAGE_META, sizeof(VxMeta));
 	*vecgraph_meta_of(page) = *meta;
 }
 
 void
 vecgraph_init_node_page(Page page, const VxGeometry *geometry)
 {
-	init_page(page, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
+	vecgraph_init_data_page(page, VX_PAGE_NODES, geometry->nodes_per_page * geometry->record_bytes);
 	for (uint32 i = 0; i < geometry->nodes_per_page; i++)
 		vx_slot(geometry, vecgraph_page_body(page), i)->chain = VX_NO_NODE;
 	vecgraph_page_special(page)->free_slots = geometry->nodes_per_page;
-}
-
-void
-vecgraph_init_data_page(Page page, uint16 kind, uint32 used)
-{
-	init_page(page, kind, used);
 }
 
 /* Header checks common to all kinds; used is what pd_lower must say. */

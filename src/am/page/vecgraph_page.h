@@ -75,7 +75,7 @@ extern void vecgraph_init_meta_page(Page page, const VxMeta *meta);
 /* A node page of free slots, which is not in the list of pages with free slots yet. */
 extern void vecgraph_init_node_page(Page page, const VxGeometry *geometry);
 
-/* A page of codes, of the model or of the log of codes: zeros to be filled, used bytes long. */
+/* A page of any kind: zeros to be filled, used bytes long. Those are what generic WAL records will have of it. */
 extern void vecgraph_init_data_page(Page page, uint16 kind, uint32 used);
 
 /* Fails unless the locked buffer holds a good page of the kind; the meta page's values are checked by vecgraph_read_meta. */
@@ -327,8 +327,7 @@ typedef void (*VecGraphFill) (const VecGraphIndex *index, VxSlot *slot, void *co
 /*
  * Takes a free slot, adding pages if there is none, lets fill() write its image (state included), and logs that together with its
  * digest (NULL: none). fill (VecGraphFill) is called with the page locked, and raises no error. Then follows the log of codes, if there
- * is a code.
- * Returns the id. Errors: no room for more ids.
+ * was a digest and the index has codes. Returns the id. Errors: no room for more ids.
  */
 extern VxNodeId vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const VecGraphDigests *digest);
 
@@ -409,7 +408,8 @@ typedef struct VecGraphCodes
 } VecGraphCodes;
 
 /*
- * The codes of an index, with the models that its meta page speaks of; NULL if it has no codes, or they need training. They
+ * The codes of an index, with the models that its meta page speaks of; NULL if it has no codes, or they need training: then it is not
+ * in the cache, and signatures, if it has any, are read from their pages. They
  * are there until the index's memory goes, or the next call, which may return others.
  */
 extern VecGraphCodes *vecgraph_codes_open(VecGraphIndex *index);
