@@ -11,6 +11,8 @@
 
 #include "miscadmin.h"
 
+#include "pg/vecidx_fault.h"
+
 /* Entries that are tested at once. */
 #define BLOCK VX_FILTER_BLOCK
 
@@ -118,6 +120,8 @@ match_stretch(const VecGraphMatcher *matcher, const Stretch *stretch, VxNodeId *
 	{
 		uint64		passed = match_block(matcher, stretch, place, Min(BLOCK, stretch->count - place));
 
+		if (place == 0 && stretch->count > BLOCK)
+			VECIDX_FAULT_POINT("match-begun");
 		for (; passed != 0; passed &= passed - 1)
 			ids[found++] = stretch->first + place + (uint32) __builtin_ctzll(passed);
 	}

@@ -377,13 +377,22 @@ begin_walk(VecGraphScan *state)
 	search->limit = search_limit(state);
 }
 
+/* Whether the search, which has nothing more, has come to the radius: it knows of nodes that must lie beyond. Else there may be others. */
+static inline bool
+reached_radius(const VecGraphScan *state)
+{
+	const VxSearch *search = &state->space->search;
+
+	return has_radius(state) && !vx_search_gave_up(search) && search->rest_count > 0;
+}
+
 /* The search has nothing more. Begins a pass if there may be nodes left that pass; false if there are none. */
 static bool
 search_on(VecGraphScan *state)
 {
 	if (!has_filter(state) || (state->passing && !state->space->search.forgot))
 		return false;
-	if (has_radius(state) && !vx_search_gave_up(&state->space->search))
+	if (reached_radius(state))
 		return false;
 	begin_pass(state);
 	return true;
@@ -787,7 +796,7 @@ fetch_tids(IndexScanDesc scan)
 		else if (state->phase == PHASE_SEARCH && more_than_list(state) && search_on(state))
 			continue;
 		else if (state->phase == PHASE_SEARCH)
-			state->phase = more_than_list(state) && !has_filter(state) && !has_radius(state) ? PHASE_SWEEP : PHASE_END;
+			state->phase = more_than_list(state) && !has_filter(state) && !reached_radius(state) ? PHASE_SWEEP : PHASE_END;
 		else if (state->phase == PHASE_SWEEP)
 		{
 			if (!ready_from_sweep(state))

@@ -579,6 +579,7 @@ pass3(VecGraphVacuum *vacuum)
 			continue;
 		vecidx_vacuum_delay_point();
 		clear_signatures(vacuum, block);
+		VECIDX_FAULT_POINT("vacuum-signatures-cleared");
 		vecgraph_free_slots(&store->index, block, is_to_be_freed, vacuum);
 	}
 }
