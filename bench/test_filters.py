@@ -1,4 +1,4 @@
-"""Conditions and the exact answers to them, and the tables of both."""
+"""Conditions and the exact answers to them, what the planner's grid makes of plans, and the tables of both."""
 
 import tempfile
 import unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vecbench import data, document, engines, filters, truth
+from vecbench import data, document, engines, filters, measure_planner, truth
 
 
 class Clusters(unittest.TestCase):
@@ -75,6 +75,44 @@ class Conditions(unittest.TestCase):
             ids, *columns = found.integers(3, 4)
             np.testing.assert_array_equal(ids, [3, 4, 5, 6])
             np.testing.assert_array_equal(columns, [found.columns[n][3:7] for n in filters.COLUMNS])
+
+
+INDEX = {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Index Name": "grid_embedding"}]}
+BITMAP = {
+    "Node Type": "Limit",
+    "Plans": [
+        {
+            "Node Type": "Sort",
+            "Plans": [
+                {
+                    "Node Type": "Bitmap Heap Scan",
+                    "Plans": [{"Node Type": "Bitmap Index Scan", "Index Name": "grid_attr"}],
+                }
+            ],
+        }
+    ],
+}
+SEQUENTIAL = {"Node Type": "Limit", "Plans": [{"Node Type": "Sort", "Plans": [{"Node Type": "Seq Scan"}]}]}
+
+
+class Plans(unittest.TestCase):
+    def test_ways(self):
+        self.assertEqual(
+            [measure_planner.way_of(p) for p in (INDEX, BITMAP, SEQUENTIAL)], ["index", "btree", "sequential"]
+        )
+        self.assertEqual(len({measure_planner.shape(p) for p in (INDEX, BITMAP, SEQUENTIAL)}), 3)
+
+    def test_regret(self):
+        index, bitmap = measure_planner.shape(INDEX), measure_planner.shape(BITMAP)
+        ways = {"index": index, "btree": bitmap}
+        found = measure_planner.judge("btree", bitmap, ways, {index: 2.0, bitmap: 5.0})
+        self.assertEqual(
+            found,
+            {"chosen": "btree", "ms": 5.0, "regret": 2.5, "index_ms": 2.0, "btree_ms": 5.0, "sequential_ms": None},
+        )
+        # a plan that no way forces: its own time counts
+        found = measure_planner.judge("btree", ("other",), ways, {index: 2.0, bitmap: 5.0, ("other",): 1.0})
+        self.assertEqual((found["ms"], found["regret"], found["btree_ms"]), (1.0, 1.0, 5.0))
 
 
 class Variants(unittest.TestCase):
@@ -156,6 +194,22 @@ class Tables(unittest.TestCase):
         text = self.report([point("columns", "vecidx/c", {"workers": 1}, values)])
         self.assertIn("| with columns | 1 | build s | 2 | 2.1 | 1.050 |", text)
         self.assertNotIn("index MB | –", text)
+
+    def test_planner(self):
+        def cell(limit: int, regret: float, number: int) -> dict:
+            key = {"rows_of": 100, "dims": 4, "filter": "1 %", "limit": limit}
+            values = {"chosen": "index", "ms": regret, "regret": regret, "index_ms": regret, "btree_ms": 1.0}
+            return point("planner", "vecidx/c", key, values, number)
+
+        # the median over rounds is what counts: the second cell was badly planned in one round of three
+        regrets = {1: (1.0, 1.1, 1.2), 10: (1.0, 1.4, 3.0), 100: (1.6, 2.0, 2.5), 1000: (1.0, 1.0, 1.0)}
+        text = self.report([cell(k, r, n) for k, rs in regrets.items() for n, r in enumerate(rs, 1)])
+        self.assertIn("| with columns | 4 | 75.0 % | 2.00 |", text)
+        beyond = text[text.index("Beyond 1.5 x") : text.index("### Every cell")]
+        self.assertIn(
+            "| with columns | 100 x 4 | 1 % | 100 | index | 2 [1.6–2.5] | 2 [1.6–2.5] | 1 | – | 2.00 [", beyond
+        )
+        self.assertNotIn("| 1 % | 10 |", beyond)
 
 
 if __name__ == "__main__":

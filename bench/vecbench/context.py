@@ -22,6 +22,7 @@ PHASES = (
     "radius",
     "cold",
     "write",
+    "planner",
     "growth",
     "baseline",
 )
@@ -41,6 +42,10 @@ class Options:
     recall_queries: int
     explain_queries: int
     filter_queries: int
+    planner_queries: int
+    planner_rows: tuple[int, ...]  # divisors of the set's size
+    planner_copies: tuple[int, ...]  # of the vector behind itself: more dimensions
+    planner_limits: tuple[int, ...]
     cold_queries: int
     insert_rows: int
     load_rows: int

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .context import TARGETS
 from .measure_filter import BY_RECALL
+from .measure_planner import WAYS
 from .pgbench import IN_FLIGHT
 from .tables import (
     OURS_PREFIX,
@@ -29,7 +30,10 @@ from .tables import (
 ADVANTAGE = "vecidx better by"
 # Answers whose recall differs by no more are compared by their time.
 EQUAL_RECALL = 0.02
+# A plan that takes no more times the fastest is rightly chosen.
+FAIR_REGRET = 1.5
 ANSWERS = ["rows", "recall", "p50 ms", "p95 ms"]
+CELL = ["indexes: btrees and", "rows", "matching", "LIMIT", "chosen", "ms", *(f"{way} ms" for way in WAYS), "regret"]
 
 
 def _key(point: dict) -> tuple:
@@ -293,6 +297,48 @@ class Report:
         head = ["index", "workers", "figure", "without columns", "with columns", "times that"]
         return ["### What filter columns cost", "", *markdown_table(head, rows)] if rows else []
 
+    def planner(self) -> list[str]:
+        """How often the planner is right, and where it is not."""
+        points = select(self.points, phase="planner")
+        rows, bad = [], []
+        for variant in self.ordered(points):
+            cells = self.cells(select(points, variant=variant))
+            regrets = [summary(c, "regret").median for c in cells]
+            right = sum(r <= FAIR_REGRET for r in regrets) / len(regrets)
+            rows.append([self.title(variant), str(len(cells)), f"{100 * right:.1f} %", ratio(max(regrets))])
+            bad += [self.cell(c) for c, r in zip(cells, regrets) if r > FAIR_REGRET]
+        if not rows:
+            return []
+        head = ["indexes: btrees and", "cells", f"chosen plan within {FAIR_REGRET} x of the fastest", "worst"]
+        lines = ["### The planner's choices", "", *markdown_table(head, rows)]
+        return lines + ([f"Beyond {FAIR_REGRET} x:", "", *markdown_table(CELL, bad)] if bad else [])
+
+    def grid(self) -> list[str]:
+        """Every cell of the planner's grid."""
+        points = select(self.points, phase="planner")
+        rows = [self.cell(c) for v in self.ordered(points) for c in self.cells(select(points, variant=v))]
+        return ["### Every cell of the planner's grid", "", *markdown_table(CELL, rows)] if rows else []
+
+    def cells(self, points: list[dict]) -> list[list[dict]]:
+        """Points by cell of the grid: those of the same key in all rounds."""
+        return [[p for p in points if _key(p) == key] for key in distinct(_key(p) for p in points)]
+
+    def cell(self, these: list[dict]) -> list[str]:
+        """A line of the grid."""
+        key = these[0]["key"]
+        chosen = " or ".join(distinct(p["values"]["chosen"] for p in these))
+        figures = [spread(summary(these, n)) for n in ("ms", *(f"{way}_ms" for way in WAYS))]
+        regret = spread(summary(these, "regret"), ratio)
+        return [
+            self.title(these[0]["variant"]),
+            f"{key['rows_of']:,} x {key['dims']}",
+            key["filter"],
+            str(key["limit"]),
+            chosen,
+            *figures,
+            regret,
+        ]
+
     def baselines(self) -> list[str]:
         """NumPy and faiss."""
         rows = []
@@ -402,7 +448,7 @@ class Report:
             {"seconds": False},
             ["format"],
         )
-        parts += self.columns() + self.filters() + self.radius()
+        parts += self.columns() + self.filters() + self.radius() + self.planner()
         parts += self.flat(
             "cold",
             "Cold caches: first queries after a restart",
@@ -418,7 +464,7 @@ class Report:
             [],
         )
         parts += self.vacuum()
-        parts += self.growth() + self.baselines() + self.sweep()
+        parts += self.growth() + self.baselines() + self.sweep() + self.grid()
         return self.losses() + parts
 
     def vacuum(self) -> list[str]:

@@ -16,6 +16,7 @@ from . import (
     measure_build,
     measure_change,
     measure_filter,
+    measure_planner,
     measure_search,
 )
 from .cluster import Cluster
@@ -36,6 +37,7 @@ PHASE_STEPS: dict[str, Callable[[Context], list[Step]]] = {
     "radius": measure_filter.radius_steps,
     "cold": measure_change.cold_steps,
     "write": measure_change.write_steps,
+    "planner": measure_planner.steps,
     "growth": measure_search.growth_steps,
     "baseline": baselines.steps,
 }
