@@ -44,8 +44,7 @@ typedef struct IndexedTid
 #define SH_ELEMENT_TYPE IndexedTid
 #define SH_KEY_TYPE ItemPointerData
 #define SH_KEY tid
-#define SH_HASH_KEY(table, key) \
-	((ItemPointerGetBlockNumberNoCheck(&(key)) * 0x9E3779B1u) ^ (ItemPointerGetOffsetNumberNoCheck(&(key)) * 0x85EBCA77u))
+#define SH_HASH_KEY(table, key) vecgraph_tid_hash(&(key))
 #define SH_EQUAL(table, a, b) ItemPointerEquals(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

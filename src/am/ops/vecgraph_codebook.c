@@ -487,20 +487,6 @@ add_value_to_sample(void *context, Datum value)
 	return true;
 }
 
-VxMetric
-vecgraph_metric_of(const char *name, bool with_l1)
-{
-	const VxMetricKind *kind;
-
-	for (int metric = VX_METRIC_L2; (kind = vx_metric_kind(metric)) != NULL; metric++)
-		if ((kind->coded || with_l1) && pg_strcasecmp(name, kind->name) == 0)
-			return (VxMetric) metric;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown metric \"%s\"", name),
-			 errhint("Valid metrics are \"l2\", \"ip\"%s\"cosine\"%s.", with_l1 ? ", " : " and ", with_l1 ? " and \"l1\"" : "")));
-}
-
 static void
 insert_codebook(Oid function, const char *name, VxMetric metric, VxPqCodebook *codebook)
 {

@@ -229,6 +229,9 @@ extern void vecgraph_open_source(Oid table, const char *column, Oid function, Ve
  */
 extern void vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (void *context, Datum value), void *context);
 
+/* The metric of a name; l1 only where asked for. Errors: unknown. */
+extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
+
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
 /* Fewer vectors than this do not make a codebook; with fewer heap TIDs VACUUM does not fit an index. */
@@ -242,9 +245,6 @@ extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
 
 /* Raises an error if there are fewer vectors than that. */
 extern void vecgraph_check_training_rows(uint32 count);
-
-/* The metric of a name; l1 only where asked for. Errors: unknown. */
-extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
 
 /* What looking for a codebook came to. */
 typedef enum VecGraphCodebookStatus

@@ -12,6 +12,9 @@
  * decides, and a walk that has cost more than expected, or has come to its end, is followed by a pass, so there is no sweep. Signatures
  * may let a wrong row through, never keep a right one out: the executor asks the conditions again.
  *
+ * A radius (a bound of the distance, vecgraph_radius.c) ends a scan when the nearest node that is left lies beyond it, or the search has
+ * nothing more. There is no sweep then, either: it would read the whole index for rows that nearly all lie farther away.
+ *
  * No pin or lock is held between calls. That is safe because only MVCC snapshots are accepted: a heap TID that is reused
  * after it was read here belongs to a row that the scan's snapshot cannot see.
  */
@@ -124,17 +127,11 @@ typedef struct TidSetEntry
 	char		status;
 } TidSetEntry;
 
-static inline uint32
-tid_hash(const ItemPointerData *tid)
-{
-	return (ItemPointerGetBlockNumberNoCheck(tid) * 0x9E3779B1u) ^ (ItemPointerGetOffsetNumberNoCheck(tid) * 0x85EBCA77u);
-}
-
 #define SH_PREFIX tidset
 #define SH_ELEMENT_TYPE TidSetEntry
 #define SH_KEY_TYPE ItemPointerData
 #define SH_KEY tid
-#define SH_HASH_KEY(table, key) tid_hash(&(key))
+#define SH_HASH_KEY(table, key) vecgraph_tid_hash(&(key))
 #define SH_EQUAL(table, a, b) ItemPointerEquals(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

@@ -1,5 +1,5 @@
 /*
- * vecgraph_source.c: reading the vectors of a column with SQL, for functions that have no index of it.
+ * vecgraph_source.c: the vectors of a column, read with SQL, and the metric of a name: for functions that have no index to ask.
  */
 #include "am/ops/vecgraph_ops.h"
 
@@ -92,4 +92,18 @@ vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (voi
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(cursor);
+}
+
+VxMetric
+vecgraph_metric_of(const char *name, bool with_l1)
+{
+	const VxMetricKind *kind;
+
+	for (int metric = VX_METRIC_L2; (kind = vx_metric_kind(metric)) != NULL; metric++)
+		if ((kind->coded || with_l1) && pg_strcasecmp(name, kind->name) == 0)
+			return (VxMetric) metric;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown metric \"%s\"", name),
+			 errhint("Valid metrics are \"l2\", \"ip\"%s\"cosine\"%s.", with_l1 ? ", " : " and ", with_l1 ? " and \"l1\"" : "")));
 }

@@ -111,6 +111,13 @@ extern void vecgraph_tid_set(VxHeapTid *to, ItemPointer from);
 /* The other way round. It need not be a valid one: vecgraph_check_heap_tid. */
 extern void vecgraph_tid_get(const VxHeapTid *from, ItemPointer to);
 
+/* For sets of heap TIDs, valid or not. */
+static inline uint32
+vecgraph_tid_hash(const ItemPointerData *tid)
+{
+	return (ItemPointerGetBlockNumberNoCheck(tid) * 0x9E3779B1u) ^ (ItemPointerGetOffsetNumberNoCheck(tid) * 0x85EBCA77u);
+}
+
 /*
  * A change of pages that are exclusively locked: one WAL record, or, in an index that is being built and that nobody can see,
  * nothing but the change: the build logs its pages when it is done.
