@@ -81,7 +81,17 @@ END $$;
 SELECT m, s.* FROM (VALUES ('<->', 'h', 'true'), ('<->', 'h', 'c < 10'), ('<=>', 'w', 'true'), ('<#>', 'w', 'true'), ('<+>', 'w', 'true'),
 	('<->', 'w', 'true'), ('<->', 'w', 'c IN (1, 2, 3, 4, 5)')) q(m, col, condition), share(m, col, condition) s;
 -- rows without a vector are not what an index has
-EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v IS NULL ORDER BY v <-> '[1,2,3]' LIMIT 5;
+CREATE FUNCTION scan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line LIKE '% Scan %' THEN
+			RETURN ltrim(line, '-> ');
+		END IF;
+	END LOOP;
+END $$;
+SELECT scan_of('SELECT id FROM r WHERE v IS NULL ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
 SELECT id FROM r WHERE v IS NULL ORDER BY v <-> '[1,2,3]' LIMIT 5;
-DROP FUNCTION share;
+DROP FUNCTION share, scan_of;
 DROP TABLE r;

@@ -65,9 +65,8 @@ vecgraph_opclass(Relation index)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the first column of a vecgraph index must be a vector"),
-				 errdetail("Column \"%s\" of index \"%s\" is of type %s, with an operator class for filters.",
-						   NameStr(TupleDescAttr(RelationGetDescr(index), 0)->attname), RelationGetRelationName(index),
-						   format_type_be(TupleDescAttr(RelationGetDescr(index), 0)->atttypid)),
+				 errdetail("Column \"%s\" of index \"%s\" has an operator class for filters.",
+						   NameStr(TupleDescAttr(RelationGetDescr(index), 0)->attname), RelationGetRelationName(index)),
 				 errhint("Name the vector first, and columns to filter by behind it.")));
 	return (const VecGraphOpclass *) call_support(index_getprocinfo(index, 1, VECGRAPH_PROC_SUPPORT));
 }
