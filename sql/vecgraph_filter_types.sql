@@ -12,6 +12,7 @@ DO $$ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	CREATE COLLATION loose FROM "C";
 END $$;
+CREATE DOMAIN loose_word AS varchar COLLATE loose;
 
 -- the columns: their values, and constants to compare them with besides those, as expressions
 CREATE TABLE filters (number serial, name text, type text, family text, vals text[], constants text[] DEFAULT '{}');
@@ -48,6 +49,8 @@ INSERT INTO filters (name, type, family, vals, constants) VALUES
 	('bc', 'char(12) COLLATE "C"', 'ordered', $x${"",a,"a ",A,ab,"a b","a	b",b,abcdefghi,"abcdefgh",abcdefghij,"abcdefg  i"}$x$, $x${'a'::bpchar,'a     '::bpchar,'abcdefgh      '::bpchar}$x$),
 	('bd', 'char(12)', 'ordered', $x${"",a,"a ",A,ab,"a b",b,abcdefghi,"abcdefgh",abcdefghij}$x$, $x${'a'::bpchar,'a     '::bpchar}$x$),
 	('bn', 'char(12) COLLATE loose', 'ordered', $x${"",a,"a ",A,ab,"a b",b,abcdefghi,ABCDEFGHI}$x$, $x${'a'::bpchar,'A     '::bpchar}$x$),
+	('vn', 'varchar(12) COLLATE loose', 'ordered', '{"",a,"a ",A,ab,AB,b,B,abcdefghi,ABCDEFGHI,abcdefghj}', $x${'aB'::text}$x$),
+	('dl', 'loose_word', 'ordered', '{"",a,"a ",A,ab,AB,b,B,abcdefghi,ABCDEFGHI,abcdefghj}', $x${'aB'::varchar,('aB'::text COLLATE loose)}$x$),
 	('ip', 'inet', 'ordered', '{0.0.0.0,10.0.0.1,10.0.0.1/8,10.0.0.0/8,::1,ffff::/16}', $x${'10.0.0.0/8'::cidr}$x$),
 	('ci', 'cidr', 'ordered', '{0.0.0.0/0,10.0.0.0/8,10.0.0.0/9,::/0}', '{}'),
 	('e', 'mood', 'ordered', '{sad,bored,ok,happy}', '{}'),
@@ -57,6 +60,8 @@ INSERT INTO filters (name, type, family, vals, constants) VALUES
 	('ai', 'int4[]', 'sets', '{"{}","{NULL}","{1}","{2}","{1,2}","{2,1}","{1,1}","{1,NULL}","{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15}","{{1,2},{3,4}}","[0:1]={1,2}"}', '{}'),
 	('at', 'text[]', 'sets', '{"{}","{NULL}","{\"\"}","{a}","{A}","{a,b}","{b,a}","{a,NULL}","{abcdefghi}","{abcdefghj,abcdefghi}"}', '{}'),
 	('an', 'text[] COLLATE loose', 'sets', '{"{}","{a}","{A}","{a,b}","{B,A}","{b,a}"}', '{}'),
+	('al', 'loose_word[]', 'sets', '{"{}","{a}","{A}","{a,b}","{B,A}","{b,a}"}', '{}'),
+	('ac', 'char(4)[] COLLATE loose', 'sets', '{"{}","{a}","{A}","{a,b}","{\"a b\"}"}', $x${"'{a}'::bpchar[]","'{\"A \",b}'::bpchar[]"}$x$),
 	('av', 'varchar(5)[]', 'sets', '{"{}","{a}","{b}","{a,b}"}', '{}'),
 	('ae', 'mood[]', 'sets', '{"{}","{sad}","{ok}","{sad,ok}","{happy,NULL}"}', '{}'),
 	('au', 'numeric[]', 'sets', '{"{}","{1}","{1.0}","{1,2.50}","{NaN}","{2.5}"}', '{}'),
@@ -263,6 +268,12 @@ RESET enable_seqscan;
 DROP INDEX f_v;
 DROP FUNCTION evaluated;
 
+-- the server makes comparisons of patterns
+CREATE INDEX f_v ON f USING vecgraph (v, tc, vc, bc);
+SELECT (o).* FROM outcome_of(ARRAY['tc LIKE ''ab%''', 'tc LIKE ''abcdefgh_''', 'tc LIKE ''ab''', 'tc LIKE ''a ''', 'tc ~ ''^abcdefgh''', 'tc ~ ''^ab$''',
+	'vc LIKE ''a%''', 'vc LIKE ''a ''', 'bc LIKE ''a%''', 'bc LIKE ''a %''', 'bc LIKE ''a''', 'bc ~ ''^abcd''']) o;
+DROP INDEX f_v;
+
 -- a type that has no operator class, but a hash
 CREATE OPERATOR CLASS timetz_filter_ops DEFAULT FOR TYPE timetz USING vecgraph AS
 	OPERATOR 4 =, FUNCTION 1 vecgraph_filter_support(internal);
@@ -279,9 +290,19 @@ CREATE OPERATOR CLASS short_filter_ops DEFAULT FOR TYPE short USING vecgraph AS
 ALTER TABLE f ADD COLUMN zone timetz, ADD COLUMN s short, ADD COLUMN ss short[];
 UPDATE f SET zone = make_time(id % 24, 0, 0) AT TIME ZONE 'UTC', s = (id % 20)::text::short, ss = ARRAY[(id % 20)::text::short];
 VACUUM FULL f;
--- not yet
-CREATE INDEX f_v ON f USING vecgraph (v, s);
-CREATE INDEX f_v ON f USING vecgraph (v, ss);
+-- not yet; from 17 on types have their schema in what is said while an index is built
+CREATE FUNCTION error_of(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE command;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(E'\n', replace(SQLERRM, 'public.', ''), detail, hint);
+END $$;
+SELECT error_of('CREATE INDEX f_v ON f USING vecgraph (v, ' || name || ')') FROM unnest('{s,ss}'::text[]) name;
 CREATE OPERATOR CLASS short_ops DEFAULT FOR TYPE short USING hash AS OPERATOR 1 =, FUNCTION 1 short_hash(short);
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcname IN ('short_filter_ops', 'timetz_filter_ops') ORDER BY 1;
 CREATE INDEX f_v ON f USING vecgraph (v, zone, s, ss);
@@ -310,8 +331,8 @@ SELECT id FROM f WHERE s IN ('3', '4') ORDER BY v <-> '[1,2,3]' LIMIT 2;
 RESET ROLE;
 EXPLAIN (COSTS OFF) SELECT id FROM f WHERE s IN ('3', '4') ORDER BY v <-> '[1,2,3]' LIMIT 2;
 DROP TABLE f, filters, tried CASCADE;
-DROP FUNCTION rows_of, try_types, let_through, joined;
-DROP TYPE outcome, mood, small, word, words, short CASCADE;
+DROP FUNCTION rows_of, try_types, let_through, joined, error_of;
+DROP TYPE outcome, mood, small, word, words, loose_word, short CASCADE;
 DROP OPERATOR FAMILY timetz_filter_ops USING vecgraph;
 DROP OPERATOR FAMILY short_filter_ops USING vecgraph;
 DROP OPERATOR FAMILY short_ops USING hash;

@@ -25,6 +25,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -137,21 +138,33 @@ static uint64
 bpchar_8(const VecGraphFilterColumn *column, Datum value)
 {
 	struct varlena *string = PG_DETOAST_DATUM_PACKED(value);
-	const char *bytes = VARDATA_ANY(string);
-	size_t		n = VARSIZE_ANY_EXHDR(string);
-	uint64		signature;
+	uint64		signature = vx_signature_bytes(VARDATA_ANY(string), bpchartruelen(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)));
 
-	while (n > 0 && bytes[n - 1] == ' ')
-		n--;
-	signature = vx_signature_bytes(bytes, n);
 	if ((Pointer) string != DatumGetPointer(value))
 		pfree(string);
 	return signature;
 }
 
+/* The hash of a bpchar less the blanks at its end: up to 15 they count for it where the collation is not deterministic. */
+static uint64
+hash_of_bpchar(const VecGraphFilterColumn *column, Datum value)
+{
+	struct varlena *string = PG_DETOAST_DATUM_PACKED(value);
+	text	   *trimmed = cstring_to_text_with_len(VARDATA_ANY(string),
+												   bpchartruelen(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)));
+	uint64		hash = DatumGetUInt64(FunctionCall2Coll(column->hash, column->collation, PointerGetDatum(trimmed), UInt64GetDatum(0)));
+
+	pfree(trimmed);
+	if ((Pointer) string != DatumGetPointer(value))
+		pfree(string);
+	return hash;
+}
+
 static uint64
 hash_of(const VecGraphFilterColumn *column, Datum value)
 {
+	if (column->hash->fn_oid == F_HASHBPCHAREXTENDED)
+		return hash_of_bpchar(column, value);
 	if (column->hash_is_wide)
 		return DatumGetUInt64(FunctionCall2Coll(column->hash, column->collation, value, UInt64GetDatum(0)));
 	return DatumGetUInt32(FunctionCall1Coll(column->hash, column->collation, value));
