@@ -12,8 +12,8 @@
  * decides, and a walk that has cost more than expected, or has come to its end, is followed by a pass, so there is no sweep. Signatures
  * may let a wrong row through, never keep a right one out: the executor asks the conditions again.
  *
- * A radius (a bound of the distance, vecgraph_radius.c) ends a scan when the nearest node that is left lies beyond it, or the search has
- * nothing more. There is no sweep then, either: it would read the whole index for rows that nearly all lie farther away.
+ * A radius (a bound of the distance, vecgraph_radius.c) ends a scan when the nearest node that is left lies beyond it, without a sweep: that
+ * would read the whole index for rows that nearly all lie farther away. A search that has no candidates left has not come to the radius.
  *
  * No pin or lock is held between calls. That is safe because only MVCC snapshots are accepted: a heap TID that is reused
  * after it was read here belongs to a row that the scan's snapshot cannot see.
