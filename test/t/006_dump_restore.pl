@@ -37,6 +37,21 @@ $node->safe_psql('postgres', "
 	CREATE TABLE halves AS SELECT id, v::halfvec(4) AS h FROM items;
 	CREATE INDEX halves_h ON halves USING vecgraph (h halfvec_cosine_ops);
 	CREATE INDEX items_h ON items USING vecgraph ((v::halfvec(4)) halfvec_l2_ops)");
+# filter columns of operator classes of the extension, of one of the user's, on an expression, and under a collation of its own
+$node->safe_psql('postgres', q{
+	CREATE TYPE mood AS ENUM ('sad', 'happy');
+	CREATE OPERATOR CLASS timetz_filter_ops DEFAULT FOR TYPE timetz USING vecgraph AS
+		OPERATOR 4 =, FUNCTION 1 vecgraph_filter_support(internal);
+	CREATE TABLE filtered (id int, v vector(4), name text COLLATE "C", tags text[], mood mood, at timetz);
+	INSERT INTO filtered SELECT id, v, 'name ' || id, ARRAY['t' || id % 5, 't' || id % 7], (ARRAY['sad', 'happy', NULL])[1 + id % 3]::mood,
+		make_time(id % 24, 0, 0) AT TIME ZONE 'UTC' FROM items;
+	CREATE INDEX filtered_v ON filtered USING vecgraph (v, name, tags, mood, at, (id % 10))});
+my $matches = q{SELECT array_agg(id) FROM (SELECT id FROM filtered WHERE tags @> '{t1,t2}' AND mood = 'happy' AND id % 10 IN (1, 6, 8)
+	AND name > 'name 1' AND at >= '00:00+00' ORDER BY v <-> '[0,0,0,0]' LIMIT 9) s};
+my $by_index = "SET enable_seqscan = off; SET enable_sort = off; $matches";
+my $matching = $node->safe_psql('postgres', $matches);
+like($matching, qr/\d,\d/, 'some rows match');
+is($node->safe_psql('postgres', $by_index), $matching, 'conditions: found by the index');
 my $near = $node->safe_psql('postgres', 'TABLE near');
 my $halves = $node->safe_psql('postgres', 'SELECT id, h FROM halves ORDER BY id');
 my $def = $node->safe_psql('postgres', "SELECT pg_get_indexdef('items_v'::regclass)");
@@ -54,6 +69,8 @@ is($node->safe_psql('other', "SELECT codes FROM vecgraph_info('trained_v')"), 'p
 is($node->safe_psql('other', "SELECT hash = md5(codebook) FROM vecidx_codebook WHERE name = 'book'"), 't', 'restored: the same codebook');
 is($node->safe_psql('other', 'SELECT id, h FROM halves ORDER BY id'), $halves, 'restored: the same halves');
 is($node->safe_psql('other', "SELECT vecgraph_check('halves_h'), vecgraph_check('items_h')"), '|', 'restored: indexes of halves');
+is($node->safe_psql('other', "SELECT vecgraph_check('filtered_v')"), '', 'restored: index with filter columns');
+is($node->safe_psql('other', $by_index), $matching, 'restored: conditions');
 
 # Codebooks and the indexes made with them, in whatever order a dump brings them.
 my $databases = 0;
@@ -168,6 +185,8 @@ command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->
 chdir $here or die;
 $upgraded->start;
 is_restored($upgraded, 'postgres', $whole, 'upgraded');
+is($upgraded->safe_psql('postgres', "SELECT vecgraph_check('filtered_v')"), '', 'upgraded: index with filter columns');
+is($upgraded->safe_psql('postgres', $by_index), $matching, 'upgraded: conditions');
 $upgraded->safe_psql('postgres', "INSERT INTO trained (v) VALUES ('[1,1,1,1,1,1,1,1]'); VACUUM FULL trained");
 is_restored($upgraded, 'postgres', "trained_v|5|1201|1201\ntheirs_v|6|50|50", 'upgraded, and changed');
 $upgraded->stop;
