@@ -168,7 +168,17 @@ class Tables(unittest.TestCase):
         text = self.report([answer("filter", v, key, ms) for v, ms in times.items()])
         self.assertIn("| 1 % | uniform | theirs | default | 10 (for recall 0.95) | 10 | 1.0000 | 2 | 2 | 2.00 |", text)
         self.assertIn("| Scan | 2.00 better |", text)
+        self.assertIn("| times uniform | ours | theirs |", text)
+        self.assertIn("| 10 (for recall 0.95) | 10 | 1.0000 | 1 | 1 | 1.00 | – | 4.00 | 2.00 |", text)
         self.assertIn("Of 1 comparisons", text)
+
+    def test_others_by_their_fastest_mode_of_equal_recall(self):
+        key = {"filter": "1 %", "kind": "far", "chosen": "for recall 0.95"}
+        mine = answer("filter", "vecidx/c", key, 1.0, 0.99)
+        wrong = answer("filter", "other/h", {**key, "mode": "default"}, 0.5, 0.4)
+        slow = answer("filter", "other/h", {**key, "mode": "relaxed"}, 9.0, 0.98)
+        self.assertIn("| 1.00 | – | 9.00 |", self.report([mine, wrong, slow]))
+        self.assertIn("| 1.00 | – | recall 0.400 |", self.report([mine, wrong]))
 
     def test_without_a_condition_nothing_is_compared(self):
         key = {"filter": "100 %", "kind": "all", "chosen": "for recall 0.95"}

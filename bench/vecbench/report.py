@@ -8,6 +8,7 @@ from .context import TARGETS
 from .measure_filter import BY_RECALL
 from .measure_planner import WAYS
 from .pgbench import IN_FLIGHT
+from .stats import ratio_by_round
 from .tables import (
     OURS_PREFIX,
     advantage,
@@ -209,7 +210,41 @@ class Report:
         return ["### Every point of search", "", *markdown_table(head, rows)] if rows else []
 
     def filters(self) -> list[str]:
-        """Filtered queries; compared are those whose setting was chosen in the same way, with our index that has the columns."""
+        """Our index with filter columns, a line for each condition, and how many times longer the others take."""
+        points = select(self.points, phase="filter")
+        others = [v for v in self.ordered(points) if v not in self.plain]
+        rows = []
+        for chosen in distinct(p["key"]["chosen"] for p in points):
+            for label, kind in distinct((p["key"]["filter"], p["key"]["kind"]) for p in select(points, chosen=chosen)):
+                here = select(points, filter=label, kind=kind)
+                for mine in self.ordered([p for p in here if p["variant"] in self.plain]):
+                    these = select(here, variant=mine, chosen=chosen)
+                    times = [spread(summary(these, f"times_{n}"), ratio) for n in ("unfiltered", "uniform")]
+                    # exact search has no setting to choose
+                    beside = [
+                        self.times_longer(these, select(here, variant=v, chosen=chosen) or select(here, variant=v))
+                        for v in others
+                    ]
+                    rows.append([label, kind, setting(these, chosen), *answers(these), *times, *beside])
+        head = ["matching", "where", "setting", *ANSWERS, "times unfiltered", "times uniform", *map(self.title, others)]
+        title = "### Filtered queries: an index with the columns, and how many times longer others take"
+        return [title, "", *markdown_table(head, rows)] if rows else []
+
+    def times_longer(self, mine: list[dict], other: list[dict]) -> str:
+        """How many times longer a variant takes in its fastest mode that has our recall, or the recall that it has at most."""
+        recall = summary(mine, "recall")
+        modes = [select(other, mode=m) for m in distinct(p["key"]["mode"] for p in other)]
+        found = [(r.median, m) for m in modes if (r := summary(m, "recall"))]
+        if not found or recall is None:
+            return "–"
+        equal = [m for reached, m in found if reached >= recall.median - EQUAL_RECALL]
+        if not equal:
+            return f"recall {max(reached for reached, _ in found):.3f}"
+        times = [t for m in equal if (t := ratio_by_round(by_round(m, "p50_ms"), by_round(mine, "p50_ms")))]
+        return spread(min(times, key=lambda t: t.median, default=None), ratio)
+
+    def every_filter(self) -> list[str]:
+        """Every point of filtered queries; compared are those whose setting was chosen in the same way, with our index that has the columns."""
         points = select(self.points, phase="filter")
         lines = distinct((p["variant"], p["key"]["mode"], p["key"]["chosen"]) for p in points)
         lines.sort(key=lambda line: (self.order(line[0]), line[1:]))
@@ -238,7 +273,7 @@ class Report:
                 )
         times = ["times unfiltered", "times uniform"]
         head = ["matching", "where", "engine", "mode", "setting", *ANSWERS, *times, "scan", ADVANTAGE]
-        return ["### Filtered queries", "", *markdown_table(head, rows)] if rows else []
+        return ["### Every point of filtered queries", "", *markdown_table(head, rows)] if rows else []
 
     def with_columns(self, points: list[dict]) -> list[dict]:
         """Points of our index with filter columns where it is measured, else of our first one."""
@@ -464,7 +499,7 @@ class Report:
             [],
         )
         parts += self.vacuum()
-        parts += self.growth() + self.baselines() + self.sweep() + self.grid()
+        parts += self.growth() + self.baselines() + self.sweep() + self.every_filter() + self.grid()
         return self.losses() + parts
 
     def vacuum(self) -> list[str]:
