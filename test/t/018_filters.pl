@@ -143,6 +143,7 @@ for my $case (@cases)
 create_table('many', 10000, 'v');
 $node->safe_psql('postgres', 'DELETE FROM many_query WHERE id >= 20');
 find_truth('many', '<->');
+my $vector = $node->safe_psql('postgres', 'SELECT v FROM query WHERE id = 11');
 for my $options ('codes = none', 'codes = pq')
 {
 	$node->safe_psql('postgres', "CREATE INDEX many_v ON many USING vecgraph (v, h, c) WITH ($options, max_degree = 24)");
@@ -160,8 +161,7 @@ for my $options ('codes = none', 'codes = pq')
 	# a radius that all rows are in
 	for my $where ('true', 'h <= 4999', 'h <= 8999')
 	{
-		my $count = "SELECT count(DISTINCT id) FROM (SELECT id FROM many WHERE $where AND v <-> (SELECT v FROM query LIMIT 1) < 1e9
-			ORDER BY v <-> (SELECT v FROM query LIMIT 1) OFFSET 0) s";
+		my $count = "SELECT count(DISTINCT id) FROM (SELECT id FROM many WHERE $where AND v <-> '$vector' < 1e9 ORDER BY v <-> '$vector' OFFSET 0) s";
 		is($node->safe_psql('postgres', "SET work_mem = '64kB'; $count"), $node->safe_psql('postgres', "$by_table $count"),
 			"$options, work_mem = 64kB: all rows within a radius that match $where");
 	}
@@ -215,7 +215,6 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE own ENABLE ROW LEVEL SECURITY;
 	CREATE POLICY own_c ON own USING (c = current_setting('app.c')::int);
 	ANALYZE});
-my $vector = $node->safe_psql('postgres', 'SELECT v FROM query WHERE id = 11');
 my $q = '(SELECT v FROM query WHERE id = 11)';
 # Statements for the nearest rows that match each of some conditions.
 sub nearest
