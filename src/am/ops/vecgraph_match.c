@@ -103,9 +103,12 @@ match_block(const VecGraphMatcher *matcher, const Stretch *stretch, uint32 place
 	for (uint32 i = 0; i < g->filter_count; i++)
 	{
 		columns[i] = stretch->column[i] + (Size) place * g->filter_width[i];
-		/* a whole block is read in any case, and what lies behind these may not be ours */
+		/* a whole block is read in any case, and what lies behind these may not be ours: absent nodes then */
 		if (n < BLOCK)
+		{
+			memset(copies[i], 0, sizeof(copies[i]));
 			columns[i] = memcpy(copies[i], columns[i], n * g->filter_width[i]);
+		}
 	}
 	return vx_filter_block(matcher->filter, columns, n);
 }
