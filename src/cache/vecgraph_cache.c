@@ -48,7 +48,6 @@ vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oi
 	view->context = context;
 	view->index_oid = index_oid;
 	view->key = key;
-	view->code_bytes = part_bytes[0];
 	view->part_count = part_count;
 	for (uint32 i = 0; i < part_count; i++)
 		digest_bytes += view->part_bytes[i] = part_bytes[i];

@@ -80,9 +80,8 @@ typedef struct VecGraphCacheView
 {
 	MemoryContext context;
 	uint64		key;			/* of the index, see C2 */
-	uint32		code_bytes;
 	uint32		part_count;
-	uint32		part_bytes[VECGRAPH_MAX_PARTS]; /* of a node */
+	uint32		part_bytes[VECGRAPH_MAX_PARTS]; /* of a node; the first is the code's */
 	uint32		part_start[VECGRAPH_MAX_PARTS]; /* in a chunk: all codes come first, then each column */
 	uint32		ids_per_chunk;
 	uint64		inverse;		/* 2^64 / ids_per_chunk, rounded up */
@@ -209,7 +208,7 @@ static inline const uint8 *
 vecgraph_cache_place(const VecGraphCacheView *view, uint32 chunk, uint32 run, uint32 id)
 {
 	return vecgraph_chunk_memory + (Size) chunk * VECGRAPH_CHUNK_BYTES
-		+ (Size) (id - run * view->ids_per_chunk) * view->code_bytes;
+		+ (Size) (id - run * view->ids_per_chunk) * view->part_bytes[0];
 }
 
 /* Where the part of a run's digests is in a chunk. */

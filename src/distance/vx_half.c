@@ -143,7 +143,7 @@ vx_half_to_floats(const uint16_t *half, size_t n, float *x)
 #define MOST_NORM2 (LARGEST_HALF * LARGEST_HALF)
 #define LEAST_MEAN2 0x1p-26f
 
-/* Where lengths become when they are scaled: 2^14 is about a quarter of the largest half. */
+/* What lengths become when they are scaled: 2^14 is about a quarter of the largest half. */
 #define SCALED_EXPONENT 14
 
 /* For squared norms that are no floats: elements from 2^58, which 4,000 of them may be, to 2^85, and below 2^-75. */

@@ -276,7 +276,6 @@ make_codes(VecGraphIndex *index, uint64 key)
 	uint32		part_bytes[VECGRAPH_MAX_PARTS];
 
 	codes->index_oid = RelationGetRelid(index->relation);
-	codes->key = key;
 	codes->context = context;
 	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, (VxMetric) index->meta.metric,
 				  index->meta.dim, index->meta.code_bytes);
@@ -299,7 +298,7 @@ find_codes(VecGraphIndex *index, uint64 key)
 	if (kept_codes == NULL)
 		init_kept_codes();
 	entry = hash_search(kept_codes, &oid, HASH_FIND, NULL);
-	if (entry != NULL && entry->codes->key == key)
+	if (entry != NULL && entry->codes->view.key == key)
 	{
 		dlist_move_head(&kept_order, &entry->codes->link);
 		return entry->codes;
@@ -322,7 +321,7 @@ vecgraph_codes_open(VecGraphIndex *index)
 	if (index->codes_use == NULL)
 		init_use(index);
 	codes = index->codes_use->codes;
-	if (codes == NULL || !codes->kept || codes->key != key)
+	if (codes == NULL || !codes->kept || codes->view.key != key)
 	{
 		codes = find_codes(index, key);
 		use_codes(index, codes);

@@ -399,7 +399,6 @@ extern Buffer vecgraph_pin_code_log(VecGraphIndex *index);
 typedef struct VecGraphCodes
 {
 	Oid			index_oid;
-	uint64		key;			/* what the files of the index are: VecGraphCacheView.key */
 	uint32		epoch;			/* of the models in the codec */
 	uint32		flags;
 	MemoryContext context;		/* of all this */
