@@ -184,6 +184,10 @@ SELECT (o).* FROM outcome_of(ARRAY[
 	'v IS NOT NULL AND i4 = 1', 'v IS NULL',
 	'i4 = ANY (ARRAY(SELECT i * 2 FROM generate_series(-3, 3000) i))',
 	'1 = ANY (ai)', '1 = ANY (ai) AND 2 = ANY (ai) AND b', 'NULL = ANY (ai)', '(SELECT 1) = ANY (ai)', '-99 = ANY (ai)']) o;
+-- from 18 on the server makes a list of some of these
+SELECT (o).conditions, (o).wrong FROM outcome_of(ARRAY['i4 = 1 OR i4 = 0', 'i4 = 1 OR i4 = 0 OR i4 = 32768 OR i4 IS NULL', 'i4 > 32768 OR i4 > 0',
+	'(d = ''2000-01-01'' OR d = ''infinity'') AND (i4 = -1 OR i4 IN (0, 1))', 'ai @> ''{1}'' OR ai @> ''{2}''', 'ai = ''{1}'' OR ai = ''{2,1}''',
+	'lower(td) COLLATE "C" = ''ab'' OR lower(td) COLLATE "C" = ''b''', 'b = true OR b = false', 'id % 10 = 3 OR id % 10 = 7']) o;
 -- constants that are known when the scan runs, one after the other
 CREATE FUNCTION joined(through_index bool) RETURNS TABLE (c int, n bigint, ids bigint) LANGUAGE plpgsql AS $$
 BEGIN
