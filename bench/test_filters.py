@@ -145,7 +145,15 @@ def point(phase: str, variant: str, key: dict, values: dict, number: int = 1) ->
 
 def answer(phase: str, variant: str, key: dict, ms: float, recall: float = 1.0) -> dict:
     """A point of filtered queries."""
-    values = {"recall": recall, "rows_returned": 10, "p50_ms": ms, "p95_ms": ms, "times_unfiltered": ms, "scan": "Scan"}
+    values = {
+        "recall": recall,
+        "rows_returned": 9,
+        "rows_right": 10,
+        "p50_ms": ms,
+        "p95_ms": ms,
+        "times_unfiltered": ms,
+        "scan": "Scan",
+    }
     return point(phase, variant, {"mode": "default", "search": 10, **key}, values)
 
 
@@ -166,10 +174,12 @@ class Tables(unittest.TestCase):
         key = {"filter": "1 %", "kind": "uniform", "chosen": "for recall 0.95"}
         times = {"vecidx/g": 4.0, "vecidx/c": 1.0, "other/h": 2.0}
         text = self.report([answer("filter", v, key, ms) for v, ms in times.items()])
-        self.assertIn("| 1 % | uniform | theirs | default | 10 (for recall 0.95) | 10 | 1.0000 | 2 | 2 | 2.00 |", text)
+        self.assertIn(
+            "| 1 % | uniform | theirs | default | 10 (for recall 0.95) | 9 of 10 | 1.0000 | 2 | 2 | 2.00 |", text
+        )
         self.assertIn("| Scan | 2.00 better |", text)
         self.assertIn("| times uniform | ours | theirs |", text)
-        self.assertIn("| 10 (for recall 0.95) | 10 | 1.0000 | 1 | 1 | 1.00 | – | 4.00 | 2.00 |", text)
+        self.assertIn("| 10 (for recall 0.95) | 9 of 10 | 1.0000 | 1 | 1 | 1.00 | – | 4.00 | 2.00 |", text)
         self.assertIn("Of 1 comparisons", text)
 
     def test_others_by_their_fastest_mode_of_equal_recall(self):
@@ -189,7 +199,7 @@ class Tables(unittest.TestCase):
         key = {"matching": 10, "limit": 100}
         points = [answer("radius", "vecidx/g", key, 1.0), answer("radius", "other/h", key, 0.5, 0.4)]
         text = self.report(points)
-        self.assertIn("| 10 | 100 | theirs | default | 10 (for recall 0.95) | 10 | 0.4000 |", text)
+        self.assertIn("| 10 | 100 | theirs | default | 10 (for recall 0.95) | 9 of 10 | 0.4000 |", text)
         self.assertIn("recall 1.000 to 0.400 better", text)
 
     def test_columns(self):

@@ -50,6 +50,7 @@ def _ask(
     return {
         "recall": float(np.mean(recalls)),
         "rows_returned": float(np.mean(returned)),
+        "rows_right": float(np.isfinite(exact[: len(statements), :k]).sum(axis=1).mean()),
         "p50_ms": percentile(milliseconds, 0.5),
         "p95_ms": percentile(milliseconds, 0.95),
         "mean_ms": float(np.mean(milliseconds)),

@@ -45,7 +45,7 @@ def _key(point: dict) -> tuple:
 def answers(points: list[dict]) -> list[str]:
     """The figures of ANSWERS."""
     return [
-        spread(summary(points, "rows_returned")),
+        f"{spread(summary(points, 'rows_returned'))} of {spread(summary(points, 'rows_right'))}",
         spread(summary(points, "recall"), share),
         *(spread(summary(points, n)) for n in ("p50_ms", "p95_ms")),
     ]
