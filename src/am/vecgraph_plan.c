@@ -38,7 +38,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
 				 errdetail("The column has %u dimensions.", meta->dim)));
-	/* half of halfvec is what it is anyway */
+	/* a type whose values are halves has no other storage half than that */
 	if (storage != 0 && !vecidx_type_has_storage(type, storage))
 		storage = whole;
 	if (!fits && storage == whole)
