@@ -80,6 +80,19 @@ BEGIN
 END $$;
 SELECT m, s.* FROM (VALUES ('<->', 'h', 'true'), ('<->', 'h', 'c < 10'), ('<=>', 'w', 'true'), ('<#>', 'w', 'true'), ('<+>', 'w', 'true'),
 	('<->', 'w', 'true'), ('<->', 'w', 'c IN (1, 2, 3, 4, 5)')) q(m, col, condition), share(m, col, condition) s;
+-- what the rows within the radius are hidden by: nearer ones that the condition leaves out, more candidates than memory has room for
+CREATE TABLE far (id int, c int, v vector(4));
+INSERT INTO far SELECT i, (i % 10 < 3)::int, array_agg(random() + CASE WHEN i % 10 < 3 THEN 20 ELSE 0 END)::vector
+	FROM generate_series(1, 12000) i, generate_series(1, 4) WHERE i > 0 GROUP BY i;
+CREATE INDEX far_v ON far USING vecgraph (v, c);
+ANALYZE far;
+SELECT count(*) FROM (SELECT id FROM far WHERE c = 1 AND v <-> '[0,0,0,0]' < 1000 ORDER BY v <-> '[0,0,0,0]' LIMIT 10) q;
+SELECT count(*) FROM (SELECT id FROM far WHERE c = 1 AND v <-> '[0,0,0,0]' < 1000 ORDER BY v <-> '[0,0,0,0]') q;
+SET work_mem = '64kB';
+SELECT count(*) FROM (SELECT id FROM far WHERE v <-> '[0,0,0,0]' < 1000 ORDER BY v <-> '[0,0,0,0]') q;
+SELECT count(*) FROM (SELECT id FROM far WHERE c = 0 AND v <-> '[0,0,0,0]' < 1000 ORDER BY v <-> '[0,0,0,0]') q;
+RESET work_mem;
+DROP TABLE far;
 -- rows without a vector are not what an index has
 CREATE FUNCTION scan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -49,20 +49,31 @@ vx_line_add(VxLine *line, double estimate, double exact)
 	line->yy += share * ((1 - share) * dy * dy - line->yy);
 }
 
-/*
- * Below what no exact value is expected where estimates are at least this high. -infinity where too little is known,
- * as of estimates that are not finite.
- */
+static inline double
+vx_line_slope(const VxLine *line)
+{
+	return line->xx > 0 ? VX_MAX(line->xy / line->xx, 0) : 0;
+}
+
+/* What an estimate stands for. -infinity where too little is known, as of estimates that are not finite. */
+static inline double
+vx_line_exact(const VxLine *line, double estimate)
+{
+	if (line->n < VX_LINE_LEAST || !isfinite(estimate))
+		return -INFINITY;
+	return line->mean_y + vx_line_slope(line) * (estimate - line->mean_x);
+}
+
+/* Below what no exact value is expected where estimates are at least this high. -infinity as above. */
 static inline double
 vx_line_lower(const VxLine *line, double estimate)
 {
-	double		slope = line->xx > 0 ? VX_MAX(line->xy / line->xx, 0) : 0;
-	double		rest = VX_MAX(line->yy - slope * line->xy, 0);
+	double		rest = VX_MAX(line->yy - vx_line_slope(line) * line->xy, 0);
 
-	if (line->n < VX_LINE_LEAST || !isfinite(estimate))
+	if (line->n < VX_LINE_LEAST)
 		return -INFINITY;
 	/* two of the pairs made the line */
-	return line->mean_y + slope * (estimate - line->mean_x) - VX_LINE_DEVIATIONS * sqrt(rest * line->n / (line->n - 2));
+	return vx_line_exact(line, estimate) - VX_LINE_DEVIATIONS * sqrt(rest * line->n / (line->n - 2));
 }
 
 #endif							/* VX_LINE_H */

@@ -143,15 +143,25 @@ note_farthest(VxSearch *search)
 		search->farthest = VX_MAX(search->farthest, search->rest[i].score);
 }
 
+static inline void
+note_forgotten(VxSearch *search, float score)
+{
+	search->forgot = true;
+	search->forgotten = VX_MIN(search->forgotten, score);
+}
+
 /* Forgets the farther half of the rest. */
 static void
 rest_forget(VxSearch *search)
 {
-	search->forgot = true;
+	uint32_t	kept = search->rest_count / 2;
+
 	if (search->rest_count < 2)
 		return;
-	rest_select(search, search->rest_count / 2);
-	search->rest_count /= 2;
+	rest_select(search, kept);
+	for (uint32_t i = kept; i < search->rest_count; i++)
+		note_forgotten(search, search->rest[i].score);
+	search->rest_count = kept;
 	if (search->grown)
 		rest_make_heap(search);
 	else if (search->given)
@@ -166,7 +176,10 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 	{
 		rest_forget(search);
 		if (search->rest_count >= search->rest_limit || score > search->farthest)
+		{
+			note_forgotten(search, score);
 			return;
+		}
 	}
 	if (search->rest_count == search->rest_capacity)
 	{
@@ -298,6 +311,7 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->rest_limit = (uint32_t) VX_MIN(memory / 4 * 3 / sizeof(VxCandidate), UINT32_MAX / 2);
 	search->found_limit = (uint32_t) VX_MIN(memory / 4 / (sizeof(VxFound) + sizeof(uint32_t)), UINT32_MAX / 2);
 	search->forgot = false;
+	search->forgotten = INFINITY;
 	search->grown = false;
 	search->collecting = memory > 0;
 	search->found_count = 0;
@@ -345,7 +359,9 @@ vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	store->ops->score(store, search->query, search->batch, new, search->batch_score);
 	store->stats.scored += new;
 	for (uint32_t i = 0; i < new; i++)
-		if (!(search->batch_score[i] > search->farthest))
+		if (search->batch_score[i] > search->farthest)
+			note_forgotten(search, search->batch_score[i]);
+		else
 			rest_add(search, search->batch_score[i], search->batch[i]);
 }
 
@@ -559,36 +575,6 @@ list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
 }
 
 /*
- * Whether the nearest found node must wait until the list has grown. Four kinds of nodes could still have to leave before it:
- *
- * - those that the search has not come by yet: a list of the length for its rank makes that unlikely
- * - those whose score is within the horizon: they are expanded first
- * - those of the same score, which says nothing of their order
- * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
- *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
- *
- * If the nearest lies beyond the limit, or none is found, those within the limit take its place.
- */
-static bool
-must_wait(const VxSearch *search, uint32_t rank, VxPatience patience)
-{
-	const VxFound *nearest = search->found_count > 0 ? &search->found[search->found_heap[0]] : NULL;
-
-	if (nearest == NULL && search->limit == INFINITY)
-		return true;
-	/* memory: what leaves too soon comes in a poorer order, and makes room */
-	if (search->found_count >= search->found_limit)
-		return false;
-	if (search->reached < least_list(search, rank) || search->rest[0].score < search->horizon)
-		return true;
-	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank))
-		return false;
-	if (nearest == NULL || nearest->distance > search->limit)
-		return vx_line_lower(&search->line, search->rest[0].score) <= search->limit;
-	return search->rest[0].score <= nearest->score || vx_line_lower(&search->line, search->rest[0].score) <= nearest->distance;
-}
-
-/*
  * The rank among all nodes that one has among those wanted, as far as it is known by now. A walk passes over what is not wanted, and the list
  * must be as long as if it were: the tenth of the wanted nodes is about the hundredth of all where one in ten is wanted. So a row is found
  * as surely as without a filter, at the price of a longer list.
@@ -601,13 +587,51 @@ rank_among_all(const VxSearch *search, uint32_t rank)
 	return (uint32_t) VX_MIN(rank * (double) search->expanded / (double) VX_MAX(search->wanted, 1), UINT32_MAX / 2);
 }
 
+/*
+ * Whether the nearest found node must wait until the list has grown. Four kinds of nodes could still have to leave before it:
+ *
+ * - those that the search has not come by yet: a list of the length for its rank makes that unlikely
+ * - those whose score is within the horizon: they are expanded first
+ * - those of the same score, which says nothing of their order
+ * - those whose score is too high: the lowest exact distance that is to be expected in the rest, as far as scores were wrong up to
+ *   now, must be higher. Where many nodes lie in a narrow shell this takes a long list.
+ *
+ * If the nearest lies beyond the limit, or none is found, those within the limit take its place: all that may be wanted are looked at,
+ * however many that are not, or are gone, lie in front of them. rank: among those that are wanted; rank_of_all: among all, when this was last asked for.
+ */
+static bool
+must_wait(const VxSearch *search, uint32_t rank, uint32_t rank_of_all, VxPatience patience)
+{
+	const VxFound *nearest = search->found_count > 0 ? &search->found[search->found_heap[0]] : NULL;
+	bool		none_within = nearest == NULL || nearest->distance > search->limit;
+
+	if (nearest == NULL && search->limit == INFINITY)
+		return true;
+	if (none_within && vx_line_exact(&search->line, search->rest[0].score) <= search->limit)
+		return true;
+	/* memory: what leaves too soon comes in a poorer order, and makes room */
+	if (search->found_count >= search->found_limit)
+		return false;
+	if (none_within)
+		rank_of_all = rank_among_all(search, rank);
+	if (search->reached < least_list(search, rank_of_all) || search->rest[0].score < search->horizon)
+		return true;
+	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank_of_all))
+		return false;
+	if (none_within)
+		return vx_line_lower(&search->line, search->rest[0].score) <= search->limit;
+	return search->rest[0].score <= nearest->score || vx_line_lower(&search->line, search->rest[0].score) <= nearest->distance;
+}
+
 const VxFound *
 vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 {
+	uint32_t	rank_of_all;
+
 	vx_search_converge(search);
 	if (search->given && !search->grown)
 		begin_choosing(search);
-	rank = rank_among_all(search, rank);
+	rank_of_all = rank_among_all(search, rank);
 	if (patience == VX_SEARCH_STAY)
 	{
 		while (search->given && search->rest_count > 0 && search->reached < search->capacity)
@@ -617,9 +641,9 @@ vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 	}
 	else
 	{
-		if (!search->grown && list_is_short(search, rank, patience))
+		if (!search->grown && list_is_short(search, rank_of_all, patience))
 			begin_growing(search);
-		while (search->grown && search->rest_count > 0 && must_wait(search, rank, patience))
+		while (search->grown && search->rest_count > 0 && must_wait(search, rank, rank_of_all, patience))
 		{
 			if (vx_search_gave_up(search))
 				return NULL;

@@ -66,6 +66,7 @@ typedef struct VxSearch
 	uint32_t	rest_capacity;
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
 	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
+	float		forgotten;		/* the least score of that */
 
 	double		limit;			/* nodes beyond this distance need not be found; INFINITY unless the caller sets it */
 	bool		given;			/* the candidates were given: no edge is followed */

@@ -374,13 +374,23 @@ begin_walk(VecGraphScan *state)
 	search->limit = search_limit(state);
 }
 
+/* Whether the search had no memory for nodes that may lie within the radius. */
+static inline bool
+forgot_within(const VecGraphScan *state)
+{
+	const VxSearch *search = &state->space->search;
+	const VxLine *line = state->store.index.geometry.storage == VX_STORAGE_HEAP ? &state->line : &search->line;
+
+	return search->forgot && (!search->grown || vx_line_exact(line, search->forgotten) <= state->radius);
+}
+
 /* Whether the search, which has nothing more, has come to the radius: it knows of nodes that must lie beyond. Else there may be others. */
 static inline bool
 reached_radius(const VecGraphScan *state)
 {
 	const VxSearch *search = &state->space->search;
 
-	return has_radius(state) && !vx_search_gave_up(search) && search->rest_count > 0;
+	return has_radius(state) && !vx_search_gave_up(search) && search->rest_count > 0 && !forgot_within(state);
 }
 
 /* The search has nothing more. Begins a pass if there may be nodes left that pass; false if there are none. */
@@ -737,8 +747,7 @@ static void
 leave_radius(VecGraphScan *state)
 {
 	state->ready_next = state->ready_count;
-	if (state->phase == PHASE_SEARCH)
-		state->phase = PHASE_END;
+	state->search_done = true;
 }
 
 /* A node leaves: its heap TIDs are ready. */
