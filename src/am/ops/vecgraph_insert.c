@@ -106,6 +106,23 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row, VxNodeId *
 	return false;
 }
 
+/*
+ * Adds an edge from a node of the same vector, before its others: when VACUUM removes that node, who pointed to it is led to its first
+ * neighbours. False if it has no room, or changes meanwhile.
+ */
+static bool
+lead_from(VecGraphStore *store, VxLinker *linker, VxNodeId from, VxNodeId to)
+{
+	VxStore    *base = &store->base;
+	VxEdges    *edges = &linker->other;
+
+	if (base->ops->read_edges(base, from, NULL, edges) != VX_OK || !edges->live || edges->count == base->edge_capacity)
+		return false;
+	memmove(edges->ids + 1, edges->ids, edges->count * sizeof(VxNodeId));
+	edges->ids[0] = to;
+	return base->ops->replace_edges(base, from, edges->version, edges->ids, edges->count + 1) == VX_OK;
+}
+
 void
 vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
@@ -145,11 +162,10 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 		return;
 
 	/*
-	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row
-	 * before an UPDATE of a filter column. When VACUUM removes that node and nothing else leads here by then, it links this one
-	 * again.
+	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row before an
+	 * UPDATE of a filter column.
 	 */
-	if (like != VX_NO_NODE && store->base.ops->add_edge(&store->base, like, id) == VX_OK)
+	if (like != VX_NO_NODE && lead_from(store, linker, like, id))
 		return;
 	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
 	if (linker->edges.count > 0)
