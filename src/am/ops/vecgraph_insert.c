@@ -162,8 +162,8 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 		return;
 
 	/*
-	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row before an
-	 * UPDATE of a filter column.
+	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row
+	 * before an UPDATE of a filter column.
 	 */
 	if (like != VX_NO_NODE && lead_from(store, linker, like, id))
 		return;
