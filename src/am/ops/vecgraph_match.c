@@ -178,6 +178,23 @@ vecgraph_match_share(VecGraphMatcher *matcher)
 	return seen == 0 ? 0 : (double) found / seen;
 }
 
+/*
+ * VACUUM may have taken away rows that a snapshot sees which is too old, and cleared their signatures: then this scan will not come to
+ * their pages, which would tell. But the log of codes has changed with each signature, in the same record.
+ */
+static void
+test_for_old_snapshot(VecGraphIndex *index)
+{
+	Buffer		buffer;
+
+	if (index->snapshot == NULL)
+		return;
+	buffer = vecgraph_pin_code_log(index);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecidx_test_for_old_snapshot(index->snapshot, index->relation, BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+}
+
 void
 vecgraph_match_all(VecGraphMatcher *matcher, void (*take) (void *context, const VxNodeId *ids, uint32 n), void *context)
 {
@@ -199,6 +216,7 @@ vecgraph_match_all(VecGraphMatcher *matcher, void (*take) (void *context, const 
 		take(context, ids, match_nodes(matcher, first, count, ids));
 	}
 	vx_free(&index->mem, ids);
+	test_for_old_snapshot(index);
 }
 
 bool

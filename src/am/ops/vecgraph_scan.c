@@ -588,6 +588,9 @@ ready_from_search(VecGraphScan *state)
 				vx_line_add(&state->line, node.estimate, node.distance);
 			else if (node.payload.chain == VX_NO_NODE)
 				continue;
+			else
+				/* its rows are invisible, as far as is known, and an estimate is not to end the scan */
+				node.distance = Min(node.distance, state->radius);
 		}
 		add_ready(state, &node);
 	}
