@@ -135,7 +135,7 @@ typedef struct VxCodeLog
 	uint32_t	blocks[];		/* code pages, entry i at i % vx_code_log_room() */
 } VxCodeLog;
 
-/* More entries would make each insert compare and copy more bytes: generic WAL records are made from whole pages. */
+/* Of those who follow the log, none should come so late that this many code pages have changed since. */
 #define VX_CODE_LOG_ENTRIES 500
 
 static inline uint32_t
@@ -158,12 +158,24 @@ vx_code_log_block(uint32_t first_segment)
 	return first_segment - 1;
 }
 
-/* Notes that digests on a page change. */
-static inline void
-vx_code_log_add(VxCodeLog *log, uint32_t room, uint32_t block)
+/* The place of the entry that a change of a page wants; NULL if the newest entry is of this page. */
+static inline uint32_t *
+vx_code_log_entry(VxCodeLog *log, uint32_t room, uint32_t block)
 {
-	if (log->entries == 0 || log->blocks[(log->entries - 1) % room] != block)
-		log->blocks[log->entries++ % room] = block;
+	if (log->entries > 0 && log->blocks[(log->entries - 1) % room] == block)
+		return NULL;
+	return &log->blocks[log->entries % room];
+}
+
+/* Notes that digests on a page change, in the log's first fields and in that entry, both of which may be images. */
+static inline void
+vx_code_log_add(VxCodeLog *log, uint32_t *entry, uint32_t block)
+{
+	if (entry != NULL)
+	{
+		*entry = block;
+		log->entries++;
+	}
 	log->changes++;
 }
 

@@ -215,6 +215,8 @@ vecidx_fault_sites(PG_FUNCTION_ARGS)
 
 /* Our own frames have frame pointers in this build, so the second address is there. */
 #pragma GCC diagnostic ignored "-Wframe-address"
+struct VecGraphDelta;
+
 #define HERE __builtin_return_address(0), __builtin_return_address(1)
 
 /* WRAP(result type, function, (parameters), (arguments)) for one that returns, WRAP_VOID for one that does not. */
@@ -240,6 +242,7 @@ vecidx_fault_sites(PG_FUNCTION_ARGS)
 	}
 
 WRAP(XLogRecPtr, GenericXLogFinish, (GenericXLogState *state), (state))
+WRAP_VOID(vecgraph_delta_finish, (struct VecGraphDelta *delta), (delta))
 WRAP_VOID(log_newpage_range, (Relation relation, ForkNumber fork, BlockNumber from, BlockNumber to, bool standard),
 		  (relation, fork, from, to, standard))
 WRAP(Buffer, ReadBuffer, (Relation relation, BlockNumber block), (relation, block))

@@ -216,7 +216,7 @@ test_code_log(void **state)
 		/* often the same page as before, as inserts do */
 		changed[i] = i > 0 && vx_rng_below(&rng, 4) > 0 ? changed[i - 1] : vx_rng_below(&rng, PAGES);
 		entries[i] = log->entries;
-		vx_code_log_add(log, room, changed[i]);
+		vx_code_log_add(log, vx_code_log_entry(log, room, changed[i]), changed[i]);
 		entries[i + 1] = log->entries;
 		assert_int_equal(log->changes, i + 1);
 		for (uint32_t seen = 0; seen <= i + 1; seen++)

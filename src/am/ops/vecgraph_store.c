@@ -4,7 +4,7 @@
  * Neighbours are scored from codes where all nodes have them, else from the vectors on their pages.
  *
  * Every call pins and locks at most one page and gives it back before it returns (rule S1 of vx_store.h), so searching and
- * linking can never deadlock. Writes go through generic WAL records of one page.
+ * linking can never deadlock. Writes are of one page each, and say which bytes they change.
  */
 #include "am/ops/vecgraph_ops.h"
 
@@ -182,12 +182,17 @@ page_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 		status = VX_FULL;
 	if (status == VX_OK)
 	{
-		VecGraphChange change = vecgraph_change_start(&store->index);
+		VecGraphDelta delta;
+		VxSlot	   *head;
+		VxNodeId   *edge;
 
-		slot = vecgraph_change_slot(&store->index, change, buffer, id);
-		slot->edges[slot->degree++] = target;
-		slot->version++;
-		vecgraph_change_finish(change);
+		vecgraph_delta_start(&delta, &store->index);
+		head = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, chain));
+		edge = vecgraph_delta_image(&delta, buffer, &slot->edges[slot->degree], sizeof(VxNodeId));
+		*edge = target;
+		head->degree++;
+		head->version++;
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -209,14 +214,16 @@ page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNode
 		status = VX_CONFLICT;
 	else
 	{
-		VecGraphChange change = vecgraph_change_start(&store->index);
+		uint32		edge_bytes = store->index.geometry.edge_capacity * sizeof(VxNodeId);
+		VecGraphDelta delta;
 
-		slot = vecgraph_change_slot(&store->index, change, buffer, id);
-		memset(slot->edges, 0, store->index.geometry.edge_capacity * sizeof(VxNodeId));
+		vecgraph_delta_start(&delta, &store->index);
+		slot = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, edges) + edge_bytes);
+		memset(slot->edges, 0, edge_bytes);
 		memcpy(slot->edges, ids, n * sizeof(VxNodeId));
 		slot->degree = n;
 		slot->version++;
-		vecgraph_change_finish(change);
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;

@@ -49,15 +49,15 @@ find_free_slot(const VxGeometry *g, Page page)
 	return -1;
 }
 
-/* Has a free slot filled on the image of its page. The version grows, so that what was read of the slot before is known to be old. */
+/* Has a free slot filled, as a part of a change. The version grows, so that what was read of the slot before is known to be old. */
 static void
-fill_slot(const VecGraphIndex *index, Page page, int number, VecGraphFill fill, void *context)
+fill_slot(const VecGraphIndex *index, VecGraphDelta *delta, Buffer buffer, int number, VecGraphFill fill, void *context)
 {
-	VxSlot	   *slot = vx_slot(&index->geometry, vecgraph_page_body(page), number);
+	VxSlot	   *slot = vx_slot(&index->geometry, vecgraph_page_body(BufferGetPage(buffer)), number);
 
+	slot = vecgraph_delta_image(delta, buffer, slot, index->geometry.record_bytes);
 	slot->version++;
 	fill(index, slot, context);
-	vecgraph_page_special(page)->free_slots--;
 }
 
 /* The first page of the list as it is now, VX_NO_BLOCK if it is empty; it may be another as soon as this returns. */
@@ -161,16 +161,19 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
 		VecGraphDigestPlace place;
-		VecGraphChange change;
+		VecGraphDelta delta;
+		VxPageSpecial *special;
 
 		if (slot < 0)
 			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
 		id = vx_block_first_id(&index->geometry, block) + slot;
 		place = vecgraph_lock_digest(index, id, digest);
-		change = vecgraph_change_start(index);
-		fill_slot(index, vecgraph_change_page(change, from.buffer, 0), slot, fill, context);
-		vecgraph_put_digests(index, change, place, &id, digest, 1);
-		vecgraph_change_finish(change);
+		vecgraph_delta_start(&delta, index);
+		fill_slot(index, &delta, from.buffer, slot, fill, context);
+		special = vecgraph_delta_image(&delta, from.buffer, from.special, sizeof(VxPageSpecial));
+		special->free_slots--;
+		vecgraph_put_digests(index, &delta, place, &id, digest, 1);
+		vecgraph_delta_finish(&delta);
 		vecgraph_unlock_digest(place);
 	}
 	UnlockReleaseBuffer(from.buffer);
@@ -199,9 +202,9 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 	{
 		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
 		VecGraphDigestPlace place = {InvalidBuffer, InvalidBuffer};
-		VecGraphChange change;
-		Page		meta_page;
-		Page		page;
+		VecGraphDelta delta;
+		VxPageSpecial *special;
+		uint32	   *free_page;
 
 		if ((slot >= 0) != (from.special->free_slots == 1))
 			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
@@ -210,17 +213,19 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 			id = vx_block_first_id(&index->geometry, block) + slot;
 			place = vecgraph_lock_digest(index, id, digest);
 		}
-		change = vecgraph_change_start(index);
-		meta_page = vecgraph_change_page(change, meta_buffer, 0);
-		page = vecgraph_change_page(change, from.buffer, 0);
-		vecgraph_meta_of(meta_page)->free_page = vecgraph_page_special(page)->next_free;
-		vecgraph_page_special(page)->next_free = VX_NOT_LISTED;
+		vecgraph_delta_start(&delta, index);
+		free_page = vecgraph_delta_image(&delta, meta_buffer, &vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page, sizeof(uint32));
+		if (slot >= 0)
+			fill_slot(index, &delta, from.buffer, slot, fill, context);
+		special = vecgraph_delta_image(&delta, from.buffer, from.special, sizeof(VxPageSpecial));
+		*free_page = special->next_free;
+		special->next_free = VX_NOT_LISTED;
 		if (slot >= 0)
 		{
-			fill_slot(index, page, slot, fill, context);
-			vecgraph_put_digests(index, change, place, &id, digest, 1);
+			special->free_slots--;
+			vecgraph_put_digests(index, &delta, place, &id, digest, 1);
 		}
-		vecgraph_change_finish(change);
+		vecgraph_delta_finish(&delta);
 		vecgraph_unlock_digest(place);
 	}
 	UnlockReleaseBuffer(from.buffer);

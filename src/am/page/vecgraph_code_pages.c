@@ -172,23 +172,51 @@ vecgraph_lock_digest(VecGraphIndex *index, VxNodeId id, const VecGraphDigests *d
 	return place;
 }
 
+/* Notes in the log of codes that a page changes. */
+static void
+note_in_log(const VecGraphIndex *index, VecGraphDelta *delta, Buffer buffer, BlockNumber block)
+{
+	uint32		room = vx_code_log_room(index->geometry.body_bytes);
+	VxCodeLog  *log = vecgraph_page_body(BufferGetPage(buffer));
+	uint32	   *entry = vx_code_log_entry(log, room, block);
+	VxCodeLog  *head = vecgraph_delta_image(delta, buffer, log, sizeof(VxCodeLog));
+
+	if (entry != NULL)
+		entry = vecgraph_delta_image(delta, buffer, entry, sizeof(*entry));
+	vx_code_log_add(head, entry, block);
+}
+
 /* Page and log stay locked until both are changed: a follower that reads the entry finds the codes. */
 void
-vecgraph_put_digests(VecGraphIndex *index, VecGraphChange change, VecGraphDigestPlace place, const VxNodeId *ids,
+vecgraph_put_digests(VecGraphIndex *index, VecGraphDelta *delta, VecGraphDigestPlace place, const VxNodeId *ids,
 					 const VecGraphDigests *digests, uint32 n)
 {
 	const VxGeometry *g = &index->geometry;
 	char	   *body;
+	char	   *image = NULL;
 
 	if (is_empty(digests))
 		return;
-	body = vecgraph_page_body(vecgraph_change_page(change, place.codes, 0));
-	for (uint32 i = 0; i < n && digests->codes != NULL; i++)
-		memcpy(body + vx_code_offset(g, ids[i]), digests->codes + (Size) i * g->code_bytes, g->code_bytes);
-	for (uint32 i = 0; i < n && digests->signatures != NULL; i++)
-		vx_signature_put(g, body, ids[i], digests->signatures + (Size) i * g->filter_count);
-	vx_code_log_add(vecgraph_page_body(vecgraph_change_page(change, place.log, 0)), vx_code_log_room(g->body_bytes),
-					BufferGetBlockNumber(place.codes));
+	body = vecgraph_page_body(BufferGetPage(place.codes));
+	/* many: rather one image of all than so many of parts */
+	if (n > 1)
+		image = vecgraph_delta_image(delta, place.codes, body, vx_code_page_used(g));
+	for (uint32 i = 0; i < n; i++)
+		for (uint32 part = digests->codes != NULL ? 0 : 1; part <= (digests->signatures != NULL ? g->filter_count : 0); part++)
+		{
+			uint32		offset = part_offset(g, ids[i], part);
+			void	   *to;
+
+			if (image != NULL)
+				to = image + offset;
+			else
+				to = vecgraph_delta_image(delta, place.codes, body + offset, part_bytes(g, part));
+			if (part == 0)
+				memcpy(to, digests->codes + (Size) i * g->code_bytes, g->code_bytes);
+			else
+				vx_signature_store(to, g->filter_width[part - 1], digests->signatures[(Size) i * g->filter_count + part - 1]);
+		}
+	note_in_log(index, delta, place.log, BufferGetBlockNumber(place.codes));
 }
 
 void
@@ -204,9 +232,10 @@ void
 vecgraph_write_digests(VecGraphIndex *index, const VxNodeId *ids, const VecGraphDigests *digests, uint32 n)
 {
 	VecGraphDigestPlace place = vecgraph_lock_digest(index, ids[0], digests);
-	VecGraphChange change = vecgraph_change_start(index);
+	VecGraphDelta delta;
 
-	vecgraph_put_digests(index, change, place, ids, digests, n);
-	vecgraph_change_finish(change);
+	vecgraph_delta_start(&delta, index);
+	vecgraph_put_digests(index, &delta, place, ids, digests, n);
+	vecgraph_delta_finish(&delta);
 	vecgraph_unlock_digest(place);
 }

@@ -152,6 +152,57 @@ vecgraph_change_finish(VecGraphChange change)
 		GenericXLogFinish(change.xlog);
 }
 
+/* ---- vecgraph_delta.c: changes of a few bytes ---- */
+
+#define VECGRAPH_DELTA_PAGES 4	/* meta page, node page, codes, log of codes */
+#define VECGRAPH_DELTA_RANGES 16
+#define VECGRAPH_DELTA_BYTES (2 * BLCKSZ + 512) /* of all images: a slot, what a code page has, and small ones */
+
+typedef struct VecGraphDeltaRange
+{
+	int			page;			/* its number in the change */
+	int			offset;			/* in the page */
+	int			bytes;
+	char	   *image;
+} VecGraphDeltaRange;
+
+/*
+ * The same as a VecGraphChange for who knows which bytes of a page change: only these are copied and compared. Until it is finished
+ * nothing has happened, so one that is not may be forgotten.
+ */
+typedef struct VecGraphDelta
+{
+	Relation	relation;
+	bool		building;
+	int			page_count;
+	int			range_count;
+	Size		used;			/* of images */
+	Buffer		pages[VECGRAPH_DELTA_PAGES];
+	VecGraphDeltaRange ranges[VECGRAPH_DELTA_RANGES];
+	union
+	{
+		char		bytes[VECGRAPH_DELTA_BYTES];
+		int64		align;
+		double		align_too;
+	}			images;
+} VecGraphDelta;
+
+/* Starts a change of pages that are exclusively locked. */
+extern void vecgraph_delta_start(VecGraphDelta *delta, const VecGraphIndex *index);
+
+/*
+ * The image of a part of a page, aligned as that is, to be changed before the change is finished. Parts of one page are asked for in their
+ * order, do not overlap, and lie behind its header and outside its hole. Errors: too many, or too large; there are none in a change that
+ * the constants above are made for.
+ */
+extern void *vecgraph_delta_image(VecGraphDelta *delta, Buffer buffer, const void *part, Size bytes);
+
+/* Puts the images in their places and logs that: one WAL record, unless the index is being built or needs none. */
+extern void vecgraph_delta_finish(VecGraphDelta *delta);
+
+/* The same by GenericXLog, in an index that is not being built: for servers whose records are not known, and for tests. */
+extern void vecgraph_delta_finish_by_images(VecGraphDelta *delta);
+
 /* ---- vecgraph_meta.c: the meta page, and the barrier that inserts pass ---- */
 
 /* Reads the meta page, checked, and computes the geometry. Errors: another format version. */
@@ -221,9 +272,6 @@ extern void vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint
  * unlocks and releases the buffer. Errors: a page that has changed since a snapshot that is too old.
  */
 extern VxSlot *vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer);
-
-/* The image of a slot to be changed; its page is locked exclusively. */
-extern VxSlot *vecgraph_change_slot(const VecGraphIndex *index, VecGraphChange change, Buffer buffer, VxNodeId id);
 
 /*
  * Reads and locks a node page, checked with all its slots, but for what depends on other pages. False for a block that has no
@@ -373,7 +421,7 @@ extern VecGraphDigestPlace vecgraph_lock_digest(VecGraphIndex *index, VxNodeId i
  * Writes the digests of n nodes, all of that page, unless NULL, and notes it in the log, as parts of a change that is finished before
  * the place is unlocked. Then the caller lets the cache catch up.
  */
-extern void vecgraph_put_digests(VecGraphIndex *index, VecGraphChange change, VecGraphDigestPlace place, const VxNodeId *ids,
+extern void vecgraph_put_digests(VecGraphIndex *index, VecGraphDelta *delta, VecGraphDigestPlace place, const VxNodeId *ids,
 								 const VecGraphDigests *digests, uint32 n);
 
 /* Unlocks and releases both, unless there are none. The change is finished. */

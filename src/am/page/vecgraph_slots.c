@@ -106,12 +106,6 @@ vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer)
 	return slot;
 }
 
-VxSlot *
-vecgraph_change_slot(const VecGraphIndex *index, VecGraphChange change, Buffer buffer, VxNodeId id)
-{
-	return vx_slot(&index->geometry, vecgraph_page_body(vecgraph_change_page(change, buffer, 0)), vx_id_slot(&index->geometry, id));
-}
-
 bool
 vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *buffer)
 {

@@ -70,12 +70,13 @@ add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer 
 		status = ADD_FULL;
 	else
 	{
-		VecGraphChange change = vecgraph_change_start(index);
+		VecGraphDelta delta;
 
-		slot = vecgraph_change_slot(index, change, buffer, id);
+		vecgraph_delta_start(&delta, index);
+		slot = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, edges));
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
-		vecgraph_change_finish(change);
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -95,12 +96,17 @@ add_to_chain(VecGraphIndex *index, VxNodeId id, VxNodeId chain, ItemPointer heap
 		status = ADD_FULL;
 	else
 	{
-		VecGraphChange change = vecgraph_change_start(index);
+		VecGraphDelta delta;
+		VxTidSlot  *head;
+		VxHeapTid  *tid;
 
-		slot = (VxTidSlot *) vecgraph_change_slot(index, change, buffer, chain);
-		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
-		slot->version++;
-		vecgraph_change_finish(change);
+		vecgraph_delta_start(&delta, index);
+		head = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxTidSlot, tids));
+		tid = vecgraph_delta_image(&delta, buffer, &slot->tids[slot->tid_count], sizeof(VxHeapTid));
+		vecgraph_tid_set(tid, heap_tid);
+		head->tid_count++;
+		head->version++;
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
@@ -120,12 +126,13 @@ prepend_chain(VecGraphIndex *index, VxNodeId id, const VxPoint *point, VxNodeId 
 	done = done && vecgraph_slot_has_point(&index->space, &index->geometry, slot, point);
 	if (done)
 	{
-		VecGraphChange change = vecgraph_change_start(index);
+		VecGraphDelta delta;
 
-		slot = vecgraph_change_slot(index, change, buffer, id);
+		vecgraph_delta_start(&delta, index);
+		slot = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, edges));
 		slot->chain = new_slot;
 		slot->version++;
-		vecgraph_change_finish(change);
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return done;
@@ -222,12 +229,14 @@ vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId owner)
 
 	if (done)
 	{
-		VecGraphChange change = vecgraph_change_start(index);
-		VxSlot	   *dropped = vecgraph_change_slot(index, change, buffer, id);
+		VecGraphDelta delta;
+		VxSlot	   *dropped;
 
+		vecgraph_delta_start(&delta, index);
+		dropped = vecgraph_delta_image(&delta, buffer, slot, index->geometry.record_bytes);
 		vx_slot_clear(&index->geometry, dropped);
 		dropped->state = VX_SLOT_DELETED;
-		vecgraph_change_finish(change);
+		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return done;

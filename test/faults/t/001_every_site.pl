@@ -117,7 +117,7 @@ sub die_everywhere
 {
 	my ($name, $prepare, $operation, @sites) = @_;
 	my $bad = 0;
-	for my $site (grep { /^(GenericXLogFinish|log_newpage)/ } @sites)
+	for my $site (grep { /^(GenericXLogFinish|vecgraph_delta_finish|log_newpage)/ } @sites)
 	{
 		for my $moment (qw(kill after))
 		{
