@@ -177,7 +177,10 @@ read_record(const Trial *trial, XLogReaderState *reader, Record *record)
 		BlockNumber block;
 		char	   *data;
 
-		if (!XLogRecGetBlockTagExtended(reader, i, NULL, NULL, &block, NULL) || block != BufferGetBlockNumber(trial->buffers[i]))
+		if (!XLogRecHasBlockRef(reader, i))
+			elog(ERROR, "the record is of fewer pages");
+		XLogRecGetBlockTag(reader, i, NULL, NULL, &block);
+		if (block != BufferGetBlockNumber(trial->buffers[i]))
 			elog(ERROR, "the record is not of this page");
 		if (XLogRecHasBlockImage(reader, i))
 			elog(ERROR, "full_page_writes is not off");
