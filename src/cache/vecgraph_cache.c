@@ -142,7 +142,7 @@ vecgraph_cache_kind(void)
 /* ---- the hash table; all this with the cache's lock held, share for looking, exclusive for changes ---- */
 
 static inline uint32 *
-bucket_of(uint64 tag)
+tag_bucket(uint64 tag)
 {
 	return &vecgraph_region_buckets(region)[(tag >> 20) % region->chunk_count];
 }
@@ -151,7 +151,7 @@ bucket_of(uint64 tag)
 static uint32
 find_chunk(uint64 tag)
 {
-	for (uint32 at = *bucket_of(tag); at != VECGRAPH_NO_CHUNK; at = vecgraph_chunks[at].next)
+	for (uint32 at = *tag_bucket(tag); at != VECGRAPH_NO_CHUNK; at = vecgraph_chunks[at].next)
 		if (pg_atomic_read_u64(&vecgraph_chunks[at].owner) == tag || vecgraph_chunks[at].loading == tag)
 			return at;
 	return VECGRAPH_NO_CHUNK;
@@ -161,7 +161,7 @@ find_chunk(uint64 tag)
 static void
 unhash_chunk(uint32 at, uint64 tag)
 {
-	uint32	   *link = bucket_of(tag);
+	uint32	   *link = tag_bucket(tag);
 
 	while (*link != at)
 	{
@@ -321,7 +321,7 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadDigests rea
 		at = find_chunk(tag);
 		if (at == VECGRAPH_NO_CHUNK && (at = take_chunk(view->now)) != VECGRAPH_NO_CHUNK)
 		{
-			uint32	   *bucket = bucket_of(tag);
+			uint32	   *bucket = tag_bucket(tag);
 
 			vecgraph_chunks[at].loading = tag;
 			vecgraph_chunks[at].key = view->key;

@@ -26,11 +26,12 @@ typedef struct Chooser
 	uint32_t	n;
 	float	   *nearest;		/* [n] how far each point of the sample is from an entry, at most farthest */
 	float		farthest;
-	float	   *score;			/* [n] scratch */
+	float	   *score;			/* [n] scratch: of score_sample */
 } Chooser;
 
+/* Fills score with the pair scores between one point of the sample and all of it, itself included. */
 static void
-measure(Chooser *chooser, uint32_t one)
+score_sample(Chooser *chooser, uint32_t one)
 {
 	chooser->store->ops->pairs(chooser->store, chooser->sample->points[one], chooser->sample->points, chooser->n, chooser->score);
 }
@@ -55,7 +56,7 @@ choose_first(Chooser *chooser)
 		uint32_t	one = spaced(chooser, i, asked);
 		float		middle;
 
-		measure(chooser, one);
+		score_sample(chooser, one);
 		middle = vx_select(chooser->score, chooser->n, chooser->n / 2);
 		if (middle < best)
 		{
@@ -63,7 +64,7 @@ choose_first(Chooser *chooser)
 			first = one;
 		}
 	}
-	measure(chooser, first);
+	score_sample(chooser, first);
 	chooser->farthest = 2 * vx_select(chooser->score, chooser->n, (uint32_t) ((uint64_t) chooser->n * 9 / 10));
 	if (!(chooser->farthest > 0))
 		chooser->farthest = INFINITY;
@@ -81,7 +82,7 @@ is_clustered(Chooser *chooser)
 		uint32_t	one = spaced(chooser, i, asked);
 		float		best = INFINITY;
 
-		measure(chooser, one);
+		score_sample(chooser, one);
 		for (uint32_t j = 0; j < chooser->n; j++)
 			if (j != one)
 				best = VX_MIN(best, chooser->score[j]);
@@ -96,7 +97,7 @@ add_entry(Chooser *chooser, uint32_t entry)
 {
 	double		total = 0;
 
-	measure(chooser, entry);
+	score_sample(chooser, entry);
 	for (uint32_t i = 0; i < chooser->n; i++)
 	{
 		chooser->nearest[i] = VX_MIN(chooser->nearest[i], VX_MAX(chooser->score[i], 0));

@@ -351,7 +351,7 @@ vx_memstore_query(VxMemStore *store, VxNodeId id)
 
 /* Memory for the codes of all points, and what may be read behind the last. */
 static void
-make_codes(VxMemStore *store)
+alloc_codes(VxMemStore *store)
 {
 	size_t		bytes = vx_size_product(store->count, store->codec->code_bytes);
 
@@ -365,7 +365,7 @@ gather_codes(VxMemStore *store)
 {
 	size_t		in_slab = (size_t) 1 << store->slab_shift;
 
-	make_codes(store);
+	alloc_codes(store);
 	for (uint32_t i = 0; i < store->slab_count; i++)
 	{
 		size_t		first = i * in_slab;
@@ -408,7 +408,7 @@ vx_memstore_set_codec(VxMemStore *store, VxCodec *codec, VxComparison comparison
 {
 	store->codec = codec;
 	if (store->codes == NULL)
-		make_codes(store);
+		alloc_codes(store);
 	vx_memstore_compare(store, comparison);
 }
 

@@ -9,8 +9,8 @@
 #include <math.h>
 
 #define LANES 8
-#define BLOCK 64				/* centroids whose sums stay in registers */
-#define BLOCK_VECTORS (BLOCK / LANES)
+#define CENTROID_BLOCK 64		/* centroids whose sums stay in registers */
+#define BLOCK_VECTORS (CENTROID_BLOCK / LANES)
 
 typedef float Floats __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(int32_t))));
@@ -18,7 +18,7 @@ typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(int32_t))));
 /* the same where only float alignment is known */
 typedef float FloatsInMemory __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-/* sum[]: squared distances of x to the BLOCK centroids that begin at c, or products with them. */
+/* sum[]: squared distances of x to the CENTROID_BLOCK centroids that begin at c, or products with them. */
 VX_INLINE void
 score_block(const float *x, uint32_t dim, const float *c, bool is_product, Floats *sum)
 {
@@ -43,7 +43,7 @@ nearest(const float *x, uint32_t dim, const float *centroids, float *distance)
 	float		nearest_distance = INFINITY;
 	int32_t		nearest_at = 0;
 
-	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += BLOCK)
+	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += CENTROID_BLOCK)
 	{
 		Floats		sum[BLOCK_VECTORS];
 
@@ -71,7 +71,7 @@ nearest(const float *x, uint32_t dim, const float *centroids, float *distance)
 VX_INLINE void
 score(const float *x, uint32_t dim, const float *centroids, bool is_product, float *out)
 {
-	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += BLOCK)
+	for (uint32_t block = 0; block < VX_PQ_CENTROIDS; block += CENTROID_BLOCK)
 	{
 		Floats		sum[BLOCK_VECTORS];
 

@@ -106,7 +106,7 @@ vx_robust_mean(const VxMem *mem, const VxSample *sample, float *mean)
 
 /* Eight buckets from one power of two to the next. */
 static inline uint32_t
-bucket_of(float value)
+value_bucket(float value)
 {
 	uint32_t	bits;
 
@@ -128,7 +128,7 @@ vx_robust_add(VxRobustSum *sum, float value)
 	if (isnan(value))
 		value = INFINITY;
 	/* without the sign of minus zero */
-	bucket = bucket_of(value > 0 ? value : 0);
+	bucket = value_bucket(value > 0 ? value : 0);
 	sum->count[bucket]++;
 	sum->sum[bucket] += (double) value;
 	sum->total++;

@@ -41,7 +41,7 @@ close_two(VecidxOpened *a, VecidxOpened *b)
 
 /* What a kernel says of two values. */
 static pg_attribute_always_inline double
-measure(FunctionCallInfo fcinfo, VecidxDense type, float (*kernel) (const float *a, const float *b, size_t n))
+apply_kernel(FunctionCallInfo fcinfo, VecidxDense type, float (*kernel) (const float *a, const float *b, size_t n))
 {
 	VecidxOpened a;
 	VecidxOpened b;
@@ -55,19 +55,19 @@ measure(FunctionCallInfo fcinfo, VecidxDense type, float (*kernel) (const float 
 
 /* vector_l2_squared_distance(vector, vector) returns double precision */
 VECIDX_DENSE_STATEMENT(vecidx_l2_squared_distance, vecidx_halfvec_l2_squared_distance,
-					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->l2_squared)));
+					   PG_RETURN_FLOAT8(apply_kernel(fcinfo, type, vx_kernels->l2_squared)));
 
 /* inner_product(vector, vector) returns double precision */
 VECIDX_DENSE_STATEMENT(vecidx_inner_product, vecidx_halfvec_inner_product,
-					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->inner_product)));
+					   PG_RETURN_FLOAT8(apply_kernel(fcinfo, type, vx_kernels->inner_product)));
 
 /* vector_negative_inner_product(vector, vector) returns double precision; <#> */
 VECIDX_DENSE_STATEMENT(vecidx_negative_inner_product, vecidx_halfvec_negative_inner_product,
-					   PG_RETURN_FLOAT8(-measure(fcinfo, type, vx_kernels->inner_product)));
+					   PG_RETURN_FLOAT8(-apply_kernel(fcinfo, type, vx_kernels->inner_product)));
 
 /* l1_distance(vector, vector) returns double precision; <+> */
 VECIDX_DENSE_STATEMENT(vecidx_l1_distance, vecidx_halfvec_l1_distance,
-					   PG_RETURN_FLOAT8(measure(fcinfo, type, vx_kernels->l1)));
+					   PG_RETURN_FLOAT8(apply_kernel(fcinfo, type, vx_kernels->l1)));
 
 /* l2_distance(vector, vector) returns double precision; <-> */
 static pg_attribute_always_inline Datum
@@ -109,7 +109,7 @@ VECIDX_DENSE_FUNCTIONS(cosine_distance, vecidx_cosine_distance, vecidx_halfvec_c
 static pg_attribute_always_inline Datum
 spherical_distance(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	double		dot = measure(fcinfo, type, vx_kernels->inner_product);
+	double		dot = apply_kernel(fcinfo, type, vx_kernels->inner_product);
 
 	if (dot > 1)
 		dot = 1;

@@ -13,9 +13,6 @@
 
 #include "pg/vecidx_fault.h"
 
-/* Entries that are tested at once. */
-#define BLOCK VX_FILTER_BLOCK
-
 /* So many blocks are looked at to guess how many nodes pass. */
 #define SAMPLE_BLOCKS 64
 
@@ -92,19 +89,19 @@ find_stretch(VecGraphIndex *index, Stretch *stretch)
 	return true;
 }
 
-/* Which of up to BLOCK signatures pass, from a place in the stretch on. */
+/* Which of up to VX_FILTER_BLOCK signatures pass, from a place in the stretch on. */
 static uint64
 match_block(const VecGraphMatcher *matcher, const Stretch *stretch, uint32 place, uint32 n)
 {
 	const VxGeometry *g = &matcher->index->geometry;
 	const void *columns[VX_MAX_FILTERS];
-	uint64		copies[VX_MAX_FILTERS][BLOCK];
+	uint64		copies[VX_MAX_FILTERS][VX_FILTER_BLOCK];
 
 	for (uint32 i = 0; i < g->filter_count; i++)
 	{
 		columns[i] = stretch->column[i] + (Size) place * g->filter_width[i];
 		/* a whole block is read in any case, and what lies behind these may not be ours: absent nodes then */
-		if (n < BLOCK)
+		if (n < VX_FILTER_BLOCK)
 		{
 			memset(copies[i], 0, sizeof(copies[i]));
 			columns[i] = memcpy(copies[i], columns[i], n * g->filter_width[i]);
@@ -119,11 +116,11 @@ match_stretch(const VecGraphMatcher *matcher, const Stretch *stretch, VxNodeId *
 {
 	uint32		found = 0;
 
-	for (uint32 place = 0; place < stretch->count; place += BLOCK)
+	for (uint32 place = 0; place < stretch->count; place += VX_FILTER_BLOCK)
 	{
-		uint64		passed = match_block(matcher, stretch, place, Min(BLOCK, stretch->count - place));
+		uint64		passed = match_block(matcher, stretch, place, Min(VX_FILTER_BLOCK, stretch->count - place));
 
-		if (place == 0 && stretch->count > BLOCK)
+		if (place == 0 && stretch->count > VX_FILTER_BLOCK)
 			VECIDX_FAULT_POINT("match-begun");
 		for (; passed != 0; passed &= passed - 1)
 			ids[found++] = stretch->first + place + (uint32) __builtin_ctzll(passed);
@@ -162,7 +159,7 @@ double
 vecgraph_match_share(VecGraphMatcher *matcher)
 {
 	uint32		bound = matcher->index->id_bound;
-	VxNodeId	ids[BLOCK];
+	VxNodeId	ids[VX_FILTER_BLOCK];
 	uint64		found = 0;
 	uint64		seen = 0;
 
@@ -170,7 +167,7 @@ vecgraph_match_share(VecGraphMatcher *matcher)
 	for (uint32 i = 0; i < SAMPLE_BLOCKS; i++)
 	{
 		VxNodeId	first = (VxNodeId) ((uint64) bound * i / SAMPLE_BLOCKS);
-		uint32		count = Min(BLOCK, stretch_count(matcher->index, first));
+		uint32		count = Min(VX_FILTER_BLOCK, stretch_count(matcher->index, first));
 
 		found += match_nodes(matcher, first, count, ids);
 		seen += count;

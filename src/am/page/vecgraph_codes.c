@@ -48,7 +48,7 @@ typedef struct VecGraphCodesUse
 
 /* Counts what an entry takes by now: models change, and the view grows. */
 static void
-measure(VecGraphCodes *codes)
+count_bytes(VecGraphCodes *codes)
 {
 	kept_bytes -= codes->bytes;
 	codes->bytes = MemoryContextMemAllocated(codes->context, true);
@@ -125,7 +125,7 @@ keep(VecGraphCodes *codes)
 	codes->kept = true;
 	dlist_push_head(&kept_order, &codes->link);
 	MemoryContextSetParent(codes->context, TopMemoryContext);
-	measure(codes);
+	count_bytes(codes);
 }
 
 static void
@@ -139,7 +139,7 @@ release(VecGraphCodes *codes)
 		MemoryContextDelete(codes->context);
 		return;
 	}
-	measure(codes);
+	count_bytes(codes);
 	forget_least_used();
 }
 
@@ -266,7 +266,7 @@ load_models(VecGraphIndex *index, VecGraphCodes *codes)
 
 /* The codes of an index, made anew and kept. */
 static VecGraphCodes *
-make_codes(VecGraphIndex *index, uint64 key)
+create_codes(VecGraphIndex *index, uint64 key)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph codes", ALLOCSET_SMALL_SIZES);
 	VecGraphCodes *codes = MemoryContextAllocZero(context, sizeof(VecGraphCodes));
@@ -306,7 +306,7 @@ find_codes(VecGraphIndex *index, uint64 key)
 	/* rebuilt */
 	if (entry != NULL)
 		forget(entry->codes);
-	return make_codes(index, key);
+	return create_codes(index, key);
 }
 
 VecGraphCodes *
