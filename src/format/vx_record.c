@@ -185,6 +185,31 @@ vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool d
 }
 
 void
+vx_slot_init_node(const VxGeometry *g, VxSlot *slot, uint32_t version, const VxNodeId *edges, uint32_t degree)
+{
+	VX_ASSERT(degree <= g->edge_capacity);
+	memset(slot, 0, sizeof(VxSlot) + g->edge_capacity * sizeof(VxNodeId));
+	slot->state = VX_SLOT_LIVE;
+	slot->degree = (uint16_t) degree;
+	slot->version = version;
+	slot->chain = VX_NO_NODE;
+	memcpy(slot->edges, edges, degree * sizeof(VxNodeId));
+}
+
+VxTidSlot *
+vx_slot_init_tids(const VxGeometry *g, VxSlot *slot, uint32_t version, VxNodeId owner, VxNodeId chain)
+{
+	VxTidSlot  *tids = (VxTidSlot *) slot;
+
+	memset(slot, 0, g->record_bytes);
+	tids->state = VX_SLOT_TIDS;
+	tids->version = version;
+	tids->chain = chain;
+	tids->owner = owner;
+	return tids;
+}
+
+void
 vx_slot_clear(const VxGeometry *g, VxSlot *slot)
 {
 	uint32_t	version = slot->version;

@@ -237,6 +237,18 @@ vx_slot_point(const VxGeometry *g, VxSlot *slot, VxPoint *room)
  */
 const char *vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep);
 
+/*
+ * Makes a slot a live node with these edges [degree], no chain and no heap TIDs yet: the caller adds them to tid_count and tids. Writes all
+ * in front of the point, what is not used as zeros, and leaves the point: a build may have put it there before. version: what the slot's is to be.
+ */
+void		vx_slot_init_node(const VxGeometry *g, VxSlot *slot, uint32_t version, const VxNodeId *edges, uint32_t degree);
+
+/*
+ * Makes a slot one of heap TIDs of a node, in front of chain (VX_NO_NODE: it is the last), with none yet: the caller adds them to tid_count
+ * and tids. Writes the whole record, what is not used as zeros. version: what the slot's is to be. Returns the slot, as what it is now.
+ */
+VxTidSlot  *vx_slot_init_tids(const VxGeometry *g, VxSlot *slot, uint32_t version, VxNodeId owner, VxNodeId chain);
+
 /* Clears a slot to VX_SLOT_FREE, keeping and advancing its version. */
 void		vx_slot_clear(const VxGeometry *g, VxSlot *slot);
 

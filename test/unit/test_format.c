@@ -382,6 +382,55 @@ test_slot_points(void **state)
 		}
 }
 
+/* What is written to a slot does not depend on what was there before, but for a node's point, which stays. */
+static void
+test_slot_init(void **state)
+{
+	static const VxNodeId edges[] = {7, 3, 900};
+	VxMeta		meta = sample_meta(16, 8);
+	VxGeometry	g;
+	uint8_t    *bytes;
+	size_t		point;
+
+	(void) state;
+	assert_null(vx_meta_check(&meta, BODY, &g));
+	bytes = malloc(g.record_bytes);
+	point = (size_t) ((uint8_t *) vx_slot_full_point(&g, (VxSlot *) bytes) - bytes);
+	for (int before = 0; before <= 0xFF; before += 0xFF)
+	{
+		VxSlot	   *slot = (VxSlot *) bytes;
+		VxTidSlot  *tids;
+
+		memset(bytes, before, g.record_bytes);
+		vx_slot_init_node(&g, slot, 41, edges, 3);
+		assert_int_equal(slot->state, VX_SLOT_LIVE);
+		assert_int_equal(slot->version, 41);
+		assert_int_equal(slot->chain, VX_NO_NODE);
+		assert_int_equal(slot->tid_count, 0);
+		assert_int_equal(slot->degree, 3);
+		assert_memory_equal(slot->edges, edges, sizeof(edges));
+		for (size_t i = offsetof(VxSlot, reserved); i < g.record_bytes; i++)
+			if (i < offsetof(VxSlot, edges) || i >= offsetof(VxSlot, edges) + sizeof(edges))
+				assert_int_equal(bytes[i], i < point ? 0 : before);
+		if (before == 0)
+			assert_null(vx_slot_check(&g, slot, 1000, true));
+
+		memset(bytes, before, g.record_bytes);
+		tids = vx_slot_init_tids(&g, slot, 42, 5, 6);
+		assert_ptr_equal(tids, slot);
+		assert_int_equal(tids->state, VX_SLOT_TIDS);
+		assert_int_equal(tids->version, 42);
+		assert_int_equal(tids->owner, 5);
+		assert_int_equal(tids->chain, 6);
+		assert_int_equal(tids->tid_count, 0);
+		assert_int_equal(tids->reserved1, 0);
+		for (size_t i = offsetof(VxTidSlot, tids); i < g.record_bytes; i++)
+			assert_int_equal(bytes[i], 0);
+		assert_null(vx_slot_check(&g, slot, 1000, true));
+	}
+	free(bytes);
+}
+
 int
 main(void)
 {
@@ -393,6 +442,7 @@ main(void)
 		cmocka_unit_test(test_meta_check),
 		cmocka_unit_test(test_slot_check),
 		cmocka_unit_test(test_slot_points),
+		cmocka_unit_test(test_slot_init),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

@@ -216,36 +216,34 @@ write_node(Writer *writer, VxSlot *slot, VxNodeId id)
 	VecGraphBuildTids *node = &nodes->tids[id];
 	uint32		more = node->more;
 
-	slot->state = VX_SLOT_LIVE;
-	slot->version = 1;
+	vx_slot_init_node(&writer->build->geometry, slot, 1, store->edges + (Size) id * store->base.edge_capacity, store->degrees[id]);
 	slot->tids[slot->tid_count++] = node->first;
 	for (; more != 0 && slot->tid_count < VX_INLINE_TIDS; more = nodes->more[more - 1].next)
 		slot->tids[slot->tid_count++] = nodes->more[more - 1].tid;
 	node->more = more;			/* what is left for the chain */
-	slot->chain = more != 0 ? first_of_chain(writer->pages, id) : VX_NO_NODE;
-	slot->degree = store->degrees[id];
-	memcpy(slot->edges, store->edges + (Size) id * store->base.edge_capacity, slot->degree * sizeof(VxNodeId));
+	if (more != 0)
+		slot->chain = first_of_chain(writer->pages, id);
 	if (!writer->pages->points_placed)
 		vecgraph_slot_set_point(&store->space, &writer->build->geometry, slot, vx_memstore_point(store, id));
 }
 
 /* Writes the next slot of a chain, whose id is given. */
 static void
-write_chain(Writer *writer, VxTidSlot *slot, VxNodeId id)
+write_chain(Writer *writer, VxSlot *slot, VxNodeId id)
 {
 	const VecGraphBuildNodes *nodes = writer->nodes;
+	VxTidSlot  *tids;
 
 	while (writer->chain_more == 0)
 		writer->chain_more = nodes->tids[++writer->chain_node].more;
-	slot->state = VX_SLOT_TIDS;
-	slot->version = 1;
-	slot->owner = writer->chain_node;
-	while (writer->chain_more != 0 && slot->tid_count < writer->build->geometry.tids_per_slot)
+	tids = vx_slot_init_tids(&writer->build->geometry, slot, 1, writer->chain_node, VX_NO_NODE);
+	while (writer->chain_more != 0 && tids->tid_count < writer->build->geometry.tids_per_slot)
 	{
-		slot->tids[slot->tid_count++] = nodes->more[writer->chain_more - 1].tid;
+		tids->tids[tids->tid_count++] = nodes->more[writer->chain_more - 1].tid;
 		writer->chain_more = nodes->more[writer->chain_more - 1].next;
 	}
-	slot->chain = writer->chain_more != 0 ? id + 1 : VX_NO_NODE;
+	if (writer->chain_more != 0)
+		tids->chain = id + 1;
 }
 
 /* Puts the digests of a page on it, but for codes that are there already. Those of slots of chains, behind all nodes, stay zeros. */
@@ -280,7 +278,7 @@ write_node_page(Writer *writer, Page page, BlockNumber block)
 		if (id < writer->nodes->store.count)
 			write_node(writer, slot, id);
 		else
-			write_chain(writer, (VxTidSlot *) slot, id);
+			write_chain(writer, slot, id);
 		vecgraph_page_special(page)->free_slots--;
 	}
 	if (block == writer->build->meta.free_page)

@@ -32,19 +32,14 @@ typedef struct NewNode
 	ItemPointer heap_tid;
 } NewNode;
 
+/* VecGraphFill: a node with its edges and its first heap TID. The version, which the caller has raised, stays. */
 static void
 fill_node(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
 	const NewNode *node = context;
 
-	slot->state = VX_SLOT_LIVE;
-	slot->chain = VX_NO_NODE;
-	slot->tid_count = 1;
-	memset(slot->tids, 0, sizeof(slot->tids));
-	vecgraph_tid_set(&slot->tids[0], node->heap_tid);
-	slot->degree = node->edges->count;
-	memset(slot->edges, 0, index->geometry.edge_capacity * sizeof(VxNodeId));
-	memcpy(slot->edges, node->edges->ids, node->edges->count * sizeof(VxNodeId));
+	vx_slot_init_node(&index->geometry, slot, slot->version, node->edges->ids, node->edges->count);
+	vecgraph_tid_set(&slot->tids[slot->tid_count++], node->heap_tid);
 	vecgraph_slot_set_point(&index->space, &index->geometry, slot, node->point);
 }
 

@@ -35,16 +35,9 @@ static void
 fill_tid_slot(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
 	const NewTidSlot *new = context;
-	VxTidSlot  *tids = (VxTidSlot *) slot;
-	uint32		version = slot->version;
+	VxTidSlot  *tids = vx_slot_init_tids(&index->geometry, slot, slot->version, new->owner, new->chain);
 
-	memset(slot, 0, index->geometry.record_bytes);
-	tids->state = VX_SLOT_TIDS;
-	tids->version = version;
-	tids->chain = new->chain;
-	tids->owner = new->owner;
-	tids->tid_count = 1;
-	vecgraph_tid_set(&tids->tids[0], new->heap_tid);
+	vecgraph_tid_set(&tids->tids[tids->tid_count++], new->heap_tid);
 }
 
 /* What adding a heap TID to a slot came to. */
