@@ -18,7 +18,10 @@
 VecGraphChunk *vecgraph_chunks = NULL;
 uint8	   *vecgraph_chunk_memory = NULL;
 
-/* A chunk that was used within this many seconds is not taken from its index. */
+/*
+ * A chunk that was used within this many seconds is not taken from its index. Where more is searched than there is room for, whoever comes
+ * later reads pages; if chunks in use could be taken, all would load all the time, and nobody would find anything (C5).
+ */
 #define IDLE_SECONDS 10
 
 /* How many chunks are looked at to find one that may be evicted. */
@@ -44,6 +47,7 @@ vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oi
 {
 	uint32		digest_bytes = 0;
 
+	/* noted and no_room_until, too, are 0, long ago: the first search says that the index is hot, and asks for chunks */
 	memset(view, 0, sizeof(*view));
 	view->context = context;
 	view->index_oid = index_oid;
@@ -225,10 +229,16 @@ publish_chunk(VecGraphChunk *chunk)
 	bool		current;
 
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
+
+	/*
+	 * a follower sets outdated with a share lock at least: it has done so before this, or finds the chunk published and writes
+	 * to it
+	 */
 	current = !chunk->outdated;
 	chunk->outdated = false;
 	if (current)
 	{
+		/* readers look at the owner without a lock: who sees the tag must see the codes, too */
 		pg_write_barrier();
 		pg_atomic_write_u64(&chunk->owner, chunk->loading);
 		chunk->loading = 0;
@@ -247,7 +257,12 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadDigests r
 
 	for (uint32 i = 0; i < view->part_count; i++)
 		parts.part[i] = vecgraph_cache_part(view, at, i);
-	/* a terminated backend must not leave the chunk announced for ever; it is a few pages only */
+
+	/*
+	 * A terminated backend must not leave the chunk announced for ever: nobody else would load the run, and take_chunk passes
+	 * over chunks that are being loaded. It is a few pages only. No lock of the cache is held while pages are read, whose
+	 * content locks come first (C6).
+	 */
 	HOLD_INTERRUPTS();
 	PG_TRY();
 	{
@@ -260,6 +275,7 @@ load_chunk(VecGraphCacheView *view, uint32 at, uint32 run, VecGraphReadDigests r
 	}
 	PG_CATCH();
 	{
+		/* its owner is 0 all the while, so without loading it is free, and must not be found by its tag any more */
 		LWLockAcquire(&region->lock, LW_EXCLUSIVE);
 		unhash_chunk(at, tag);
 		chunk->loading = 0;
@@ -427,6 +443,10 @@ vecgraph_cache_put(VecGraphCacheView *view, uint32 first, uint32 n, const VecGra
 {
 	uint32		done = 0;
 
+	/*
+	 * share is enough: a chunk changes its owner only under the exclusive lock, and the right to follow keeps other writers of
+	 * these out
+	 */
 	LWLockAcquire(&region->lock, LW_SHARED);
 	while (n > 0)
 	{
@@ -461,6 +481,7 @@ vecgraph_cache_forget(VecGraphCacheView *view)
 
 		if (chunk->key != view->key)
 			continue;
+		/* its loader owns the chunk until it is published: it is told, and reads the run again */
 		if (chunk->loading != 0)
 			chunk->outdated = true;
 		else if (owner != 0)

@@ -115,13 +115,16 @@ vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t 
 	if (store->ops->asks_otherwise != NULL && store->ops->asks_otherwise(store, query))
 		n = collect_answers(linker, store, query, n, list_size, self);
 	linker->usable = 0;
+	/* once for all: pruning then compares them as often as it likes, with no page locked */
 	store->ops->gather(store, linker->ids, n, &linker->points);
 	for (uint32_t i = 0; i < n; i++)
+		/* a node may have been freed since the search came by */
 		if (linker->points.points[i] != NULL)
 			linker->candidates[linker->usable++] = (VxPruneCandidate)
 			{
 				.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 			};
+	/* what the search returned is in order; pruning needs nearest first, or it would keep far nodes in place of near ones */
 	if (n > nearest)
 		vx_prune_sort(linker->candidates, linker->usable, query->salt);
 	linker->edges.live = true;
@@ -181,6 +184,7 @@ vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to)
 		reserve(linker, other->count + 1);
 		memcpy(linker->ids, other->ids, other->count * sizeof(VxNodeId));
 		linker->ids[other->count] = to;
+		/* fewer than fit, so that not every back-link from now on has to prune again */
 		n = choose_among(linker, store, from, other->count + 1, store->overflow_degree, chosen);
 		if (n == 0)
 			return false;
@@ -253,6 +257,7 @@ force_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to, uint32_
 			other->count--;
 			memmove(other->ids + place, other->ids + place + 1, (other->count - place) * sizeof(VxNodeId));
 		}
+		/* by the version: if anybody has changed the list since, the edge given up may be the one that others rely on now */
 		other->ids[other->count++] = to;
 		status = store->ops->replace_edges(store, from, other->version, other->ids, other->count);
 		if (status != VX_CONFLICT)
@@ -289,6 +294,8 @@ attach(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_siz
 	   bool is_reached, VxVisited *robbed)
 {
 	VxSearch   *search = &linker->search;
+
+	/* a node that can be reached by now gets further bridges only where they cost nobody an edge */
 	Price		most = is_reached ? NOTHING : LAST_EDGE;
 
 	vx_search_begin(search, store, query, list_size, 0);
@@ -409,6 +416,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 			if (!is_dead(context, own->ids[i]))
 				linker->ids[n++] = own->ids[i];
 		*remaining = n;
+		/* another attempt may find that whoever was faster has pruned the dead ones away */
 		if (n == own->count)
 			return VX_OK;
 
@@ -424,6 +432,7 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 			if (n + other->count <= store->max_degree / 2)
 				most = other->count;
 			for (uint32_t j = 0; j < other->count && heirs < most; j++)
+				/* one that is there already counts as an heir: the way around the dead node exists */
 				if (other->ids[j] != id && !is_dead(context, other->ids[j]))
 				{
 					if (!contains(linker->ids, n, other->ids[j]))

@@ -205,7 +205,7 @@ rest_take(VxSearch *search)
 	return top;
 }
 
-/* Sorts a few candidates, nearest first. */
+/* Sorts a few candidates, nearest first. By insertion: they are neighbours of one node or entries, and mostly a handful. */
 static void
 sort_candidates(const VxSearch *search, VxCandidate *candidates, uint32_t n)
 {
@@ -238,6 +238,7 @@ list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 			list[at] = *next;
 		else if (!next->expanded)	/* if it was, it is among the found, or dead */
 			rest_add(search, next->score, next->id);
+		/* what came in before the cursor is not expanded: the search goes back to it, as it always takes the nearest */
 		if (!from_list && at < search->cursor)
 			search->cursor = at;
 	}
@@ -281,6 +282,7 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	if (unseen == 0)
 		return;
 
+	/* all at once: the store can then ask for all their codes before it waits for the first one */
 	store->ops->score(store, search->query, search->batch, unseen, search->batch_score);
 	store->stats.scored += unseen;
 	for (uint32_t i = 0; i < unseen; i++)
@@ -399,6 +401,7 @@ found_add(VxSearch *search, float score, VxNodeId id)
 	found->id = id;
 	found->score = score;
 	memcpy(found->payload, search->edges.payload, sizeof(found->payload));
+	/* a heap of places, as records are long, and one that was handed out must not move while the caller looks at it */
 	for (; i > 0 && found_nearer(search, place, search->found_heap[(i - 1) / 2]); i = (i - 1) / 2)
 		search->found_heap[i] = search->found_heap[(i - 1) / 2];
 	search->found_heap[i] = place;
@@ -415,6 +418,10 @@ found_take(VxSearch *search)
 	uint32_t	moving = heap[n];
 	uint32_t	i = 0;
 
+	/*
+	 * behind the heap places are kept, too: the next node that is found gets this one's, and begin_growing looks there at who
+	 * has left
+	 */
 	heap[n] = top;
 	for (;;)
 	{
@@ -453,6 +460,7 @@ meet(VxSearch *search, float score, VxNodeId id, bool wanted)
 	search->expanded++;
 	if (search->given)
 		vx_idset_add(&search->visited, id);
+	/* only who collects needs the exact distance, and the heap TIDs with it; linking goes by scores alone */
 	if (store->ops->read_edges(store, id, search->collecting ? search->query : NULL, &search->edges) != VX_OK)
 	{
 		search->edges.count = 0;
@@ -542,6 +550,7 @@ grow(VxSearch *search)
 	if (store->ops->prefetch != NULL && search->rest_count > 0)
 		store->ops->prefetch(store, search->rest[0].id);
 	search->reached++;
+	/* it may be nearer than the last one: edges lead back to what lies within the horizon, and that moves outwards only */
 	search->horizon = VX_MAX(search->horizon, next.score);
 	meet(search, next.score, next.id, wanted);
 	if (!search->given)

@@ -147,7 +147,10 @@ largest_of(const float *x, uint32_t n)
 	return largest;
 }
 
-/* The power of two that brings a finite number above 0 near 1, as far as it and its inverse are floats. */
+/*
+ * The power of two that brings a finite number above 0 near 1, as far as it and its inverse are floats. A power of two: multiplying by it
+ * rounds nothing but what becomes subnormal, so that scaling and scaling back gives the same value.
+ */
 static float
 scale_for(float x)
 {
@@ -189,6 +192,11 @@ vx_codec_fit_mean(const VxMem *mem, const VxSample *sample, float *mean)
 
 	if (largest_of(mean, sample->dim) >= size / AROUND_ZERO)
 		return;
+
+	/*
+	 * a mean of zero loses nothing then; but scales are read off the mean (scalar_set_models), so one element says the size
+	 * where squares would not be floats
+	 */
 	memset(mean, 0, sample->dim * sizeof(float));
 	if (scale_of_largest(size) != 1)
 		mean[0] = size;
@@ -344,6 +352,7 @@ scalar_encode(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 		{
 			float		level = level_of(y[i] * inverse, half);
 
+			/* dimension i is in byte i % level_bytes, so that a kernel unpacks a register of neighbours by a shift and a mask */
 			levels[i % scalar->level_bytes] |= (uint8_t) ((uint32_t) level << (i / scalar->level_bytes * scalar->bits));
 			dot += (level - half + 0.5f) * y[i];
 		}
@@ -486,6 +495,7 @@ read_header(const VxCodec *codec, const uint8_t *code)
 	memcpy(&header, code, offsetof(Header, own_norm2));
 	if (codec->metric == VX_METRIC_IP)
 		memcpy(&header.own_norm2, code + offsetof(Header, own_norm2), sizeof(float));
+	/* the sign is not the norm's: it is the parity, which vx_epoch_by_sign reads */
 	header.norm2 = fabsf(header.norm2);
 	return header;
 }
@@ -526,6 +536,7 @@ scalar_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 
 	do
 	{
+		/* codes are all over the cache's chunks: their lines come while the addresses of the others are made */
 		vx_prefetch(codes[ready], 1);
 		levels[ready] = codes[ready] + scalar->header_bytes;
 	} while (++ready < n);
@@ -535,6 +546,10 @@ scalar_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 		bool		known;
 		const Planes *its = &prepared[vx_epoch_by_sign(query->epoch, query->mixed, codes[i], &known)];
 
+		/*
+		 * while a fit goes on codes of two epochs are mixed; most are of one, so all are scored by that, and the others once
+		 * more
+		 */
 		all_known &= known;
 		if (its != planes && known)
 		{

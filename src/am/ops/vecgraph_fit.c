@@ -158,6 +158,7 @@ add_point_to_sample(Walk *walk, VxNodeId id, const VxPoint *point, void *context
 	VxSample   *sample = context;
 	float	   *to;
 
+	/* nobody's vector: it would draw a mean towards zero, and take a centroid of a codebook */
 	if (point == walk->zero)
 		return;
 	to = vx_sample_add(sample);
@@ -368,6 +369,7 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	vecgraph_read_codes(&store->index, id, 1, new->code);
 	if (!vx_codec_is_current(codec, new->code))
 	{
+		/* first of all, as the new code takes the place of the old one; a node that had none was linked without codes */
 		float		before = new->first ? 0 : codec->ops->error(codec, point, new->code, NULL);
 
 		if (new->waiting > 0 && vx_code_block(g, new->ids[0]) != vx_code_block(g, id))
@@ -381,6 +383,7 @@ encode_again(Walk *walk, VxNodeId id, const VxPoint *point, void *context)
 	new->nodes++;
 	if (vx_metric_kind(store->index.space.metric)->lengths)
 		add_norm(walk, id, point, &new->norms);
+	/* the vector zero that stands for dead rows says nothing of how exact codes are for those that are asked for */
 	if (id % ERROR_EVERY == 0 && point != walk->zero)
 		vx_robust_add(&new->error, codec->ops->error(codec, point, new->code, NULL));
 }

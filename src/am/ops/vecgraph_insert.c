@@ -111,6 +111,7 @@ lead_from(VecGraphStore *store, VxLinker *linker, VxNodeId from, VxNodeId to)
 	VxStore    *base = &store->base;
 	VxEdges    *edges = &linker->other;
 
+	/* nothing is pruned for it: where there is no room the new node is linked as any other */
 	if (base->ops->read_edges(base, from, NULL, edges) != VX_OK || !edges->live || edges->count == base->edge_capacity)
 		return false;
 	memmove(edges->ids + 1, edges->ids, edges->count * sizeof(VxNodeId));
@@ -150,6 +151,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	}
 	digest.codes = code;
 	digest.signatures = store->index.geometry.filter_count > 0 ? row->signature : NULL;
+	/* from here on the row is in the index, for passes over signatures and for VACUUM, whatever becomes of the edges to it */
 	id = vecgraph_take_slot(&store->index, fill_node, &node, &digest);
 	vx_free(&store->index.mem, code);
 	VECIDX_FAULT_POINT("insert-before-back-links");

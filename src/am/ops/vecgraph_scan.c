@@ -312,6 +312,7 @@ give_nodes(void *context, const VxNodeId *ids, uint32 n)
 
 	for (uint32 i = 0; i < n; i++)
 	{
+		/* what has left already, in the walk before this pass, would only take places in the list */
 		if (!vx_idset_has(&state->space->handed_out, ids[i]))
 			new[count++] = ids[i];
 		if (count == VX_MAX_EDGES || (i == n - 1 && count > 0))
@@ -329,6 +330,7 @@ begin_pass(VecGraphScan *state)
 	VxSearch   *search = &state->space->search;
 
 	state->search_done = false;
+	/* only nodes that pass are given, so the store need not test them once more */
 	vecgraph_store_select(&state->store, NULL);
 	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(), scan_memory(), state->passing);
 	state->passing = true;
@@ -429,6 +431,11 @@ start_search(IndexScanDesc scan)
 
 	if (scan->numberOfOrderBys != 1)
 		elog(ERROR, "vecgraph index can only be scanned in order of a distance");
+
+	/*
+	 * No page stays pinned between two rows, so VACUUM may take a heap TID away that this scan has read, and the heap may use it
+	 * for another row: only an MVCC snapshot tells that this one is too new.
+	 */
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		elog(ERROR, "non-MVCC snapshots are not supported with vecgraph");
 

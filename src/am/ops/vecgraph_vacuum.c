@@ -204,13 +204,18 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 	{
 		GenericXLogState *xlog;
 
-		/* between the locks TIDs may be added, but only this vacuum removes any */
+		/*
+		 * Between the locks TIDs may be added, but only this vacuum removes any: what was found dead still is, and those that
+		 * are new are asked for as well. The server has no upgrade of a content lock, and the pages without dead TIDs, mostly
+		 * all, need none.
+		 */
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		xlog = GenericXLogStart(vacuum->store.index.relation);
 		remove_dead_tids(vacuum, block, GenericXLogRegisterBuffer(xlog, buffer, 0), true);
 		GenericXLogFinish(xlog);
 	}
+	/* under the same lock as the removal, so that the set dead has what was emptied just now, and no insert comes in between */
 	take_stock(vacuum, block, page);
 	UnlockReleaseBuffer(buffer);
 }
@@ -299,6 +304,7 @@ trim_chains(VecGraphVacuum *vacuum)
 	/* by owner, so that each chain is walked once; slots that were taken since pass 1 are for the next vacuum */
 	qsort(vacuum->tid_slots, vacuum->tid_slot_count, sizeof(TidSlotSeen), compare_tid_slots);
 	vx_visited_init(&in_chain, &vacuum->store.index.mem);
+	/* all chains before any slot is dropped: only then it is known of a slot that no chain has it */
 	for (uint32 i = 0; i < vacuum->tid_slot_count; i++)
 		if (i == 0 || vacuum->tid_slots[i].owner != vacuum->tid_slots[i - 1].owner)
 			trim_chain(vacuum, vacuum->tid_slots[i].owner, &in_chain);
@@ -412,6 +418,7 @@ pass2(VecGraphVacuum *vacuum)
 			continue;
 		n = survey_page(vacuum, block, BufferGetPage(buffer), ids);
 		UnlockReleaseBuffer(buffer);
+		/* without the page's lock: repairing reads other pages, and two node pages are never locked at once for it */
 		for (uint32 i = 0; i < n; i++)
 			repair_node(vacuum, ids[i]);
 	}
@@ -515,6 +522,10 @@ replace_entries(VecGraphVacuum *vacuum)
 		if (!changed)
 			return;
 
+		/*
+		 * false: an insert has written entries since the refresh; to overwrite those would cut off the node that it made an
+		 * entry
+		 */
 		if (vecgraph_set_entries(&store->index, entries, n))
 			return;
 	}
@@ -624,6 +635,7 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	if (vacuum.dead_count > 0)
 	{
 		VECIDX_FAULT_POINT("vacuum-before-repair");
+		/* in this order: entries are chosen among what pass 2 has met alive, and relinking searches from the entries */
 		pass2(&vacuum);
 		replace_entries(&vacuum);
 		relink_lost(&vacuum);
