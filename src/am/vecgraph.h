@@ -113,7 +113,12 @@ extern bool vecgraph_validate(Oid opclassoid);
 /* The description that operator classes of vectors for an SQL type have; NULL if there are none. */
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
-/* ---- vecgraph_filter.c: values and conditions of filter columns, those behind the vector, as signatures ---- */
+/* ---- vecgraph_filter.c: values of filter columns, those behind the vector, as signatures ---- */
+
+struct VecGraphFilterColumn;
+
+/* The signature of a value, or of a constant of a type that goes with the column's. */
+typedef uint64 (*VecGraphEncode) (const struct VecGraphFilterColumn *column, Datum value);
 
 typedef struct VecGraphFilterColumn
 {
@@ -121,8 +126,7 @@ typedef struct VecGraphFilterColumn
 	Oid			input_type;		/* of the operator class */
 	Oid			collation;
 
-	/* The signature of a value of the column's type. */
-	uint64		(*encode) (const struct VecGraphFilterColumn *column, Datum value);
+	VecGraphEncode encode;		/* of values of the column's type */
 
 	/* Of values, or of elements where the kind is VX_SIGNATURE_BLOOM8; NULL where it is not needed */
 	FmgrInfo   *hash;
@@ -162,6 +166,17 @@ extern void vecgraph_check_kinds(Relation index, const VecGraphFilters *filters,
  * Errors: those of the types' functions.
  */
 extern void vecgraph_make_signature(const VecGraphFilters *filters, const Datum *values, const bool *isnull, uint64 *signature);
+
+/* How a constant of a type (InvalidOid: the column's) becomes a signature of the column; NULL if that is not known. */
+extern VecGraphEncode vecgraph_encoder_of(const VecGraphFilterColumn *column, Oid type);
+
+/*
+ * The bits of the elements of an array, [n], each for itself, in the current memory context; NULLs have none, and has_null says whether
+ * there are any. Only for columns of kind VX_SIGNATURE_BLOOM8. Errors: those of the element type's functions.
+ */
+extern uint64 *vecgraph_bits_of_elements(const VecGraphFilterColumn *column, Datum value, uint32 *n, bool *has_null);
+
+/* ---- vecgraph_conditions.c: conditions on filter columns as tests of signatures ---- */
 
 /*
  * The conditions of a scan as a filter, in context. Keys that signatures say nothing about are left out: the executor must test all keys
