@@ -43,6 +43,9 @@
 #define vecidx_test_for_old_snapshot(snapshot, relation, page) TestForOldSnapshot((snapshot), (relation), (page))
 #endif
 
+/* Whether generic WAL records are as am/page/vecgraph_delta.c writes them: the same since 9.6, looked up to 18. */
+#define VECIDX_KNOWS_GENERIC_RECORDS (PG_VERSION_NUM >= 140000 && PG_VERSION_NUM < 190000)
+
 /* VARSIZE and the like */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

@@ -72,14 +72,13 @@ has_signature(VecGraphStore *store, VxNodeId id, const uint64 *signature)
 
 /*
  * Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. There may be many of this vector with other
- * signatures, in any order: all that were found are asked. *like receives one of these, or VX_NO_NODE.
+ * signatures, in any order: all that were found are asked.
  */
 static bool
-add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row, VxNodeId *like)
+add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 {
 	uint32		others = 0;
 
-	*like = VX_NO_NODE;
 	for (uint32 i = 0; i < linker->usable && others < TWIN_CANDIDATES; i++)
 	{
 		VxNodeId	id = linker->candidates[i].id;
@@ -90,33 +89,12 @@ add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row, VxNodeId *
 			continue;
 		}
 		if (!has_signature(store, id, row->signature))
-		{
-			*like = id;
 			continue;
-		}
 		VECIDX_FAULT_POINT("insert-twin-found");
 		if (vecgraph_add_tid(&store->index, id, row->point, &row->tid))
 			return true;
 	}
 	return false;
-}
-
-/*
- * Adds an edge from a node of the same vector, before its others: when VACUUM removes that node, who pointed to it is led to its first
- * neighbours. False if it has no room, or changes meanwhile.
- */
-static bool
-lead_from(VecGraphStore *store, VxLinker *linker, VxNodeId from, VxNodeId to)
-{
-	VxStore    *base = &store->base;
-	VxEdges    *edges = &linker->other;
-
-	/* nothing is pruned for it: where there is no room the new node is linked as any other */
-	if (base->ops->read_edges(base, from, NULL, edges) != VX_OK || !edges->live || edges->count == base->edge_capacity)
-		return false;
-	memmove(edges->ids + 1, edges->ids, edges->count * sizeof(VxNodeId));
-	edges->ids[0] = to;
-	return base->ops->replace_edges(base, from, edges->version, edges->ids, edges->count + 1) == VX_OK;
 }
 
 void
@@ -128,7 +106,6 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	VecGraphDigests digest = {0};
 	uint8	   *code = NULL;
 	VxNodeId	id;
-	VxNodeId	like;
 	bool		is_far_longest = false;
 
 	/* nodes of this vector with other signatures tie: each is to have edges to others of them */
@@ -141,7 +118,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	/* a twin, at distance 0, is among the nearest of these, unless the search went astray: then the vector gets a second node */
 	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
 	VECIDX_FAULT_POINT("insert-edges-chosen");
-	if (add_to_twin(store, linker, row, &like))
+	if (add_to_twin(store, linker, row))
 		return;
 
 	if (store->index.codes != NULL)
@@ -158,12 +135,6 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
 		return;
 
-	/*
-	 * Who comes to a node of the same vector comes to this one next, so that no other edge is wanted: mostly that was this row
-	 * before an UPDATE of a filter column.
-	 */
-	if (like != VX_NO_NODE && lead_from(store, linker, like, id))
-		return;
 	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
 	if (linker->edges.count > 0)
 		vx_link_back(linker, &store->base, id);

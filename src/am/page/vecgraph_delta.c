@@ -6,7 +6,7 @@
  * byte for byte, from those alone. So replay is the server's own, without this library, and a server whose records are not known here
  * is left to GenericXLog.
  *
- * The record, the same from PostgreSQL 9.6 to 18 (SERVER_IS_KNOWN): of resource manager RM_GENERIC_ID, with info 0 and no main data. Each
+ * The record, the same from PostgreSQL 9.6 to 18 (VECIDX_KNOWS_GENERIC_RECORDS): of resource manager RM_GENERIC_ID, with info 0 and no main data. Each
  * page is registered as a standard one, without its hole, numbered as they came to the change. The data of a page are fragments, in the
  * order of the page:
  *
@@ -22,8 +22,6 @@
 #include "access/generic_xlog.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
-
-#define SERVER_IS_KNOWN (PG_VERSION_NUM >= 140000 && PG_VERSION_NUM < 190000)
 
 #define FRAGMENT_HEADER (2 * (int) sizeof(OffsetNumber))
 
@@ -170,7 +168,7 @@ vecgraph_delta_finish(VecGraphDelta *delta)
 	char		record[RECORD_BYTES];
 	char	   *fragments[VECGRAPH_DELTA_PAGES + 1];	/* of each page, up to where those of the next are */
 
-	if (logged && !SERVER_IS_KNOWN)
+	if (logged && !VECIDX_KNOWS_GENERIC_RECORDS)
 	{
 		vecgraph_delta_finish_by_images(delta);
 		return;
