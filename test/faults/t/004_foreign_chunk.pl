@@ -37,11 +37,7 @@ for my $id (2 .. 40)
 	$node->safe_psql('postgres', "SET vecidx.fault = 'code-log:refuse'; INSERT INTO items SELECT 1000 + $id, v, 8 FROM items WHERE id = $id");
 	$node->safe_psql('postgres', "SELECT vecgraph_prewarm('other_v')");
 }
-SKIP:
-{
-	skip 'the index had its chunk again each time before the other one came', 1 unless $taken;
-	pass('another index has the chunk');
-}
+ok($taken, 'another index has the chunk');
 $control->query_safe("SELECT pg_advisory_unlock(hashtext('match-begun'))");
 $search->finish;
 is("$out$error", $node->safe_psql('postgres', 'SELECT count(*), sum(id) FROM items WHERE tenant = 7') . "\n", 'all rows are found');
