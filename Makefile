@@ -19,7 +19,7 @@ PURE_OBJS = $(PURE_SRCS:.c=.o)
 PG_SRCS = $(wildcard src/*.c src/pg/*.c src/type/*.c src/cache/*.c src/am/*.c src/am/*/*.c)
 OBJS = $(PURE_OBJS) $(PG_SRCS:.c=.o)
 
-HEADERS_vecidx = src/type/vecidx_vector.h
+HEADERS_vecidx = src/type/vecidx_vector.h src/type/vecidx_sparsevec.h
 
 # Only what SQL calls is exported: two extensions loaded together must not bind to each other's functions.
 # Before 16, PostgreSQL leaves PGDLLEXPORT empty, so it is given a meaning here (see src/pg/vecidx_compat.h).

@@ -23,7 +23,7 @@ is_digit(char c)
 static inline bool
 ends_number(char c)
 {
-	return c == ',' || c == ']' || c == ' ' || c == '\0' || (c >= '\t' && c <= '\r');
+	return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\0' || (c >= '\t' && c <= '\r');
 }
 
 bool

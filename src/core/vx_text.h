@@ -7,7 +7,7 @@
 #include "core/vx_port.h"
 
 /*
- * Reads a plain decimal number ("-12.5", "3e-4") that a comma, a bracket, white space or the end of the text follows. Returns false
+ * Reads a plain decimal number ("-12.5", "3e-4") that a comma, a closing bracket or brace, white space or the end of the text follows. Returns false
  * and changes nothing where the number is written otherwise, or where more than doubles would be needed to round it as strtof()
  * does: ask that then. Else *value is what strtof() returns, and *end is behind the number.
  *

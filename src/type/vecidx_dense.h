@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "distance/vx_half.h"
+#include "type/vecidx_value.h"
 #include "type/vecidx_vector.h"
 
 typedef enum VecidxDense
@@ -66,9 +67,6 @@ vecidx_dense_underflow(VecidxDense type)
 
 /* Dimensions: from 1 to what a value may have. */
 extern void vecidx_check_dim(VecidxDense type, int dim);
-
-/* Dimensions: those of the type modifier; any if that is -1. */
-extern void vecidx_check_typmod_dim(int32 typmod, int dim);
 
 /* Dimensions of two operands: the same. */
 extern void vecidx_check_same_dim(VecidxDense type, int a, int b);

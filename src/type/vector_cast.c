@@ -4,69 +4,30 @@
 #include "pg/vecidx_compat.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/numeric.h"
 
 #include "type/vecidx_dense.h"
-
-static float
-element_to_float(Oid type, Datum element)
-{
-	switch (type)
-	{
-		case INT4OID:
-			return (float) DatumGetInt32(element);
-		case FLOAT4OID:
-			return DatumGetFloat4(element);
-		case FLOAT8OID:
-			return (float) DatumGetFloat8(element);
-		case NUMERICOID:
-			return DatumGetFloat4(DirectFunctionCall1(numeric_float4, element));
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("unsupported array type")));
-}
 
 /* array_to_vector({integer|real|double precision|numeric}[], integer, boolean) returns vector; array_to_halfvec */
 static pg_attribute_always_inline Datum
 array_to_dense(FunctionCallInfo fcinfo, VecidxDense dense)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	Oid			type = ARR_ELEMTYPE(array);
-	int16		length;
-	bool		by_value;
-	char		align;
-	Datum	   *elements;
-	int			n;
+	VecidxArray array;
 	VecidxResult result;
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("array must be 1-D")));
-	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array must not contain nulls")));
+	vecidx_open_array(PG_GETARG_ARRAYTYPE_P(0), &array);
+	vecidx_check_dim(dense, array.n);
+	vecidx_check_typmod_dim(PG_GETARG_INT32(1), array.n);
 
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	deconstruct_array(array, type, length, by_value, align, &elements, NULL, &n);
-	vecidx_check_dim(dense, n);
-	vecidx_check_typmod_dim(PG_GETARG_INT32(1), n);
-
-	vecidx_begin_result(dense, n, &result);
-	for (int i = 0; i < n; i++)
+	vecidx_begin_result(dense, array.n, &result);
+	for (int i = 0; i < array.n; i++)
 	{
-		result.x[i] = element_to_float(type, elements[i]);
+		result.x[i] = vecidx_array_element(&array, i);
 		vecidx_check_range(dense, result.x[i]);
 	}
 	/* numbers that are no elements at all are found last */
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < array.n; i++)
 		vecidx_check_element(dense, result.x[i]);
-	pfree(elements);
+	pfree(array.elements);
 	return vecidx_end_result(dense, &result);
 }
 

@@ -10,12 +10,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
-#include "utils/array.h"
 #include "utils/float.h"
 
 #include "core/vx_text.h"
@@ -58,15 +56,6 @@ vecidx_check_dim(VecidxDense type, int dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s cannot have more than %d dimensions", vecidx_dense_name(type), VECIDX_VECTOR_MAX_DIM)));
-}
-
-void
-vecidx_check_typmod_dim(int32 typmod, int dim)
-{
-	if (typmod != -1 && typmod != dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected %d dimensions, not %d", typmod, dim)));
 }
 
 void
@@ -126,21 +115,6 @@ malformed(VecidxDense type, const char *text, const char *detail)
 			 detail != NULL ? errdetail("%s", detail) : 0));
 }
 
-/* What isspace() means in the C locale, whatever the locale is. */
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static const char *
-skip_space(const char *p)
-{
-	while (is_space(*p))
-		p++;
-	return p;
-}
-
 /* Reads one element at *p and moves *p behind it and the white space that follows. */
 static float
 parse_element(VecidxDense type, const char *text, const char **p)
@@ -165,7 +139,7 @@ parse_element(VecidxDense type, const char *text, const char **p)
 	if (isfinite(value) && fabsf(value) >= vecidx_dense_overflow(type))
 		out_of_range(type, pnstrdup(start, *p - start));
 	vecidx_check_element(type, value);
-	*p = skip_space(*p);
+	*p = vecidx_skip_space(*p);
 	return value;
 }
 
@@ -185,7 +159,7 @@ parse_elements(VecidxDense type, const char *text, const char **p, int capacity,
 			capacity *= 2;
 			*x = repalloc(*x, capacity * sizeof(float));
 		}
-		*p = skip_space(*p);
+		*p = vecidx_skip_space(*p);
 		(*x)[dim++] = parse_element(type, text, p);
 		if (**p != ',')
 			return dim;
@@ -199,20 +173,20 @@ dense_in(FunctionCallInfo fcinfo, VecidxDense type)
 {
 	const char *text = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
-	const char *p = skip_space(text);
+	const char *p = vecidx_skip_space(text);
 	float	   *x;
 	int			dim;
 	VecidxResult result;
 
 	if (*p != '[')
 		malformed(type, text, "Vector contents must start with \"[\".");
-	p = skip_space(p + 1);
+	p = vecidx_skip_space(p + 1);
 	if (*p == ']')
 		vecidx_check_dim(type, 0);
 	dim = parse_elements(type, text, &p, typmod > 0 ? Min(typmod, VECIDX_VECTOR_MAX_DIM) : 64, &x);
 	if (*p != ']')
 		malformed(type, text, NULL);
-	p = skip_space(p + 1);
+	p = vecidx_skip_space(p + 1);
 	if (*p != '\0')
 		malformed(type, text, "Junk after closing right brace.");
 
@@ -254,23 +228,7 @@ VECIDX_DENSE_FUNCTIONS(dense_out, vecidx_vector_out, vecidx_halfvec_out);
 static pg_attribute_always_inline Datum
 dense_typmod_in(FunctionCallInfo fcinfo, VecidxDense type)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	int			n;
-	int32	   *typmods = ArrayGetIntegerTypmods(array, &n);
-
-	if (n != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid type modifier")));
-	if (*typmods < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type %s must be at least 1", vecidx_dense_name(type))));
-	if (*typmods > VECIDX_VECTOR_MAX_DIM)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type %s cannot exceed %d", vecidx_dense_name(type), VECIDX_VECTOR_MAX_DIM)));
-	PG_RETURN_INT32(*typmods);
+	PG_RETURN_INT32(vecidx_typmod_in(PG_GETARG_ARRAYTYPE_P(0), vecidx_dense_name(type), VECIDX_VECTOR_MAX_DIM));
 }
 
 VECIDX_DENSE_FUNCTIONS(dense_typmod_in, vecidx_vector_typmod_in, vecidx_halfvec_typmod_in);

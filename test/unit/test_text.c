@@ -28,7 +28,7 @@ static void
 test_written_out(void **state)
 {
 	static const char *const taken[] = {
-		"0", "-0", "1", "-1.5", "0.1,", "34e5]", "1e5 ", ".5", "5.", "00012.50", "-3E-4,", "1e+2", "16777218", "0.000000000000000001"
+		"0", "-0", "1", "-1.5", "0.1,", "34e5]", "7.25}", "1e5 ", ".5", "5.", "00012.50", "-3E-4,", "1e+2", "16777218", "0.000000000000000001"
 	};
 	static const char *const refused[] = {
 		"", "-", ".", "e5", "1e", "1e+", "+1", "0x10", "nan", "inf", "1x", "1.5.2", "--1", " 1", "1_0",
@@ -47,7 +47,7 @@ test_written_out(void **state)
 static void
 test_random(void **state)
 {
-	static const char *const formats[] = {"%.9g", "%.6g", "%.17g", "%f", "%.3f", "%.12e", "%.15g,", "%.8f]", "%.0f"};
+	static const char *const formats[] = {"%.9g", "%.6g", "%.17g", "%f", "%.3f", "%.12e", "%.15g,", "%.8f]", "%.5g}", "%.0f"};
 	VxRng		rng = {5};
 	int			taken = 0;
 	char		text[512];
