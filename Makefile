@@ -8,9 +8,9 @@
 #   make bench                measures vecidx against others, about two hours: see bench/README.md
 
 comma := ,
-EXTENSION = vecidx
+EXTENSION = vecidx vecidx_pgvector
 MODULE_big = vecidx
-DATA = $(wildcard sql/vecidx--*.sql)
+DATA = $(wildcard $(patsubst %,sql/%--*.sql,$(EXTENSION)))
 
 # Pure C (no postgres.h); everything else is the PostgreSQL side.
 PURE_DIRS = src/core src/distance src/quant src/graph src/format
@@ -37,7 +37,7 @@ PG_CFLAGS += -g -fno-omit-frame-pointer
 SHLIB_LINK += $(addprefix -Wl$(comma)--wrap=,$(FAULT_SITES)) -ldl
 endif
 
-REGRESS = $(sort $(basename $(notdir $(filter-out sql/vecidx--%,$(wildcard sql/*.sql)))))
+REGRESS = $(sort $(basename $(notdir $(filter-out $(DATA),$(wildcard sql/*.sql)))))
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=test/output_iso
 REGRESS_OPTS = --load-extension=vecidx

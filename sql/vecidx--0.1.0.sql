@@ -3,6 +3,25 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION vecidx" to load this file. \quit
 
+-- An access method has no schema, so one extension makes it. Tell whoever has the other one, before names clash.
+DO $alone$
+BEGIN
+	IF EXISTS (SELECT FROM pg_extension WHERE extname = 'vecidx_pgvector') THEN
+		RAISE EXCEPTION 'extension "vecidx" cannot be installed beside extension "vecidx_pgvector"'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'Both make the access method vecgraph, and a database has one of that name.',
+				HINT = 'That one has vecgraph for the types of extension "vector"; this one has types of its own.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_extension WHERE extname = 'vector' AND extnamespace = quote_ident(current_schema())::regnamespace) THEN
+		RAISE EXCEPTION 'extension "vecidx" cannot be installed in the schema of extension "vector"'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'Both make types of the same names.',
+				HINT = 'For columns of the types that are there, CREATE EXTENSION vecidx_pgvector. '
+					'To have both sorts of types, give this extension another SCHEMA.';
+	END IF;
+END
+$alone$;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- access method vecgraph
 -- ---------------------------------------------------------------------------------------------------------------------

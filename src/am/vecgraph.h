@@ -113,6 +113,12 @@ extern bool vecgraph_validate(Oid opclassoid);
 /* The description that operator classes of vectors for an SQL type have; NULL if there are none. */
 extern const VecidxType *vecgraph_type_of(Oid sql_type);
 
+/*
+ * The SQL type for which the extension that a function belongs to has operator classes with a description. Its own name is not asked for:
+ * with vecidx_pgvector the type is another extension's. Errors: there is none.
+ */
+extern Oid	vecgraph_sql_type_of(const VecidxType *type, Oid function);
+
 /* ---- vecgraph_filter.c: values of filter columns, those behind the vector, as signatures ---- */
 
 struct VecGraphFilterColumn;

@@ -12,11 +12,13 @@
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "utils/builtins.h"
@@ -71,29 +73,54 @@ vecgraph_opclass(Relation index)
 	return (const VecGraphOpclass *) call_support(index_getprocinfo(index, 1, VECGRAPH_PROC_SUPPORT));
 }
 
+/* The type of values that an operator class is for, as its support function describes it; NULL if it is for filters. */
+static const VecidxType *
+described_type(Form_pg_opclass opclass)
+{
+	Oid			support = get_opfamily_proc(opclass->opcfamily, opclass->opcintype, opclass->opcintype, VECGRAPH_PROC_SUPPORT);
+	const VecGraphRole *role;
+
+	if (!OidIsValid(support))
+		return NULL;
+	role = (const VecGraphRole *) DatumGetPointer(OidFunctionCall1(support, PointerGetDatum(NULL)));
+	return *role == VECGRAPH_ROLE_VECTOR ? ((const VecGraphOpclass *) role)->type : NULL;
+}
+
 const VecidxType *
 vecgraph_type_of(Oid sql_type)
 {
 	CatCList   *classes = SearchSysCacheList1(CLAAMNAMENSP, ObjectIdGetDatum(get_index_am_oid("vecgraph", false)));
-	const VecGraphRole *found = NULL;
+	const VecidxType *found = NULL;
 
 	for (int i = 0; i < classes->n_members && found == NULL; i++)
 	{
 		Form_pg_opclass opclass = (Form_pg_opclass) GETSTRUCT(&classes->members[i]->tuple);
-		Oid			support = InvalidOid;
 
 		if (opclass->opcintype == sql_type)
-			support = get_opfamily_proc(opclass->opcfamily, sql_type, sql_type, VECGRAPH_PROC_SUPPORT);
-		if (OidIsValid(support))
-		{
-			const VecGraphRole *role = (const VecGraphRole *) DatumGetPointer(OidFunctionCall1(support, PointerGetDatum(NULL)));
-
-			if (*role == VECGRAPH_ROLE_VECTOR)
-				found = role;
-		}
+			found = described_type(opclass);
 	}
 	ReleaseCatCacheList(classes);
-	return found != NULL ? ((const VecGraphOpclass *) found)->type : NULL;
+	return found;
+}
+
+Oid
+vecgraph_sql_type_of(const VecidxType *type, Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+	CatCList   *classes = SearchSysCacheList1(CLAAMNAMENSP, ObjectIdGetDatum(get_index_am_oid("vecgraph", false)));
+	Oid			found = InvalidOid;
+
+	for (int i = 0; i < classes->n_members && !OidIsValid(found); i++)
+	{
+		Form_pg_opclass opclass = (Form_pg_opclass) GETSTRUCT(&classes->members[i]->tuple);
+
+		if (getExtensionOfObject(OperatorClassRelationId, opclass->oid) == extension && described_type(opclass) == type)
+			found = opclass->opcintype;
+	}
+	ReleaseCatCacheList(classes);
+	if (!OidIsValid(found))
+		elog(ERROR, "no operator class of the extension is for type %s", type->name);
+	return found;
 }
 
 static char *

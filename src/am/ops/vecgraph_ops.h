@@ -218,7 +218,7 @@ typedef struct VecGraphSource
 } VecGraphSource;
 
 /*
- * Fills in source, without a lock. function: one of the extension, from which the names of its objects are taken. Errors: no such
+ * Fills in source, without a lock. function: one of the extension, whose vectors a column of another type is cast to. Errors: no such
  * column, a relation that has no rows, no right to read it.
  */
 extern void vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source);

@@ -47,8 +47,7 @@ vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource
 		return;
 	source->type = &vecidx_vector_type;
 	source->expression = psprintf("%s::%s", source->expression,
-								  quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-															 source->type->name));
+								  format_type_be_qualified(vecgraph_sql_type_of(source->type, function)));
 }
 
 /* SQL for the column. */

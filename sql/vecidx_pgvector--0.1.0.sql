@@ -1,0 +1,473 @@
+/* vecidx_pgvector 0.1.0: install script, made by tools/make-sql from sql/install */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION vecidx_pgvector" to load this file. \quit
+
+-- An access method has no schema, so one extension makes it. Tell whoever has the other one, before names clash.
+DO $alone$
+BEGIN
+	IF EXISTS (SELECT FROM pg_extension WHERE extname = 'vecidx') THEN
+		RAISE EXCEPTION 'extension "vecidx_pgvector" cannot be installed beside extension "vecidx"'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'Both make the access method vecgraph, and a database has one of that name.',
+				HINT = 'The types of extension "vecidx" are not those of extension "vector": keep one sort of columns in a database.';
+	END IF;
+END
+$alone$;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- access method vecgraph
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE ACCESS METHOD vecgraph TYPE INDEX HANDLER vecgraph_handler;
+
+COMMENT ON ACCESS METHOD vecgraph IS 'Vamana graph index for nearest neighbour search';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- operator classes for the types of extension vector
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_vector_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_halfvec_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+-- Which types and operators there are depends on the version of extension vector. All names below are qualified: it may be in another
+-- schema than this extension, and either may move.
+CREATE FUNCTION vecidx_pgvector_refresh() RETURNS text[]
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refresh$
+DECLARE
+	own text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vecidx_pgvector');
+	made text[] := '{}';
+	objects text[] := '{}';
+	object text;
+	class text;
+	within text;
+	c record;
+BEGIN
+	FOR c IN
+		SELECT o.oid::regoperator AS operator, o.oprleft::regtype AS type, w.name, w.metric
+		FROM (VALUES
+			(1, 'vector', 'l2', '<->'), (2, 'vector', 'ip', '<#>'), (3, 'vector', 'cosine', '<=>'), (4, 'vector', 'l1', '<+>'),
+			(5, 'halfvec', 'l2', '<->'), (6, 'halfvec', 'ip', '<#>'), (7, 'halfvec', 'cosine', '<=>'), (8, 'halfvec', 'l1', '<+>')
+		) AS w (number, name, metric, operator)
+		JOIN pg_operator o ON o.oprname = w.operator AND o.oprleft = o.oprright
+		JOIN pg_type t ON t.oid = o.oprleft AND t.typname = w.name
+		JOIN pg_depend d ON d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
+		WHERE NOT EXISTS (
+			SELECT FROM pg_opclass x JOIN pg_am a ON a.oid = x.opcmethod
+			WHERE a.amname = 'vecgraph' AND x.opcintype = o.oprleft AND x.opcname = w.name || '_' || w.metric || '_ops'
+				AND x.opcnamespace = own::regnamespace)
+		ORDER BY w.number
+	LOOP
+		within := format('(%s, double precision)', c.type);
+		IF to_regoperator(format('%s.<-| %s', own, within)) IS NULL THEN
+			EXECUTE format('CREATE FUNCTION %s.vecgraph_within%s RETURNS boolean '
+				'AS ''MODULE_PATHNAME'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE', own, within);
+			EXECUTE format('COMMENT ON FUNCTION %s.vecgraph_within%s IS ''true; as an index condition, a bound of the distance of a scan''',
+				own, within);
+			EXECUTE format('CREATE OPERATOR %1$s.<-| (LEFTARG = %2$s, RIGHTARG = double precision, FUNCTION = %1$s.vecgraph_within)',
+				own, c.type);
+			objects := objects || format('FUNCTION %s.vecgraph_within%s', own, within) || format('OPERATOR %s.<-| %s', own, within);
+		END IF;
+		class := format('%s.%s_%s_ops', own, c.name, c.metric);
+		EXECUTE format('CREATE OPERATOR CLASS %s %s FOR TYPE %s USING vecgraph AS OPERATOR 1 %s FOR ORDER BY float_ops, '
+			'OPERATOR 9 %s.<-| %s, FUNCTION 1 (%3$s, %3$s) %5$s.vecgraph_%7$s_%8$s_support(internal)',
+			class, CASE c.metric WHEN 'l2' THEN 'DEFAULT' END, c.type, c.operator, own, within, c.name, c.metric);
+		objects := objects || format('OPERATOR FAMILY %s USING vecgraph', class) || format('OPERATOR CLASS %s USING vecgraph', class);
+		made := made || class;
+	END LOOP;
+	-- CREATE and ALTER EXTENSION do this with all that their scripts make
+	IF made <> '{}' AND NOT EXISTS (
+		SELECT FROM pg_depend d JOIN pg_opclass x ON x.oid = d.objid JOIN pg_am a ON a.oid = x.opcmethod
+		WHERE d.classid = 'pg_opclass'::regclass AND d.deptype = 'e' AND a.amname = 'vecgraph' AND x.opcnamespace = own::regnamespace
+			AND format('%s.%I', own, x.opcname) = made[1])
+	THEN
+		FOREACH object IN ARRAY objects LOOP
+			EXECUTE 'ALTER EXTENSION vecidx_pgvector ADD ' || object;
+		END LOOP;
+	END IF;
+	RETURN made;
+END
+$refresh$;
+
+COMMENT ON FUNCTION vecidx_pgvector_refresh() IS
+	'makes operator classes for types that an update of extension vector has brought; returns their names';
+
+SELECT vecidx_pgvector_refresh();
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- filters: columns of an index behind the vector
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_filter_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+COMMENT ON FUNCTION vecgraph_filter_support(internal) IS
+	'support function of vecgraph operator classes for filter columns, of any type with a default hash operator class';
+
+-- families of types that are compared with each other
+CREATE OPERATOR FAMILY integer_filter_ops USING vecgraph;
+CREATE OPERATOR FAMILY float_filter_ops USING vecgraph;
+CREATE OPERATOR FAMILY datetime_filter_ops USING vecgraph;
+
+CREATE OPERATOR CLASS int2_filter_ops
+	DEFAULT FOR TYPE int2 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS int4_filter_ops
+	DEFAULT FOR TYPE int4 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS int8_filter_ops
+	DEFAULT FOR TYPE int8 USING vecgraph FAMILY integer_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS float4_filter_ops
+	DEFAULT FOR TYPE float4 USING vecgraph FAMILY float_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS float8_filter_ops
+	DEFAULT FOR TYPE float8 USING vecgraph FAMILY float_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS date_filter_ops
+	DEFAULT FOR TYPE date USING vecgraph FAMILY datetime_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS timestamp_filter_ops
+	DEFAULT FOR TYPE timestamp USING vecgraph FAMILY datetime_filter_ops AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int2, int4),
+	OPERATOR 3 <= (int2, int4),
+	OPERATOR 4 = (int2, int4),
+	OPERATOR 5 >= (int2, int4),
+	OPERATOR 6 > (int2, int4),
+	OPERATOR 2 < (int4, int2),
+	OPERATOR 3 <= (int4, int2),
+	OPERATOR 4 = (int4, int2),
+	OPERATOR 5 >= (int4, int2),
+	OPERATOR 6 > (int4, int2);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int2, int8),
+	OPERATOR 3 <= (int2, int8),
+	OPERATOR 4 = (int2, int8),
+	OPERATOR 5 >= (int2, int8),
+	OPERATOR 6 > (int2, int8),
+	OPERATOR 2 < (int8, int2),
+	OPERATOR 3 <= (int8, int2),
+	OPERATOR 4 = (int8, int2),
+	OPERATOR 5 >= (int8, int2),
+	OPERATOR 6 > (int8, int2);
+
+ALTER OPERATOR FAMILY integer_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (int4, int8),
+	OPERATOR 3 <= (int4, int8),
+	OPERATOR 4 = (int4, int8),
+	OPERATOR 5 >= (int4, int8),
+	OPERATOR 6 > (int4, int8),
+	OPERATOR 2 < (int8, int4),
+	OPERATOR 3 <= (int8, int4),
+	OPERATOR 4 = (int8, int4),
+	OPERATOR 5 >= (int8, int4),
+	OPERATOR 6 > (int8, int4);
+
+ALTER OPERATOR FAMILY float_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (float4, float8),
+	OPERATOR 3 <= (float4, float8),
+	OPERATOR 4 = (float4, float8),
+	OPERATOR 5 >= (float4, float8),
+	OPERATOR 6 > (float4, float8),
+	OPERATOR 2 < (float8, float4),
+	OPERATOR 3 <= (float8, float4),
+	OPERATOR 4 = (float8, float4),
+	OPERATOR 5 >= (float8, float4),
+	OPERATOR 6 > (float8, float4);
+
+ALTER OPERATOR FAMILY datetime_filter_ops USING vecgraph ADD
+	OPERATOR 2 < (date, timestamp),
+	OPERATOR 3 <= (date, timestamp),
+	OPERATOR 4 = (date, timestamp),
+	OPERATOR 5 >= (date, timestamp),
+	OPERATOR 6 > (date, timestamp),
+	OPERATOR 2 < (timestamp, date),
+	OPERATOR 3 <= (timestamp, date),
+	OPERATOR 4 = (timestamp, date),
+	OPERATOR 5 >= (timestamp, date),
+	OPERATOR 6 > (timestamp, date);
+
+CREATE OPERATOR CLASS timestamptz_filter_ops
+	DEFAULT FOR TYPE timestamptz USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS time_filter_ops
+	DEFAULT FOR TYPE time USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS interval_filter_ops
+	DEFAULT FOR TYPE interval USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS numeric_filter_ops
+	DEFAULT FOR TYPE numeric USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bool_filter_ops
+	DEFAULT FOR TYPE bool USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS oid_filter_ops
+	DEFAULT FOR TYPE oid USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS uuid_filter_ops
+	DEFAULT FOR TYPE uuid USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bytea_filter_ops
+	DEFAULT FOR TYPE bytea USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS text_filter_ops
+	DEFAULT FOR TYPE text USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS bpchar_filter_ops
+	DEFAULT FOR TYPE bpchar USING vecgraph AS
+	OPERATOR 2 <,
+	OPERATOR 3 <=,
+	OPERATOR 4 =,
+	OPERATOR 5 >=,
+	OPERATOR 6 >,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS inet_filter_ops
+	DEFAULT FOR TYPE inet USING vecgraph AS
+	OPERATOR 4 =,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS enum_filter_ops
+	DEFAULT FOR TYPE anyenum USING vecgraph AS
+	OPERATOR 4 =,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+CREATE OPERATOR CLASS array_filter_ops
+	DEFAULT FOR TYPE anyarray USING vecgraph AS
+	OPERATOR 4 =,
+	OPERATOR 7 &&,
+	OPERATOR 8 @>,
+	FUNCTION 1 vecgraph_filter_support(internal);
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- functions about indexes
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecgraph_check(index regclass, heapallindexed boolean DEFAULT true) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_check(regclass, boolean) IS
+	'verify the invariants of a vecgraph index; raises an error for the first that is broken';
+
+CREATE FUNCTION vecgraph_info(
+	index regclass,
+	OUT format_version int,
+	OUT metric text,
+	OUT dimensions int,
+	OUT max_degree int,
+	OUT build_list_size int,
+	OUT alpha real,
+	OUT nodes bigint,
+	OUT live bigint,
+	OUT deleted bigint,
+	OUT free bigint,
+	OUT heap_tids bigint,
+	OUT avg_degree double precision,
+	OUT unreachable bigint,
+	OUT bytes bigint,
+	OUT storage text,
+	OUT codes text,
+	OUT code_bytes int,
+	OUT code_page_bytes bigint,
+	OUT cached bigint,
+	OUT cache text,
+	OUT code_error double precision,
+	OUT fitted_nodes bigint,
+	OUT code_drift double precision,
+	OUT filters text)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';
+
+CREATE FUNCTION vecgraph_build_estimate(
+	source regclass,
+	source_column name,
+	options text[] DEFAULT '{}',
+	metric text DEFAULT 'l2',
+	OUT row_count bigint,
+	OUT dimensions int,
+	OUT memory_bytes bigint,
+	OUT fits_memory boolean,
+	OUT index_bytes bigint,
+	OUT seconds double precision)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_build_estimate(regclass, name, text[], text) IS 'memory, size and time of a vecgraph index, estimated from a sample';
+
+-- Codebooks: trained once, used by many indexes WITH (codebook = 'name').
+
+CREATE TABLE vecidx_codebook (
+	name text PRIMARY KEY,
+	dimensions int NOT NULL,
+	metric text NOT NULL,
+	subvectors int NOT NULL,
+	sample_size int NOT NULL,
+	error real NOT NULL,
+	hash text NOT NULL,
+	created timestamptz NOT NULL DEFAULT now(),
+	owner name NOT NULL DEFAULT current_user,
+	codebook bytea NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('vecidx_codebook', '');
+-- all but the centroids, which tell what the vectors look like that they were trained from
+GRANT SELECT (name, dimensions, metric, subvectors, sample_size, error, hash, created, owner) ON vecidx_codebook TO PUBLIC;
+
+COMMENT ON TABLE vecidx_codebook IS 'codebooks of trained codes; error is the share of the vectors'' variance that codes lose';
+
+CREATE FUNCTION vecidx_train_codebook(name text, source regclass, source_column name, subvectors int DEFAULT 0,
+	metric text DEFAULT 'l2', sample_size int DEFAULT 128000) RETURNS real
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecidx_train_codebook(text, regclass, name, int, text, int) IS 'trains a named codebook from a column; returns the share of variance that its codes lose';
+
+CREATE FUNCTION vecidx_drop_codebook(name text, cascade boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecidx_drop_codebook(text, boolean) IS 'removes a named codebook; with cascade also one that indexes name: they keep their copies';
+
+CREATE FUNCTION vecgraph_train(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_train(regclass) IS 'fits the codes of a vecgraph index to what it holds now; returns how many vectors';
+
+CREATE FUNCTION vecgraph_cache_stats(
+	OUT cache text,
+	OUT bytes bigint,
+	OUT used_bytes bigint,
+	OUT hits bigint,
+	OUT misses bigint,
+	OUT loads bigint,
+	OUT evictions bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_cache_stats() IS 'the cache of codes: where it is, its size, and how it is used';
+
+CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_prewarm(regclass) IS 'loads the codes of a vecgraph index into the cache; returns of how many nodes they are there';

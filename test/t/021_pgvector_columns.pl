@@ -1,0 +1,256 @@
+# Extension vecidx_pgvector: vecgraph indexes on pgvector's own columns. Skipped where extension vector is not available.
+use strict;
+use warnings;
+use Cwd qw(getcwd);
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecidxTest qw(compare);
+
+my $node = PostgreSQL::Test::Cluster->new('columns');
+plan skip_all => 'extension vector (pgvector) is not available to this server'
+  unless -e $node->config_data('--sharedir') . '/extension/vector.control';
+$node->init;
+$node->append_conf('postgresql.conf', "maintenance_work_mem = 128MB\njit = off\nautovacuum = off\n");
+$node->start;
+
+# Runs SQL in a database; returns what it prints.
+sub sql { return $node->safe_psql(@_); }
+
+# What a statement that must fail says, in that database.
+sub error_of
+{
+	my ($database, $sql) = @_;
+	my (undef, undef, $error) = $node->psql($database, $sql);
+	return $error;
+}
+
+# A new database with the extensions that the SQL creates.
+my $databases = 0;
+sub new_database
+{
+	my ($sql) = @_;
+	my $name = 'base' . ++$databases;
+	sql('postgres', "CREATE DATABASE $name");
+	sql($name, $sql);
+	return $name;
+}
+
+# The operator classes for vectors that vecgraph has.
+my $classes = "SELECT string_agg(opcname, ' ' ORDER BY opcname) FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod AND amname = 'vecgraph'
+	WHERE opcname !~ '_filter_ops\$'";
+# Those that it should have: of the types and operators that this version of pgvector has.
+my %operator_of = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
+my @types = ('vector', 'halfvec');
+sub expected_classes
+{
+	my ($database) = @_;
+	my @expected;
+	for my $type (sort @types)
+	{
+		push @expected, map { "${type}_${_}_ops" }
+		  grep { sql($database, "SELECT to_regoperator('$operator_of{$_}($type,$type)') IS NOT NULL") eq 't' } sort keys %operator_of;
+	}
+	return @expected;
+}
+
+my $db = new_database('CREATE EXTENSION vector');
+note 'pgvector ', sql($db, "SELECT extversion FROM pg_extension WHERE extname = 'vector'");
+my @expected = expected_classes($db);
+
+# one statement, and nothing of pgvector's names
+my $named = "SELECT string_agg(n, ' ' ORDER BY n) FROM (SELECT format('%s %s', 'type', typname) FROM pg_type UNION ALL
+	SELECT format('function %s', proname) FROM pg_proc UNION ALL SELECT format('operator %s', oprname) FROM pg_operator) s (n)
+	WHERE n !~ '^(function (vecgraph|vecidx)_|operator <-[|]\$|type _?vecidx_codebook\$)'";
+my $names = sql($db, $named);
+sql($db, 'CREATE EXTENSION vecidx_pgvector');
+is(sql($db, $classes), "@expected", 'operator classes');
+is(sql($db, $named), $names, 'no type, function or operator of a name that pgvector may have');
+is(sql($db, "SELECT count(*) FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod AND amname = 'vecgraph' WHERE NOT amvalidate(pg_opclass.oid)"), 0,
+	'amvalidate');
+is(sql($db, 'SELECT vecidx_pgvector_refresh()'), '{}', 'nothing to refresh');
+
+# beside an HNSW index; the planner uses what is left
+sql($db, "
+	SELECT setseed(0.5);
+	CREATE TABLE items (id serial PRIMARY KEY, v vector(24), tenant int, tags text[]);
+	INSERT INTO items (v, tenant, tags) SELECT array(SELECT random() FROM generate_series(1, 24) WHERE i = i)::vector, i % 20, ARRAY['t' || i % 3]
+		FROM generate_series(1, 3000) i;
+	INSERT INTO items (v) VALUES (NULL);
+	CREATE INDEX items_hnsw ON items USING hnsw (v vector_cosine_ops);
+	ANALYZE items");
+my $search = "SELECT id FROM items ORDER BY v <=> (SELECT v FROM items WHERE id = 7) LIMIT 3";
+my $exact = sql($db, "SET enable_indexscan = off; $search");
+sub plan_of { return sql($_[0], "SET enable_seqscan = off; EXPLAIN (COSTS OFF) $_[1]"); }
+like(plan_of($db, $search), qr/using items_hnsw/, 'the index that was there');
+sql($db, 'CREATE INDEX CONCURRENTLY items_v ON items USING vecgraph (v vector_cosine_ops, tenant, tags)');
+like(plan_of($db, $search), qr/using items_(v|hnsw)/, 'one of two indexes');
+my $filtered = $search =~ s/ORDER/WHERE tenant = 7 AND tags \@> '{t1}' ORDER/r;
+like(plan_of($db, $filtered), qr/using items_v.*Index Cond: \(+tenant = 7\) AND \(tags \@> /s, 'conditions are those of the index');
+my $ones = "'[" . join(',', (1) x 24) . "]'";
+my $radius = "SELECT id FROM items WHERE v <=> $ones < 0.07 ORDER BY v <=> $ones";
+like(plan_of($db, $radius), qr/using items_v.*Index Cond: \(v <-\| /s, 'a radius');
+my $within = sql($db, "SET enable_indexscan = off; $radius");
+like($within, qr/\d\n\d/, 'some rows lie within it');
+is(sql($db, "SET enable_seqscan = off; $radius"), $within, 'rows within it');
+sql($db, 'DROP INDEX items_hnsw');
+like(plan_of($db, $search), qr/using items_v/, 'the index that is left');
+is(sql($db, "SET enable_seqscan = off; $search"), $exact, 'its answer');
+is(sql($db, "SET enable_seqscan = off; $filtered"), sql($db, "SET enable_indexscan = off; $filtered"), 'its answer with conditions');
+
+# every operator class; values that are compressed and out of line, as they were before pgvector 0.6
+sql($db, 'CREATE TABLE source AS SELECT id, v AS x FROM items');
+for my $class (@expected)
+{
+	my ($type, $metric) = $class =~ /^([a-z]+)_(.*)_ops$/;
+	sql($db, "
+		DROP TABLE IF EXISTS t;
+		CREATE TABLE t (id serial, v $type(24));
+		INSERT INTO t (v) SELECT x::$type(24) FROM source;
+		CREATE INDEX t_v ON t USING vecgraph (v $class);
+		INSERT INTO t (v) SELECT x::$type(24) FROM source WHERE id % 10 = 0;
+		DELETE FROM t WHERE id % 7 = 0;
+		VACUUM t");
+	my ($share, $inverted, $missing) = compare($node, 't', $operator_of{$metric}, 'SELECT v FROM t WHERE id % 100 = 1 AND v IS NOT NULL', database => $db);
+	ok($share >= 0.98 && $inverted == 0 && $missing == 0, "$class: $share of the nearest rows");
+	is(sql($db, "SELECT metric, dimensions, vecgraph_check('t_v') FROM vecgraph_info('t_v')"), "$metric|24|", "$class: vecgraph_info, vecgraph_check");
+}
+sql($db, "
+	CREATE TABLE wide (id serial, v vector(1500));
+	ALTER TABLE wide ALTER v SET STORAGE extended;
+	INSERT INTO wide (v) SELECT array(SELECT (i + j) % 2 + i FROM generate_series(1, 1500) j)::vector FROM generate_series(1, 50) i;
+	CREATE INDEX wide_v ON wide USING vecgraph (v)");
+cmp_ok(sql($db, 'SELECT max(pg_column_size(v)) FROM wide'), '<', 6000, 'compressed values');
+is(sql($db, "SET enable_seqscan = off; SELECT id FROM wide ORDER BY v <-> (SELECT v FROM wide WHERE id = 9) LIMIT 3"), "9\n8\n10",
+	'compressed values are found');
+
+# functions about columns take pgvector's types, and cast others to them
+sql($db, 'CREATE TABLE arrays AS SELECT id, v::real[] AS a FROM items WHERE v IS NOT NULL');
+is(sql($db, "SELECT vecidx_train_codebook('book', 'items', 'v', 6, 'cosine') = vecidx_train_codebook('array', 'arrays', 'a', 6, 'cosine')"),
+	't', 'codebooks of a column, and of arrays');
+sql($db, "CREATE INDEX items_book ON items USING vecgraph (v vector_cosine_ops) WITH (codebook = 'book')");
+is(sql($db, "SELECT codes, code_bytes, vecgraph_train('items_book'), vecgraph_prewarm('items_book') FROM vecgraph_info('items_book')"),
+	'pq|7|3000|3000', 'an index with a codebook');
+is(sql($db, "SELECT row_count, dimensions FROM vecgraph_build_estimate('items', 'v', '{}', 'l1')"), '3001|24', 'an estimate');
+
+# in schemas of their own, which change their names
+my $apart = new_database('CREATE SCHEMA "Theirs"; CREATE SCHEMA "Ours"; CREATE EXTENSION vector SCHEMA "Theirs";
+	CREATE EXTENSION vecidx_pgvector SCHEMA "Ours"');
+is(sql($apart, $classes), "@expected", 'other schemas: operator classes');
+my $path = 'SET search_path = public, "Theirs", "Ours"; SET enable_seqscan = off;';
+sql($apart, qq{$path
+	CREATE TABLE items (id serial, v vector(3), a real[]);
+	INSERT INTO items (v, a) SELECT ARRAY[i, i, i], ARRAY[i, i, i] FROM generate_series(1, 1200) i;
+	CREATE INDEX items_v ON items USING vecgraph (v vector_l2_ops, id)});
+my $near = "SELECT id FROM items WHERE v <-> '[5,5,5]' < 3 AND id > 4 ORDER BY v <-> '[5,5,5]' LIMIT 2";
+is(sql($apart, "$path $near"), "5\n6", 'other schemas: a search');
+sql($apart, 'ALTER EXTENSION vector SET SCHEMA public');
+is(sql($apart, "$path $near; INSERT INTO items (v) VALUES ('[1,2,3]'); REINDEX TABLE items"), "5\n6", 'pgvector moves');
+sql($apart, 'CREATE SCHEMA other; ALTER EXTENSION vecidx_pgvector SET SCHEMA other; DROP SCHEMA "Ours", "Theirs"');
+is(sql($apart, "$path $near; REINDEX TABLE items"), "5\n6", 'vecidx_pgvector moves');
+is(sql($apart, "SELECT other.vecgraph_check('items_v'), other.vecidx_train_codebook('b', 'items', 'a', 1) < 0.1, other.vecidx_pgvector_refresh()"),
+	'|t|{}', 'its functions after that');
+
+# a version of pgvector that has less, and its update
+my $old = new_database('CREATE EXTENSION vector');
+my @later = grep { /_l1_ops$|^halfvec/ } @expected;
+# the operator behind an operator class
+sub operator_of
+{
+	my ($type, $metric) = $_[0] =~ /^([a-z]+)_(.*)_ops$/;
+	return "OPERATOR $operator_of{$metric} ($type, $type)";
+}
+sql($old, 'ALTER EXTENSION vector DROP ' . operator_of($_)) for @later;
+sql($old, 'CREATE EXTENSION vecidx_pgvector');
+is(sql($old, $classes), 'vector_cosine_ops vector_ip_ops vector_l2_ops', 'an older version: operator classes');
+sql($old, 'ALTER EXTENSION vector ADD ' . operator_of($_)) for @later;
+is(sql($old, "SELECT cardinality(vecidx_pgvector_refresh())"), scalar @later, 'updated');
+is(sql($old, $classes), "@expected", 'updated: operator classes');
+my $members = "SELECT count(*) FROM pg_depend JOIN pg_extension e ON e.oid = refobjid AND extname = 'vecidx_pgvector'
+	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'";
+is(sql($old, $members), sql($db, $members), 'updated: all belongs to the extension');
+sql($old, 'CREATE ROLE mortal');
+if (@later)
+{
+	like(error_of($old, 'ALTER EXTENSION vector DROP OPERATOR <-> (vector, vector); DROP OPERATOR <-> (vector, vector)'),
+		qr/cannot drop operator .* because other objects depend on it/, 'an operator in use is not dropped');
+}
+
+# one beside the other: refused, and said how
+like(error_of($db, 'CREATE SCHEMA own; CREATE EXTENSION vecidx SCHEMA own'),
+	qr/extension "vecidx" cannot be installed beside extension "vecidx_pgvector".*HINT/s, 'vecidx beside vecidx_pgvector');
+my $own = new_database('CREATE SCHEMA own; CREATE EXTENSION vector');
+like(error_of($own, 'CREATE EXTENSION vecidx'),
+	qr/extension "vecidx" cannot be installed in the schema of extension "vector".*HINT:.* CREATE EXTENSION vecidx_pgvector/s,
+	"vecidx in pgvector's schema");
+sql($own, 'CREATE EXTENSION vecidx SCHEMA own');
+like(error_of($own, 'CREATE EXTENSION vecidx_pgvector'),
+	qr/extension "vecidx_pgvector" cannot be installed beside extension "vecidx".*HINT/s, 'vecidx_pgvector beside vecidx');
+sql($own, 'DROP EXTENSION vecidx');
+sql($own, 'CREATE EXTENSION vecidx_pgvector');
+like(error_of(new_database(''), 'CREATE EXTENSION vecidx_pgvector'), qr/required extension "vector" is not installed/, 'without pgvector');
+
+# which goes first
+like(error_of($own, 'DROP EXTENSION vector'),
+	qr/cannot drop extension vector because other objects depend on it.*extension vecidx_pgvector depends on extension vector/s, 'vector first: refused');
+sql($own, "CREATE TABLE t (v vector(3)); INSERT INTO t VALUES ('[1,2,3]'); CREATE INDEX t_v ON t USING vecgraph (v)");
+like(error_of($own, 'DROP EXTENSION vecidx_pgvector'), qr/index t_v depends on operator class vector_l2_ops/, 'vecidx_pgvector in use: refused');
+sql($own, 'DROP EXTENSION vecidx_pgvector CASCADE');
+is(sql($own, 'SELECT * FROM t'), '[1,2,3]', 'without it the table is what it was');
+sql($own, 'CREATE EXTENSION vecidx_pgvector; CREATE INDEX t_v ON t USING vecgraph (v); DROP EXTENSION vector CASCADE');
+is(sql($own, "SELECT count(*) FROM pg_extension WHERE extname ~ 'vec'"), 0, 'vector first, with CASCADE: both go');
+sql($own, 'CREATE EXTENSION vector; CREATE EXTENSION vecidx_pgvector');
+sql($own, 'DROP EXTENSION vecidx_pgvector; DROP EXTENSION vector');
+
+# dump and restore
+my $dump = $node->basedir . '/dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr($db) ], 'pg_dump');
+sql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('restored'), $dump ], 'pg_restore');
+my $state = "SET enable_seqscan = off; $filtered; $radius; $members; SELECT name, hash FROM vecidx_codebook ORDER BY name;
+	SELECT vecgraph_check(c), metric, codes, code_bytes FROM unnest('{items_v,items_book,wide_v}'::regclass[]) c, vecgraph_info(c)";
+my $before = sql($db, $state);
+is(sql('restored', $state), $before, 'restored');
+$node->command_ok([ 'pg_dump', '-f', "$dump.apart", '-d', $node->connstr($apart) ], 'pg_dump: other schemas');
+sql('postgres', 'CREATE DATABASE restored_apart');
+$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.apart", '-d', $node->connstr('restored_apart') ], 'restored: other schemas');
+is(sql('restored_apart', "$path $near; SELECT other.vecgraph_check('items_v')"), "5\n6\n", 'restored: other schemas');
+
+# both libraries in one process, in each order; neither takes the other's functions for its own
+my $both = "SET enable_seqscan = off; SELECT v <-> '[1,1,1]', v + v, l2_distance(v, v), vector_dims(v) FROM pair ORDER BY v <-> '[1,1,1]' LIMIT 1;
+	SELECT v <=> '[1,0,0]' FROM pair ORDER BY v <=> '[1,0,0]' LIMIT 1; INSERT INTO pair VALUES ('[2,2,2]'); DELETE FROM pair WHERE v = '[2,2,2]'";
+sql($db, "CREATE TABLE pair (v vector(3)); INSERT INTO pair SELECT ARRAY[i % 10, i % 7, i % 5] FROM generate_series(1, 600) i;
+	CREATE INDEX pair_hnsw ON pair USING hnsw (v vector_l2_ops); CREATE INDEX pair_v ON pair USING vecgraph (v vector_cosine_ops)");
+my $answer = "0|[2,2,2]|0|3\n0";
+sub is_answer
+{
+	my ($first, $what) = @_;
+	is(sql($db, "$first $both"), $answer, $what);
+}
+is_answer("LOAD 'vector'; LOAD 'vecidx';", "pgvector's library first");
+is_answer("LOAD 'vecidx'; LOAD 'vector';", 'our library first');
+for my $order ('vector, vecidx', 'vecidx, vector')
+{
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = '$order'\n");
+	$node->restart;
+	is_answer('', "preloaded: $order");
+	is(sql($db, $state), $before, "preloaded: $order: all indexes");
+}
+
+# pg_upgrade
+$node->stop;
+my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
+$upgraded->init;
+my $binaries = $node->config_data('--bindir');
+my $here = getcwd();
+chdir $node->basedir or die;
+command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->data_dir, '-b', $binaries, '-B', $binaries,
+		'-s', $node->host, '-p', $node->port, '-P', $upgraded->port ], 'pg_upgrade');
+chdir $here or die;
+$upgraded->start;
+is($upgraded->safe_psql($db, $state), $before, 'upgraded');
+is($upgraded->safe_psql($apart, "$path $near; SELECT other.vecidx_pgvector_refresh()"), "5\n6\n{}", 'upgraded: other schemas');
+$upgraded->stop;
+done_testing();
