@@ -907,6 +907,30 @@ CREATE CAST (sparsevec AS halfvec)
 	WITH FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) AS ASSIGNMENT;
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- packed rows
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack(bytea, int) IS 'rows of packed little-endian float32s; id counts them from 1';
+
+CREATE FUNCTION vecidx_unpack(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack(bytea, bytea, int) IS 'rows of packed little-endian int64s and float32s';
+
+CREATE FUNCTION vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding halfvec) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack_halfvec(bytea, int) IS 'rows of packed little-endian float16s; id counts them from 1';
+
+CREATE FUNCTION vecidx_unpack_halfvec(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding halfvec) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack_halfvec(bytea, bytea, int) IS 'rows of packed little-endian int64s and float16s';
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- distances of bit
 -- ---------------------------------------------------------------------------------------------------------------------
 

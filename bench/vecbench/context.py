@@ -14,6 +14,7 @@ from .errors import BenchError
 
 PHASES = (
     "load",
+    "client",
     "short",
     "build",
     "search",

@@ -483,6 +483,13 @@ class Report:
             {"seconds": False},
             ["format"],
         )
+        parts += self.flat(
+            "client",
+            "Rows from a client's memory, end to end (no index)",
+            [("rows_per_s", "rows/s", number), ("seconds", "s", number), ("times_binary", "times binary COPY", ratio)],
+            {"seconds": False},
+            ["form"],
+        )
         parts += self.columns() + self.filters() + self.radius() + self.planner()
         parts += self.flat(
             "cold",

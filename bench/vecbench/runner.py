@@ -15,6 +15,7 @@ from . import (
     machine,
     measure_build,
     measure_change,
+    measure_client,
     measure_filter,
     measure_planner,
     measure_search,
@@ -29,6 +30,7 @@ from .progress import Progress, counting
 # In this order: searches need the indexes that the last builds leave, and writes change the tables, so they come after everything that needs them as built.
 PHASE_STEPS: dict[str, Callable[[Context], list[Step]]] = {
     "load": measure_build.load_steps,
+    "client": measure_client.steps,
     "short": measure_search.short_steps,
     "build": measure_build.build_steps,
     "search": measure_search.search_steps,
