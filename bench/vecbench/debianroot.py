@@ -101,7 +101,7 @@ def source_files(checkout: Path) -> list[str]:
         names = listed.stdout.splitlines()
     else:
         names = [str(p.relative_to(checkout)) for p in checkout.rglob("*") if p.is_file()]
-    keep = ("Makefile", "vecidx.control")
+    keep = ("Makefile", "vecidx.control", "vecidx_pgvector.control")
     return sorted(n for n in names if (n in keep or n.startswith(("src/", "sql/"))) and (checkout / n).is_file())
 
 

@@ -86,7 +86,7 @@ def source(checkout: Path) -> dict:
         )
         return done.stdout.strip() if done.returncode == 0 else None
 
-    changed = git("status", "--porcelain", "--", "src", "sql", "Makefile", "vecidx.control")
+    changed = git("status", "--porcelain", "--", "src", "sql", "Makefile", "vecidx.control", "vecidx_pgvector.control")
     return {
         "commit": git("rev-parse", "HEAD"),
         "modified": None if changed is None else bool(changed),
