@@ -13,7 +13,7 @@ CREATE INDEX ON e USING vecgraph (v) WITH (build_list_size = 9);
 CREATE INDEX ON e USING vecgraph (v) WITH (build_list_size = 2001);
 CREATE INDEX ON e USING vecgraph (v) WITH (alpha = 0.9);
 CREATE INDEX ON e USING vecgraph (v) WITH (alpha = 2.1);
-CREATE INDEX ON e USING vecgraph (v) WITH (m = 16);
+CREATE INDEX ON e USING vecgraph (v) WITH (degree = 16);
 CREATE INDEX ON e USING vecgraph (id, v);
 CREATE INDEX ON e USING vecgraph (v, v);
 CREATE INDEX ON e USING vecgraph (v, (point(id, id)));

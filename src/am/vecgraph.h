@@ -96,6 +96,17 @@ extern int	vecgraph_effective_list_size(void);
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 
+/* ---- vecgraph_migrate.c: names from other extensions ---- */
+
+/* Errors: one of the options, an array of texts or none, is what another extension calls one of ours, which the hint names. */
+extern void vecgraph_refuse_other_options(Datum reloptions);
+
+/*
+ * To be called with each scan, in a transaction: with the first, second, fourth, ... of a session it looks for settings of other
+ * extensions that have been made where those extensions are not there, and logs each once. Errors: none but of reading the catalog.
+ */
+extern void vecgraph_notice_other_settings(void);
+
 /* ---- vecgraph_opclass.c: what an operator class says about itself ---- */
 
 /*

@@ -104,8 +104,11 @@ vecgraph_options(Datum reloptions, bool validate)
 		{"codebook", RELOPT_TYPE_STRING, offsetof(VecGraphOptions, codebook)},
 		{"pq_subvectors", RELOPT_TYPE_INT, offsetof(VecGraphOptions, pq_subvectors)},
 	};
-	VecGraphOptions *options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind,
-																	 sizeof(VecGraphOptions), parse, lengthof(parse));
+	VecGraphOptions *options;
+
+	if (validate)
+		vecgraph_refuse_other_options(reloptions);
+	options = (VecGraphOptions *) build_reloptions(reloptions, validate, option_kind, sizeof(VecGraphOptions), parse, lengthof(parse));
 
 	if (!validate || options == NULL)
 		return (bytea *) options;

@@ -193,6 +193,7 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 	state->store.index.mem = vecgraph_mem(context);
 	state->space = take_space(context);
 	scan->opaque = state;
+	vecgraph_notice_other_settings();
 	return scan;
 }
 
