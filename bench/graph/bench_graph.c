@@ -130,7 +130,7 @@ encode(VxMemStore *store, VxCodec *codec, VxCodeKind kind)
 	float	   *mean = vx_alloc(&mem, dim * sizeof(*mean));
 	VxSample	sample;
 
-	vx_codec_init(codec, &mem, kind, store->space.metric, dim, 0);
+	vx_codec_init(codec, &mem, kind, &store->space, 0);
 	vx_codec_set_max_norm2(codec, store->space.max_norm2);
 	vx_sample_init(&sample, &mem, dim, store->count, 1);
 	for (VxNodeId id = 0; id < store->count; id++)

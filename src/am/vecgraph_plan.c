@@ -23,6 +23,8 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 static void
 plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, uint32 body, uint32 subvectors)
 {
+	VxSpace		space = vx_meta_space(meta);
+	uint32		coded_dim = vx_space_coded_dim(&space);
 	bool		automatic = options == NULL || options->max_degree == 0;
 	uint32		wanted = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE : options->max_degree;
 	uint32		least = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE / 4 : wanted;
@@ -33,7 +35,7 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	bool		half_fits = vecidx_type_has_storage(type, VX_STORAGE_HALF)
 		&& vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
-	if (subvectors > meta->dim)
+	if (subvectors > coded_dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pq_subvectors\" cannot be more than the dimensions"),
@@ -72,10 +74,10 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 					 errmsg("trained codes are not supported for %s", has_codes ? "L1 distance" : type->name)));
 		meta->code_kind = VX_CODES_PQ;
 	}
-	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, subvectors);
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, coded_dim, subvectors);
 	meta->code_flags = vx_code_kind(meta->code_kind)->needs_training ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
-	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, meta->dim, vx_meta_filtered(meta));
+	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, coded_dim, vx_meta_filtered(meta));
 }
 
 uint32
@@ -107,13 +109,14 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 	meta->magic = VX_META_MAGIC;
 	for (int i = 0; i < columns->filters.count; i++)
 		meta->filter_kinds[i] = columns->filters.column[i].kind;
-	meta->format_version = vx_meta_version(meta);
 	if (!pg_strong_random(&meta->build_id, sizeof(meta->build_id)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random build id")));
 	meta->dim = dim;
 	meta->metric = opclass->metric;
+	meta->form = opclass->type->form;
+	meta->format_version = vx_meta_version(meta);
 	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)

@@ -6,11 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+#define DENSE (1u << VX_FORM_DENSE)
+#define BITS (1u << VX_FORM_BITS)
+
 static const VxMetricKind kinds[] = {
-	[VX_METRIC_L2] = {.name = "l2",.coded = true},
-	[VX_METRIC_IP] = {.name = "ip",.coded = true,.lengths = true},
-	[VX_METRIC_COSINE] = {.name = "cosine",.coded = true,.directions = true},
-	[VX_METRIC_L1] = {.name = "l1"},
+	[VX_METRIC_L2] = {.name = "l2",.forms = DENSE,.coded = true},
+	[VX_METRIC_IP] = {.name = "ip",.forms = DENSE,.coded = true,.lengths = true},
+	[VX_METRIC_COSINE] = {.name = "cosine",.forms = DENSE,.coded = true,.directions = true},
+	[VX_METRIC_L1] = {.name = "l1",.forms = DENSE},
+	[VX_METRIC_HAMMING] = {.name = "hamming",.forms = BITS,.coded = true},
+	[VX_METRIC_JACCARD] = {.name = "jaccard",.forms = BITS,.coded = true},
 };
 
 const VxMetricKind *
@@ -44,11 +49,150 @@ vx_point_set(VxPoint *point, const float *x, uint32_t dim)
 	point->norm2 = vx_kernels->norm_squared(point->x, dim);
 }
 
+/* Of vectors of a form; 0 if there is no such form. */
+static uint32_t
+max_dim(VxForm form)
+{
+	switch (form)
+	{
+		case VX_FORM_DENSE:
+			return VX_DENSE_MAX_DIM;
+		case VX_FORM_BITS:
+			return VX_BITS_MAX_DIM;
+		case VX_FORM_SPARSE:
+			return VX_SPARSE_MAX_DIM;
+	}
+	return 0;
+}
+
 bool
 vx_space_is_valid(const VxSpace *space)
 {
-	return space->dim >= 1 && space->dim <= VX_DENSE_MAX_DIM && vx_metric_kind(space->metric) != NULL;
+	const VxMetricKind *kind = vx_metric_kind(space->metric);
+
+	return space->dim >= 1 && space->dim <= max_dim(space->form) && kind != NULL && (kind->forms >> space->form & 1) != 0;
 }
+
+/* As if drawn by lot for a number: where a part of a vector is added to its sketch, and with which sign. */
+static inline uint64_t
+sketch_lot(uint32_t number)
+{
+	VxRng		rng = {number};
+
+	return vx_rng_next(&rng);
+}
+
+/* ---- bits ---- */
+
+static uint64_t
+bits_word(const VxBitsPoint *point, size_t i)
+{
+	uint64_t	word;
+
+	memcpy(&word, point->bits + 2 * i, sizeof(word));
+	return word;
+}
+
+static float
+count_bits(const VxSpace *space, const VxBitsPoint *point)
+{
+	int			count = 0;
+
+	for (size_t i = 0; i < VX_BITS_WORDS(space->dim); i++)
+		count += __builtin_popcountll(bits_word(point, i));
+	return (float) count;
+}
+
+/* How many bits differ. */
+static uint32_t
+count_differing(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
+{
+	uint32_t	count = 0;
+
+	for (size_t i = 0; i < VX_BITS_WORDS(space->dim); i++)
+		count += (uint32_t) __builtin_popcountll(bits_word(a, i) ^ bits_word(b, i));
+	return count;
+}
+
+static double
+bits_distance(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
+{
+	uint32_t	differing = count_differing(space, a, b);
+
+	if (space->metric == VX_METRIC_HAMMING)
+		return differing;
+	return vx_jaccard_distance(differing, (uint32_t) a->norm2, (uint32_t) b->norm2);
+}
+
+/* The same, but that nothing is nearer to a point than itself: without a bit set it is as far from that as from all others. */
+static double
+bits_pair(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
+{
+	return a->norm2 == 0 && b->norm2 == 0 ? 0 : bits_distance(space, a, b);
+}
+
+/* Bytes that are added up to one dimension of a sketch. */
+static uint32_t
+bits_group(uint32_t dim)
+{
+	uint32_t	bytes = (dim + 7) / 8;
+
+	return (bytes + VX_SKETCH_MAX_DIM - 1) / VX_SKETCH_MAX_DIM;
+}
+
+/* A byte's bits are added up with signs, which are those of the byte's number. */
+static void
+sketch_bits(const VxSpace *space, const VxBitsPoint *point, float *out)
+{
+	const uint8_t *bytes = (const uint8_t *) point->bits;
+	uint32_t	n = (space->dim + 7) / 8;
+	uint32_t	group = bits_group(space->dim);
+
+	for (uint32_t from = 0; from < n; from += group)
+	{
+		int			sum = 0;
+
+		for (uint32_t i = from; i < VX_MIN(from + group, n); i++)
+		{
+			uint8_t		signs = (uint8_t) sketch_lot(i);
+
+			sum += __builtin_popcount(bytes[i] & signs) - __builtin_popcount(bytes[i] & (uint8_t) ~signs);
+		}
+		out[from / group] = (float) sum;
+	}
+}
+
+/* ---- non-zeros ---- */
+
+static bool
+sparse_is_sound(const VxSpace *space, const VxSparsePoint *point)
+{
+	const float *values = vx_sparse_values(point);
+
+	for (uint32_t i = 0; i < point->count; i++)
+		if (point->parts[i] >= space->dim || (i > 0 && point->parts[i] <= point->parts[i - 1]) || values[i] == 0)
+			return false;
+	return true;
+}
+
+static void
+sketch_sparse(const VxSpace *space, const VxSparsePoint *point, float *out)
+{
+	const float *values = vx_sparse_values(point);
+	float		length = vx_space_unit_length(space, (const VxPoint *) point);
+	float		scale = length > 0 ? 1 / length : 0;
+
+	memset(out, 0, VX_SKETCH_MAX_DIM * sizeof(float));
+	for (uint32_t i = 0; i < point->count; i++)
+	{
+		uint64_t	lot = sketch_lot(point->parts[i]);
+		float		value = values[i] * scale;
+
+		out[lot & (VX_SKETCH_MAX_DIM - 1)] += lot >> 63 != 0 ? value : -value;
+	}
+}
+
+/* ---- all forms ---- */
 
 bool
 vx_space_has_place(const VxSpace *space, const VxPoint *point)
@@ -56,15 +200,34 @@ vx_space_has_place(const VxSpace *space, const VxPoint *point)
 	/* a norm that underflows is not that of a zero vector */
 	bool		has_place = !kinds[space->metric].directions || point->norm2 > 0;
 
+	if (space->form == VX_FORM_SPARSE)
+		return has_place || ((const VxSparsePoint *) point)->count > 0;
 	for (uint32_t i = 0; i < space->dim && !has_place; i++)
 		has_place = point->x[i] != 0;
 	return has_place;
 }
 
+float
+vx_space_norm2(const VxSpace *space, const VxPoint *point)
+{
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+			break;
+		case VX_FORM_BITS:
+			return count_bits(space, (const VxBitsPoint *) point);
+		case VX_FORM_SPARSE:
+			return vx_kernels->norm_squared(vx_sparse_values((const VxSparsePoint *) point), ((const VxSparsePoint *) point)->count);
+	}
+	return vx_kernels->norm_squared(point->x, space->dim);
+}
+
 bool
 vx_space_is_sound(const VxSpace *space, const VxPoint *point)
 {
-	return !(fabsf(point->norm2 - vx_kernels->norm_squared(point->x, space->dim)) > 1e-3f * point->norm2);
+	if (space->form == VX_FORM_SPARSE && !sparse_is_sound(space, (const VxSparsePoint *) point))
+		return false;
+	return !(fabsf(point->norm2 - vx_space_norm2(space, point)) > 1e-3f * point->norm2);
 }
 
 float
@@ -74,7 +237,41 @@ vx_space_unit_length(const VxSpace *space, const VxPoint *point)
 		return 1;
 	if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
 		return sqrtf(point->norm2);
+	if (space->form == VX_FORM_SPARSE)
+	{
+		const VxSparsePoint *sparse = (const VxSparsePoint *) point;
+
+		return (float) sqrt(vx_wide_inner_product(vx_sparse_values(sparse), vx_sparse_values(sparse), sparse->count));
+	}
 	return (float) sqrt(vx_wide_inner_product(point->x, point->x, space->dim));
+}
+
+uint32_t
+vx_space_coded_dim(const VxSpace *space)
+{
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+			break;
+		case VX_FORM_BITS:
+			return ((space->dim + 7) / 8 + bits_group(space->dim) - 1) / bits_group(space->dim);
+		case VX_FORM_SPARSE:
+			return VX_SKETCH_MAX_DIM;
+	}
+	return space->dim;
+}
+
+const float *
+vx_space_coded_in(const VxSpace *space, const VxPoint *point, float *room, float *length)
+{
+	if (space->form == VX_FORM_DENSE)
+	{
+		*length = vx_space_unit_length(space, point);
+		return point->x;
+	}
+	vx_space_coded(space, point, room);
+	*length = 1;
+	return room;
 }
 
 void
@@ -82,7 +279,11 @@ vx_space_coded(const VxSpace *space, const VxPoint *point, float *out)
 {
 	uint32_t	dim = space->dim;
 
-	if (!kinds[space->metric].directions)
+	if (space->form == VX_FORM_BITS)
+		sketch_bits(space, (const VxBitsPoint *) point, out);
+	else if (space->form == VX_FORM_SPARSE)
+		sketch_sparse(space, (const VxSparsePoint *) point, out);
+	else if (!kinds[space->metric].directions)
 		memcpy(out, point->x, dim * sizeof(float));
 	else if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
 	{
@@ -101,15 +302,64 @@ vx_space_coded(const VxSpace *space, const VxPoint *point, float *out)
 	}
 }
 
+/* The query score of forms that are not dense. */
+static VX_NOINLINE float
+other_query(const VxSpace *space, const VxPoint *query, const VxPoint *p)
+{
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+		case VX_FORM_SPARSE:
+			break;
+		case VX_FORM_BITS:
+			return (float) bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
+	}
+	return INFINITY;
+}
+
+/* The pair score of forms that are not dense. */
+static VX_NOINLINE float
+other_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+		case VX_FORM_SPARSE:
+			break;
+		case VX_FORM_BITS:
+			return (float) bits_pair(space, (const VxBitsPoint *) a, (const VxBitsPoint *) b);
+	}
+	return INFINITY;
+}
+
+/* The value of the SQL operator for forms that are not dense. */
+static VX_NOINLINE double
+other_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
+{
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+		case VX_FORM_SPARSE:
+			break;
+		case VX_FORM_BITS:
+			return bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
+	}
+	return (double) INFINITY;
+}
+
 float
 vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 {
+	if (space->form != VX_FORM_DENSE)
+		return other_query(space, query, p);
 	/* before all others: it has the least to do, and saves no registers */
 	if (space->metric == VX_METRIC_L2)
 		return vx_kernels->l2_score(query->x, p->x, space->dim);
 	switch (space->metric)
 	{
 		case VX_METRIC_L2:
+		case VX_METRIC_HAMMING:
+		case VX_METRIC_JACCARD:
 			break;
 		case VX_METRIC_IP:
 			return orderable(-vx_kernels->inner_product(query->x, p->x, space->dim));
@@ -144,6 +394,8 @@ cosine_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 float
 vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 {
+	if (space->form != VX_FORM_DENSE)
+		return other_pair(space, a, b);
 	if (space->metric == VX_METRIC_L2)
 		return vx_kernels->l2_score(a->x, b->x, space->dim);
 	if (space->metric == VX_METRIC_IP)
@@ -167,6 +419,8 @@ vx_space_alpha(const VxSpace *space, float alpha)
 double
 vx_space_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 {
+	if (space->form != VX_FORM_DENSE)
+		return other_operator(space, query, p);
 	if (space->metric == VX_METRIC_COSINE)
 		return cosine(space, query, p);
 	if (space->metric == VX_METRIC_L2)

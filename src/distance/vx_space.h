@@ -1,10 +1,9 @@
 /*
  * vx_space.h: points and the scores between them, for each metric of the index.
  *
- * A point is what build memory, queues and index pages hold of a vector: here its floats, its squared norm in front of them. What a
- * point is, is known here and to who makes points of values (src/type), stores them otherwise (src/format) or codes them (src/quant);
- * all others hand it on, and ask the space about it. So vectors of another kind can be points of another form, of other lengths,
- * too; that also begins with norm2.
+ * A point is what build memory, queues and index pages hold of a vector, its squared norm in front. It has one of several forms
+ * (vx_point.h); the space knows which, and is asked about points by all who only hand them on. Which form it is, is a switch: the
+ * form of floats comes first everywhere, since its distances must not become slower by the others.
  *
  * Two scores exist, because a search and a graph may want different ones:
  *
@@ -15,6 +14,10 @@
  *   L2        |q-p|^2                   |a-b|^2
  *   cosine    1 - q.p / (|q||p|)        the same: half the squared L2 distance of the unit vectors; 0 if that is all rounding
  *   L1        sum |q-p|                 the same (a metric, not a squared one: see vx_space_alpha)
+ *   Hamming   bits that differ          the same: squared L2 of vectors of zeros and ones
+ *   Jaccard   1 - both / either, 1 if   the same: half the squared L2 distance of some vectors of length 1, since both / either is a
+ *             no bit is set in both     positive definite kernel (Gower 1971, "A general coefficient of similarity and some of its
+ *                                       properties", section 4); but 0 between equal ones, where no bit is set, too
  *   ip        -q.p                      squared L2 after one added dimension sqrt(M - |x|^2), M the largest squared
  *                                       norm: then nearest neighbour order from a query (added dimension 0) is inner
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
@@ -40,19 +43,23 @@
 #include "core/vx_hash.h"
 #include "core/vx_port.h"
 #include "distance/vx_distance.h"
+#include "distance/vx_point.h"
 
 typedef enum VxMetric
 {
 	VX_METRIC_L2 = 1,			/* values are on disk: never renumber */
 	VX_METRIC_IP = 2,
 	VX_METRIC_COSINE = 3,
-	VX_METRIC_L1 = 4
+	VX_METRIC_L1 = 4,
+	VX_METRIC_HAMMING = 5,
+	VX_METRIC_JACCARD = 6
 } VxMetric;
 
 /* What a metric is like. */
 typedef struct VxMetricKind
 {
 	const char *name;			/* in SQL */
+	uint32_t	forms;			/* of points that have it: bits 1 << VxForm */
 	bool		directions;		/* vectors of one direction are one: what codes are made from has length 1 */
 	bool		lengths;		/* the longest vectors matter to linking: VxSpace.max_norm2 */
 	bool		coded;			/* codes estimate it; else they estimate L2, which puts vectors in roughly the same order */
@@ -61,49 +68,61 @@ typedef struct VxMetricKind
 /* The description of a metric; NULL for a number that is none. */
 const VxMetricKind *vx_metric_kind(uint32_t metric);
 
-typedef struct VxPoint
-{
-	float		norm2;			/* squared norm, as vx_kernels->norm_squared gives it */
-	float		x[];			/* [dim] */
-} VxPoint;
-
 typedef struct VxSpace
 {
 	VxMetric	metric;
 	uint32_t	dim;
 	float		max_norm2;		/* ip only: M above, finite */
+	VxForm		form;
+	uint32_t	max_count;		/* VX_FORM_SPARSE: of an indexed point */
 } VxSpace;
 
-/* No vector of floats has more dimensions. */
+/* No vector of a form has more dimensions. */
 #define VX_DENSE_MAX_DIM 16000
+#define VX_BITS_MAX_DIM 64000
+#define VX_SPARSE_MAX_DIM 1000000000
 
-#define VX_POINT_BYTES(dim) (sizeof(float) * (1 + (size_t) (dim)))
-
-/* Fills point (VX_POINT_BYTES(dim) bytes) from x [dim]. */
+/* Fills a dense point (VX_POINT_BYTES(dim) bytes) from x [dim]. */
 void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
 
 /* Whether there can be such a space: for what comes from a page. */
 bool		vx_space_is_valid(const VxSpace *space);
 
-/* Bytes of the largest point, and of this one; a copy of them is the same point, whatever lies behind it. */
+/* Whether points have different lengths. */
+static inline bool
+vx_space_varies(const VxSpace *space)
+{
+	return space->form == VX_FORM_SPARSE;
+}
+
+/* Bytes of the largest indexed point. (That of a query may be larger, where points vary.) */
 static inline size_t
 vx_space_room(const VxSpace *space)
 {
+	switch (space->form)
+	{
+		case VX_FORM_DENSE:
+			break;
+		case VX_FORM_BITS:
+			return VX_BITS_POINT_BYTES(space->dim);
+		case VX_FORM_SPARSE:
+			return VX_SPARSE_POINT_BYTES(space->max_count);
+	}
 	return VX_POINT_BYTES(space->dim);
 }
 
+/* Bytes of this point; a copy of them is the same point, whatever lies behind it. */
 static inline size_t
 vx_space_bytes(const VxSpace *space, const VxPoint *point)
 {
-	(void) point;
-	return VX_POINT_BYTES(space->dim);
+	return vx_space_varies(space) ? VX_SPARSE_POINT_BYTES(((const VxSparsePoint *) point)->count) : vx_space_room(space);
 }
 
 /* The bytes of a point that tell its vector from others: equal ones are of equal vectors, whatever machine made the points. */
 static inline const void *
 vx_space_identity(const VxSpace *space, const VxPoint *point, size_t *bytes)
 {
-	*bytes = space->dim * sizeof(float);
+	*bytes = vx_space_bytes(space, point) - offsetof(VxPoint, x);
 	return point->x;
 }
 
@@ -111,21 +130,43 @@ vx_space_identity(const VxSpace *space, const VxPoint *point, size_t *bytes)
 static inline bool
 vx_space_same(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 {
-	return memcmp(a->x, b->x, space->dim * sizeof(float)) == 0;
+	size_t		bytes;
+	const void *identity = vx_space_identity(space, a, &bytes);
+
+	return (!vx_space_varies(space) || vx_space_bytes(space, b) == vx_space_bytes(space, a)) && memcmp(identity, b->x, bytes) == 0;
 }
 
 /* A hash of that. */
 static inline uint32_t
 vx_space_hash(const VxSpace *space, const VxPoint *point)
 {
-	return (uint32_t) vx_hash_floats(point->x, space->dim);
+	size_t		bytes;
+	const void *identity = vx_space_identity(space, point, &bytes);
+
+	return (uint32_t) vx_hash_floats(identity, bytes / sizeof(float));
 }
 
 /* Whether a search can tell how near a point is: under cosine a zero vector has no direction, and is not indexed. */
 bool		vx_space_has_place(const VxSpace *space, const VxPoint *point);
 
-/* Whether what a point keeps of its vector besides is right, but for rounding. */
+/* The squared norm of a point's vector, computed anew: infinite if that is too large for a float. */
+float		vx_space_norm2(const VxSpace *space, const VxPoint *point);
+
+/* Whether a point is one of its form, and what it keeps of its vector besides is right, but for rounding. */
 bool		vx_space_is_sound(const VxSpace *space, const VxPoint *point);
+
+/*
+ * Of bit strings of which so many bits differ, and so many are set in either: 1 - both / either, as pgvector has it: 1 if none is set in both,
+ * and so between two without any bit set.
+ */
+static inline double
+vx_jaccard_distance(uint32_t differing, uint32_t set_a, uint32_t set_b)
+{
+	/* set in both, times two */
+	uint32_t	both2 = set_a + set_b - differing;
+
+	return both2 == 0 ? 1 : 1 - (double) both2 / (double) (set_a + set_b + differing);
+}
 
 /* The score of a point for a query, by which searches order nodes: see the table at the top. */
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);
@@ -136,11 +177,23 @@ float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 /* What a vector is divided by where only directions count: its length, else 1. */
 float		vx_space_unit_length(const VxSpace *space, const VxPoint *point);
 
+/* Of forms other than dense, a sketch: as many floats at most. */
+#define VX_SKETCH_MAX_DIM 256
+
+/* Dimensions of what codes are made from. */
+uint32_t	vx_space_coded_dim(const VxSpace *space);
+
 /*
- * out [dim] is what codes are made from: the vector itself or, where only directions count, the one of length 1 (zero for a zero
- * vector).
+ * out [vx_space_coded_dim] is what codes are made from, and the order of linking: the vector itself or, where only directions count,
+ * the one of length 1 (zero for a zero vector). Of points that are not dense it is a sketch: a linear map into few dimensions, which keeps
+ * distances and products roughly. Source: Charikar, Chen, Farach-Colton 2002, "Finding frequent items in data streams", section 3: each
+ * dimension is added to one of few sums, with a sign; which sum and sign is as if drawn by lot. Those are never to change: there may be
+ * codes on disk.
  */
 void		vx_space_coded(const VxSpace *space, const VxPoint *point, float *out);
+
+/* The same, *length times as long, where it lies: a dense point's own floats, or in room [VX_SKETCH_MAX_DIM]. */
+const float *vx_space_coded_in(const VxSpace *space, const VxPoint *point, float *room, float *length);
 
 /*
  * ip: the dimension added to a vector, for M and its squared norm. Where that is more than M, longer vectors are farther from

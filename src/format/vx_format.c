@@ -60,7 +60,10 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 {
 	const VxCodecOps *kind = vx_code_kind(meta->code_kind);
 
-	if (meta->storage < VX_STORAGE_FULL || meta->storage > VX_STORAGE_EXACT_HALF)
+	VxSpace		space = vx_meta_space(meta);
+	uint32_t	coded_dim = vx_space_coded_dim(&space);
+
+	if (!vx_storage_suits((VxStorage) meta->storage, space.form))
 		return false;
 	if (!vx_storage_is_exact((VxStorage) meta->storage) && meta->code_kind == VX_CODES_NONE)
 		return false;
@@ -71,12 +74,12 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 	/* while some nodes have no code, searches go by the vectors in them */
 	if (!vx_storage_has_vector((VxStorage) meta->storage) && (meta->code_flags & VX_CODES_PARTIAL) != 0)
 		return false;
-	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes))
+	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, coded_dim, meta->code_bytes))
 		return false;
 	return digest_bytes(meta) <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)
 		&& meta->record_bytes <= body_bytes
-		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, meta->dim,
+		&& meta->first_segment == vx_first_segment((VxCodeKind) meta->code_kind, body_bytes, coded_dim,
 												   vx_meta_filtered(meta));
 }
 
@@ -102,11 +105,12 @@ vx_meta_check(const VxMeta *meta, uint32_t body_bytes, VxGeometry *geometry)
 
 	geometry->storage = (VxStorage) meta->storage;
 	geometry->dim = meta->dim;
+	geometry->coded_dim = vx_space_coded_dim(&space);
 	geometry->edge_capacity = meta->edge_capacity;
 	geometry->record_bytes = meta->record_bytes;
 	geometry->body_bytes = body_bytes;
-	geometry->model_bytes = (uint32_t) vx_code_model_bytes((VxCodeKind) meta->code_kind, meta->dim);
-	geometry->model_pages = vx_model_pages((VxCodeKind) meta->code_kind, body_bytes, meta->dim);
+	geometry->model_bytes = (uint32_t) vx_code_model_bytes((VxCodeKind) meta->code_kind, geometry->coded_dim);
+	geometry->model_pages = vx_model_pages((VxCodeKind) meta->code_kind, body_bytes, geometry->coded_dim);
 	geometry->first_segment = meta->first_segment;
 	geometry->nodes_per_page = body_bytes / meta->record_bytes;
 	geometry->code_bytes = meta->code_bytes;

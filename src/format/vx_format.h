@@ -39,9 +39,11 @@
  *   4  several entry nodes; indexes may be without the codes that they ask for until these are trained
  *   5  no marks in a slot of heap TIDs known to be dead; a log of changed codes
  *   6  signatures; an index without filter columns is still of version 5
+ *   7  points of other forms; an index of dense ones is still of version 5 or 6
  */
 #define VX_FORMAT_VERSION 5
 #define VX_FORMAT_VERSION_FILTERED 6
+#define VX_FORMAT_VERSION_FORMS 7
 
 /* Page kinds; the high byte makes the last two bytes of an index page recognisable, as other access methods do. */
 #define VX_PAGE_META 0xA101
@@ -89,14 +91,18 @@ typedef struct VxMeta
 	uint32_t	fitted_slots;	/* ids that the index had room for then */
 	float		usual_norm2;	/* inner product: nine tenths of the squared norms are at most this; 0: not known */
 	uint8_t		filter_kinds[VX_MAX_FILTERS];	/* VxSignatureKind of each filter column, then VX_SIGNATURE_NONE */
-	uint32_t	reserved[9];	/* zero */
+	uint8_t		form;			/* VxForm */
+	uint8_t		reserved_bytes[3];	/* zero */
+	uint32_t	reserved[8];	/* zero */
 } VxMeta;
 
 /* The space of an index. */
 static inline VxSpace
 vx_meta_space(const VxMeta *meta)
 {
-	VxSpace		space = {(VxMetric) meta->metric, meta->dim, meta->max_norm2};
+	VxSpace		space = {
+		.metric = (VxMetric) meta->metric,.dim = meta->dim,.max_norm2 = meta->max_norm2,.form = (VxForm) meta->form
+	};
 
 	return space;
 }
@@ -205,15 +211,16 @@ _Static_assert(offsetof(VxMeta, code_epoch) == 48 && offsetof(VxMeta, max_norm2)
 			   "meta page: what changes");
 _Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_nodes) == 356 && offsetof(VxMeta, fitted_error) == 360
 			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368
-			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, reserved) == 380
+			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, form) == 380 && offsetof(VxMeta, reserved) == 384
 			   && sizeof(VxMeta) == 416, "meta page: models");
+_Static_assert(VX_FORM_DENSE == 0 && VX_FORM_BITS == 1 && VX_FORM_SPARSE == 2, "forms of points");
 _Static_assert(VX_MAX_FILTERS == 8 && VX_SIGNATURE_NONE == 0 && VX_SIGNATURE_ORDERED4 == 1 && VX_SIGNATURE_ORDERED8 == 2
 			   && VX_SIGNATURE_HASH4 == 3 && VX_SIGNATURE_HASH8 == 4 && VX_SIGNATURE_BLOOM8 == 5 && VX_SIGNATURE_ABSENT == 0
 			   && VX_SIGNATURE_NULL == 1, "signatures");
 _Static_assert(offsetof(VxCodeLog, changes) == 0 && offsetof(VxCodeLog, entries) == 8 && offsetof(VxCodeLog, blocks) == 16
 			   && VX_CODE_LOG_ENTRIES == 500, "log of codes");
 
-/* Pages of one model; 0 without codes. */
+/* Pages of one model; 0 without codes. Here, too, dim is that of what codes are made from. */
 uint32_t	vx_model_pages(VxCodeKind kind, uint32_t body_bytes, uint32_t dim);
 
 /* The first block behind the meta page, all copies, and the log of codes, if there are digests. */
@@ -234,6 +241,8 @@ vx_meta_filtered(const VxMeta *meta)
 static inline uint32_t
 vx_meta_version(const VxMeta *meta)
 {
+	if (meta->form != VX_FORM_DENSE)
+		return VX_FORMAT_VERSION_FORMS;
 	return vx_meta_filtered(meta) ? VX_FORMAT_VERSION_FILTERED : VX_FORMAT_VERSION;
 }
 

@@ -32,6 +32,9 @@ vx_record_bytes(VxStorage storage, uint32_t dim, uint32_t edge_capacity)
 		case VX_STORAGE_EXACT_HALF:
 			point = sizeof(VxHalfPoint) + halves;
 			break;
+		case VX_STORAGE_BITS:
+			point = VX_BITS_POINT_BYTES(dim);
+			break;
 	}
 	return (uint32_t) (sizeof(VxSlot) + edge_capacity * sizeof(VxNodeId) + point);
 }
@@ -61,7 +64,19 @@ vx_fitting_dim(uint32_t body_bytes, VxStorage storage, uint32_t degree)
 {
 	uint32_t	room = (body_bytes - vx_record_bytes(storage, 0, degree)) / (uint32_t) sizeof(float);
 
-	return storage == VX_STORAGE_FULL ? room : 2 * room;
+	switch (storage)
+	{
+		case VX_STORAGE_FULL:
+			return room;
+		case VX_STORAGE_HEAP:
+			break;
+		case VX_STORAGE_HALF:
+		case VX_STORAGE_EXACT_HALF:
+			return 2 * room;
+		case VX_STORAGE_BITS:
+			return room / 2 * 64;
+	}
+	return UINT32_MAX;
 }
 
 /* ---- the point of a node ---- */
@@ -88,8 +103,8 @@ vx_slot_has_point(const VxSpace *space, const VxGeometry *g, const VxSlot *slot,
 {
 	const VxAbsentPoint *absent;
 
-	if (g->storage == VX_STORAGE_FULL)
-		return vx_space_same(space, vx_slot_full_point(g, (VxSlot *) slot), point);
+	if (vx_storage_has_point(g->storage))
+		return vx_space_same(space, vx_slot_whole_point(g, (VxSlot *) slot), point);
 	if (g->storage == VX_STORAGE_EXACT_HALF)
 		return has_halves(vx_slot_half_point(g, (VxSlot *) slot)->half, point->x, g->dim);
 	absent = vx_slot_absent_point(g, (VxSlot *) slot);
@@ -101,9 +116,9 @@ vx_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot, const
 {
 	VxAbsentPoint *absent = vx_slot_absent_point(g, slot);
 
-	if (g->storage == VX_STORAGE_FULL)
+	if (vx_storage_has_point(g->storage))
 	{
-		memcpy(vx_slot_full_point(g, slot), point, vx_space_bytes(space, point));
+		memcpy(vx_slot_whole_point(g, slot), point, vx_space_bytes(space, point));
 		return;
 	}
 	if (g->storage == VX_STORAGE_EXACT_HALF)
@@ -167,7 +182,7 @@ vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool d
 		return "an edge leads out of the index";
 	if (deep && g->storage == VX_STORAGE_FULL)
 	{
-		const VxPoint *point = vx_slot_full_point(g, (VxSlot *) slot);
+		const VxPoint *point = vx_slot_whole_point(g, (VxSlot *) slot);
 
 		for (uint32_t i = 0; i < g->dim; i++)
 			if (!isfinite(point->x[i]))

@@ -19,7 +19,8 @@ typedef enum VxStorage
 	VX_STORAGE_FULL = 1,		/* the vector: VxPoint */
 	VX_STORAGE_HEAP = 2,		/* VxAbsentPoint: the vector is read from the heap row; needs codes */
 	VX_STORAGE_HALF = 3,		/* VxAbsentPoint and the vector in half precision; needs codes */
-	VX_STORAGE_EXACT_HALF = 4	/* VxHalfPoint: the vector, of a type whose elements are halves */
+	VX_STORAGE_EXACT_HALF = 4,	/* VxHalfPoint: the vector, of a type whose elements are halves */
+	VX_STORAGE_BITS = 5			/* VxBitsPoint */
 } VxStorage;
 
 /* What users call it. */
@@ -27,6 +28,31 @@ static inline const char *
 vx_storage_name(VxStorage storage)
 {
 	return storage == VX_STORAGE_HEAP ? "heap" : storage == VX_STORAGE_HALF ? "half" : "full";
+}
+
+/* Whether nodes may hold points of a form so; false for a number that is no storage. */
+static inline bool
+vx_storage_suits(VxStorage storage, VxForm form)
+{
+	switch (storage)
+	{
+		case VX_STORAGE_FULL:
+		case VX_STORAGE_HALF:
+		case VX_STORAGE_EXACT_HALF:
+			return form == VX_FORM_DENSE;
+		case VX_STORAGE_HEAP:
+			return form != VX_FORM_BITS;
+		case VX_STORAGE_BITS:
+			return form == VX_FORM_BITS;
+	}
+	return false;
+}
+
+/* Whether a node holds its point as it is. */
+static inline bool
+vx_storage_has_point(VxStorage storage)
+{
+	return storage == VX_STORAGE_FULL || storage == VX_STORAGE_BITS;
 }
 
 /* Whether a node holds its vector, if perhaps only as nearly as halves have it. */
@@ -47,7 +73,7 @@ vx_storage_has_halves(VxStorage storage)
 static inline bool
 vx_storage_is_exact(VxStorage storage)
 {
-	return storage == VX_STORAGE_FULL || storage == VX_STORAGE_EXACT_HALF;
+	return vx_storage_has_point(storage) || storage == VX_STORAGE_EXACT_HALF;
 }
 
 /* Whether a node holds a hash of its vector. */
@@ -127,6 +153,7 @@ _Static_assert(offsetof(VxTidSlot, state) == 0 && offsetof(VxTidSlot, tid_count)
 			   && offsetof(VxTidSlot, chain) == 8 && offsetof(VxTidSlot, owner) == 12 && offsetof(VxTidSlot, tids) == 16,
 			   "slot of heap TIDs");
 _Static_assert(offsetof(VxPoint, x) == 4, "point of storage full");
+_Static_assert(offsetof(VxBitsPoint, bits) == 4 && VX_BITS_POINT_BYTES(65) == 20, "point of storage bits");
 _Static_assert(offsetof(VxAbsentPoint, hash) == 4 && offsetof(VxAbsentPoint, half) == 12, "point of storage heap and half");
 _Static_assert(offsetof(VxHalfPoint, half) == 4, "point of storage exact half");
 
@@ -135,6 +162,7 @@ typedef struct VxGeometry
 {
 	VxStorage	storage;
 	uint32_t	dim;
+	uint32_t	coded_dim;		/* vx_space_coded_dim */
 	uint32_t	edge_capacity;
 	uint32_t	record_bytes;
 	uint32_t	body_bytes;
@@ -203,9 +231,9 @@ vx_slot_half_point(const VxGeometry *g, VxSlot *slot)
 	return (VxHalfPoint *) (slot->edges + g->edge_capacity);
 }
 
-/* Only with VX_STORAGE_FULL. */
+/* Only where vx_storage_has_point. */
 static inline VxPoint *
-vx_slot_full_point(const VxGeometry *g, VxSlot *slot)
+vx_slot_whole_point(const VxGeometry *g, VxSlot *slot)
 {
 	return (VxPoint *) (slot->edges + g->edge_capacity);
 }
@@ -226,7 +254,7 @@ const VxPoint *vx_slot_widen_point(const VxGeometry *g, const VxSlot *slot, VxPo
 static inline const VxPoint *
 vx_slot_point(const VxGeometry *g, VxSlot *slot, VxPoint *room)
 {
-	return g->storage == VX_STORAGE_FULL ? vx_slot_full_point(g, slot) : vx_slot_widen_point(g, slot, room);
+	return vx_storage_has_point(g->storage) ? vx_slot_whole_point(g, slot) : vx_slot_widen_point(g, slot, room);
 }
 
 /* ---- slots ---- */

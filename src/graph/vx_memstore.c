@@ -237,9 +237,10 @@ slack_capacity(uint32_t max_degree)
 
 /* Slabs of up to 256 kB: what is allocated and not yet used counts, too, where memory is short. */
 static void
-set_item_bytes(VxMemStore *store, size_t bytes)
+set_item_bytes(VxMemStore *store, size_t bytes, bool varies)
 {
 	store->item_bytes = (uint32_t) bytes;
+	store->varies = varies;
 	for (store->slab_shift = 0; bytes << (store->slab_shift + 1) <= 256 * 1024;)
 		store->slab_shift++;
 }
@@ -263,7 +264,7 @@ vx_memstore_init(VxMemStore *store, const VxMem *mem, const VxSpace *space, uint
 	store->base.alpha = vx_space_alpha(space, alpha);
 	store->space = *space;
 	store->mem = store->arrays = mem;
-	set_item_bytes(store, vx_space_room(space));
+	set_item_bytes(store, vx_space_room(space), vx_space_varies(space));
 	vx_memstore_compare(store, VX_BY_POINTS);
 }
 
@@ -280,6 +281,7 @@ vx_memstore_free(VxMemStore *store)
 	for (uint32_t i = 0; i < store->slab_count; i++)
 		vx_free(slab_mem(store), store->slabs[i]);
 	vx_free(store->mem, store->slabs);
+	vx_free(store->arrays, store->places);
 	vx_free(store->arrays, store->edges);
 	vx_free(store->arrays, store->degrees);
 	vx_free(store->arrays, store->versions);
@@ -302,26 +304,62 @@ vx_memstore_link_bytes(uint32_t max_degree)
 	return slack_capacity(max_degree) * sizeof(VxNodeId) + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(uint8_t);
 }
 
-/* Room for one more item. */
-static void *
-add_item(VxMemStore *store)
+static void
+add_slab(VxMemStore *store)
 {
-	VX_ASSERT(store->edges == NULL);
-	if (vx_memstore_is_full(store))
+	store->slabs = vx_resize_array(store->mem, store->slabs, (size_t) store->slab_count + 1, sizeof(char *));
+	store->slabs[store->slab_count] = vx_alloc(slab_mem(store), vx_memstore_slab_bytes(store));
+	store->slab_count++;
+	store->slab_used = 0;
+}
+
+/* Decides where the next item is to be, of which it is known that it fits the last slab. */
+static void
+place_item(VxMemStore *store, size_t bytes)
+{
+	if (store->count == store->places_capacity)
 	{
-		store->slabs = vx_resize_array(store->mem, store->slabs, (size_t) store->slab_count + 1, sizeof(char *));
-		store->slabs[store->slab_count] = vx_alloc(slab_mem(store), vx_memstore_slab_bytes(store));
-		store->slab_count++;
+		store->places_capacity = vx_grown(store->places_capacity, 1024);
+		store->places = vx_resize_array(store->mem, store->places, store->places_capacity, sizeof(uint64_t));
 	}
+	store->places[store->count] = (uint64_t) (store->slab_count - 1) << 32 | store->slab_used;
+	store->slab_used += (uint32_t) bytes;
+}
+
+/* Room for one more item of so many bytes. */
+static void *
+add_item(VxMemStore *store, size_t bytes)
+{
+	VX_ASSERT(store->edges == NULL && bytes <= store->item_bytes);
+	if (store->varies ? store->slab_count == 0 || store->slab_used + bytes > vx_memstore_slab_bytes(store)
+		: vx_memstore_is_full(store))
+		add_slab(store);
+	if (store->varies)
+		place_item(store, bytes);
 	return (void *) vx_memstore_item(store, store->count++);
 }
 
 VxNodeId
 vx_memstore_add(VxMemStore *store, const VxPoint *point)
 {
+	size_t		bytes = vx_space_bytes(&store->space, point);
+
 	VX_ASSERT(!store->computer.ops->asks_codes);
-	memcpy(add_item(store), point, vx_space_bytes(&store->space, point));
+	memcpy(add_item(store, bytes), point, bytes);
 	return store->count - 1;
+}
+
+void
+vx_memstore_move(VxMemStore *store, uint32_t to, uint32_t from, void *aside)
+{
+	uint32_t	n = store->count;
+
+	VX_ASSERT(store->edges == NULL);
+	if (store->varies)
+		memcpy(to < n ? &store->places[to] : aside, from < n ? &store->places[from] : aside, sizeof(uint64_t));
+	else
+		memcpy(to < n ? (void *) vx_memstore_item(store, to) : aside, from < n ? vx_memstore_item(store, from) : aside,
+			   store->item_bytes);
 }
 
 void
@@ -329,14 +367,14 @@ vx_memstore_use_codes(VxMemStore *store, VxCodec *codec)
 {
 	VX_ASSERT(store->count == 0 && codec->ops->prunes);
 	store->codec = codec;
-	set_item_bytes(store, codec->code_bytes);
+	set_item_bytes(store, codec->code_bytes, false);
 	vx_memstore_compare(store, VX_BY_CODES_ALONE);
 }
 
 VxNodeId
 vx_memstore_add_code(VxMemStore *store, const uint8_t *code)
 {
-	memcpy(add_item(store), code, store->codec->code_bytes);
+	memcpy(add_item(store, store->codec->code_bytes), code, store->codec->code_bytes);
 	return store->count - 1;
 }
 

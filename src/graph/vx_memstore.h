@@ -23,10 +23,14 @@ typedef struct VxMemStore
 	const VxMem *mem;
 	const VxMem *arrays;		/* of what participants share: slabs of points, the arrays [count] below */
 	uint32_t	count;			/* points added */
-	uint32_t	item_bytes;		/* of what was added: a point, or a code */
+	uint32_t	item_bytes;		/* of what was added: a point, or a code; the largest, where they vary */
 	uint32_t	slab_shift;		/* log2 of the items in a slab */
 	uint32_t	slab_count;
 	char	  **slabs;			/* items in pieces, so growing never copies them */
+	bool		varies;			/* items have different lengths */
+	uint64_t   *places;			/* [places_capacity] where they vary: slab << 32 | offset in it; else NULL */
+	uint32_t	places_capacity;
+	uint32_t	slab_used;		/* bytes of the last slab, where they vary */
 	VxNodeId   *edges;			/* [count][edge_capacity]; NULL until vx_memstore_seal */
 	uint16_t   *degrees;		/* [count] */
 	uint32_t   *versions;		/* [count] changes so far, times two; odd while one is being written */
@@ -56,14 +60,23 @@ size_t		vx_memstore_slab_bytes(const VxMemStore *store);
 /* Bytes that linking needs for each point besides. */
 size_t		vx_memstore_link_bytes(uint32_t max_degree);
 
-/* Whether one more item takes one more slab. */
+/* Bytes of the items so far: of slabs, each with its room to spare. */
+static inline size_t
+vx_memstore_slabs_bytes(const VxMemStore *store)
+{
+	return store->slab_count * vx_memstore_slab_bytes(store);
+}
+
+/* Whether one more item takes one more slab, if it is as large as it may be. */
 static inline bool
 vx_memstore_is_full(const VxMemStore *store)
 {
+	if (store->varies)
+		return store->slab_count == 0 || store->slab_used + store->item_bytes > vx_memstore_slab_bytes(store);
 	return store->count >> store->slab_shift == store->slab_count;
 }
 
-/* Adds an unlinked node with a copy of a point; returns its id. */
+/* Adds an unlinked node with a copy of a point, that is not larger than vx_space_room; returns its id. */
 VxNodeId	vx_memstore_add(VxMemStore *store, const VxPoint *point);
 
 /*
@@ -74,6 +87,12 @@ void		vx_memstore_use_codes(VxMemStore *store, VxCodec *codec);
 
 /* Adds an unlinked node of such a store with a copy of code [code_bytes]; returns its id. */
 VxNodeId	vx_memstore_add_code(VxMemStore *store, const uint8_t *code);
+
+/*
+ * Moves a point to the place of another, before linking. What is where, the caller knows: position count is a place for one point aside,
+ * item_bytes at aside, or of its place alone where points vary.
+ */
+void		vx_memstore_move(VxMemStore *store, uint32_t to, uint32_t from, void *aside);
 
 /* What linking searches for to place a node. With codes only it is valid until the next call. */
 const VxPoint *vx_memstore_query(VxMemStore *store, VxNodeId id);
@@ -103,6 +122,8 @@ vx_memstore_code(const VxMemStore *store, VxNodeId id)
 static inline const void *
 vx_memstore_item(const VxMemStore *store, VxNodeId id)
 {
+	if (store->varies)
+		return store->slabs[store->places[id] >> 32] + (uint32_t) store->places[id];
 	return store->slabs[id >> store->slab_shift]
 		+ (size_t) (id & ((UINT32_C(1) << store->slab_shift) - 1)) * store->item_bytes;
 }

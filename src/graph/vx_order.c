@@ -76,7 +76,7 @@ vx_order_depth(uint32_t dim, uint64_t n, size_t bytes)
 static inline const float *
 row_of(const Maker *maker, uint32_t i)
 {
-	return maker->rows + (size_t) i * maker->order->space.dim;
+	return maker->rows + (size_t) i * maker->order->dim;
 }
 
 static void
@@ -85,7 +85,7 @@ project(Maker *maker, Part part, const float *direction)
 	for (uint32_t i = part.first; i < part.end; i++)
 	{
 		uint32_t	row = maker->picked[i];
-		float		value = vx_kernels->inner_product(direction, row_of(maker, row), maker->order->space.dim);
+		float		value = vx_kernels->inner_product(direction, row_of(maker, row), maker->order->dim);
 
 		maker->projected[row] = isnan(value) ? 0 : value;
 	}
@@ -95,7 +95,7 @@ project(Maker *maker, Part part, const float *direction)
 static void
 set_direction(const Maker *maker, float *direction, const float *a, const float *b)
 {
-	for (uint32_t k = 0; k < maker->order->space.dim; k++)
+	for (uint32_t k = 0; k < maker->order->dim; k++)
 		direction[k] = b[k] - a[k];
 }
 
@@ -103,7 +103,7 @@ set_direction(const Maker *maker, float *direction, const float *a, const float 
 static void
 first_direction(Maker *maker, Part part, float *direction)
 {
-	uint32_t	dim = maker->order->space.dim;
+	uint32_t	dim = maker->order->dim;
 	const float *from = row_of(maker, maker->picked[part.first + vx_rng_below(&maker->rng, part.end - part.first)]);
 	const float *to = from;
 	float		farthest = 0;
@@ -126,7 +126,7 @@ first_direction(Maker *maker, Part part, float *direction)
 static void
 better_direction(Maker *maker, Part part, float *direction)
 {
-	uint32_t	dim = maker->order->space.dim;
+	uint32_t	dim = maker->order->dim;
 	float	   *mean[2] = {maker->means, maker->means + dim};
 	uint32_t	count[2] = {0, 0};
 	double		middle = 0;
@@ -160,7 +160,7 @@ split(Maker *maker, Part part, float *direction, float *threshold)
 	uint32_t	low = part.first;
 
 	/* what cannot be divided is the first child's */
-	memset(direction, 0, maker->order->space.dim * sizeof(float));
+	memset(direction, 0, maker->order->dim * sizeof(float));
 	*threshold = 0;
 	if (n < 2)
 		return part.end;
@@ -195,7 +195,7 @@ draw_sample(Maker *maker, const VxPoint *(*point) (void *context, uint32_t i), v
 		uint32_t	high = (uint32_t) ((uint64_t) n * (i + 1) / maker->n);
 		const VxPoint *p = point(context, low + vx_rng_below(&maker->rng, high - low));
 
-		vx_space_coded(&order->space, p, maker->rows + (size_t) i * order->space.dim);
+		vx_space_coded(&order->space, p, maker->rows + (size_t) i * order->dim);
 		maker->picked[i] = i;
 	}
 }
@@ -205,7 +205,7 @@ vx_order_init(VxOrder *order, const VxMem *mem, const VxSpace *space, uint32_t d
 			  const VxPoint *(*point) (void *context, uint32_t i), void *context, uint32_t n, uint64_t seed,
 			  void (*poll) (void *context))
 {
-	uint32_t	dim = space->dim;
+	uint32_t	dim = vx_space_coded_dim(space);
 	uint32_t	leaves = leaves_of(depth);
 	Maker		maker = {.order = order,.n = VX_MIN(n, leaves * LEAF_SAMPLE),.rng = {seed}};
 	size_t		rows;
@@ -213,7 +213,7 @@ vx_order_init(VxOrder *order, const VxMem *mem, const VxSpace *space, uint32_t d
 
 	*order = (VxOrder)
 	{
-		.space = *space,.depth = depth
+		.space = *space,.dim = dim,.depth = depth
 	};
 	if (depth == 0)
 		return;
@@ -275,14 +275,16 @@ round_of(uint64_t number)
 uint32_t
 vx_order_key(const VxOrder *order, const VxPoint *point, uint64_t number)
 {
-	float		length = vx_space_unit_length(&order->space, point);
+	float		room[VX_SKETCH_MAX_DIM];
+	float		length;
+	const float *x = vx_space_coded_in(&order->space, point, room, &length);
 	uint32_t	round = order->depth > 0 ? round_of(number) : 0;
 	uint32_t	inner = leaves_of(order->depth) - 1;
 	uint32_t	node = 0;
 
 	while (node < inner)
 	{
-		float		value = vx_kernels->inner_product(order->directions + (size_t) node * order->space.dim, point->x, order->space.dim);
+		float		value = vx_kernels->inner_product(order->directions + (size_t) node * order->dim, x, order->dim);
 
 		node = 2 * node + 1 + (value > order->thresholds[node] * length);
 	}

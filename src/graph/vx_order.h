@@ -19,12 +19,13 @@
 typedef struct VxOrder
 {
 	VxSpace		space;
+	uint32_t	dim;			/* vx_space_coded_dim */
 	uint32_t	depth;			/* of the tree: it has 2^depth leaves */
 	float	   *directions;		/* [2^depth - 1][dim], of node i whose children are 2i + 1 and 2i + 2 */
 	float	   *thresholds;		/* [2^depth - 1]: what projects on the direction beyond it belongs to the second child */
 } VxOrder;
 
-/* So many bytes vx_order_init takes at most, for vectors of dim and 2^depth leaves. */
+/* So many bytes vx_order_init takes at most, for 2^depth leaves; dim: vx_space_coded_dim. */
 size_t		vx_order_bytes(uint32_t dim, uint32_t depth);
 
 /* What it keeps of them. */

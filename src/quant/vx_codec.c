@@ -39,11 +39,15 @@ vx_code_bytes_fit(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_
 }
 
 void
-vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes)
+vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, const VxSpace *space, uint32_t code_bytes)
 {
+	VxMetric	metric = space->metric;
+	uint32_t	dim = vx_space_coded_dim(space);
+
 	memset(codec, 0, sizeof(*codec));
 	codec->ops = kinds[kind];
 	codec->kind = kind;
+	codec->space = *space;
 	codec->metric = metric;
 	codec->dim = dim;
 	codec->code_bytes = code_bytes > 0 ? code_bytes : vx_code_bytes(kind, metric, dim, 0);

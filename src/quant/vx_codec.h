@@ -121,6 +121,8 @@ struct VxCodecOps
 /* The description of a kind, VX_CODES_NONE included; NULL for a number that is no kind. */
 const VxCodecOps *vx_code_kind(uint32_t kind);
 
+/* Below, dim is that of what codes are made from: vx_space_coded_dim. */
+
 /* Bytes of a model of a kind; 0 if it has none. */
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
 
@@ -141,8 +143,9 @@ struct VxCodec
 {
 	const VxCodecOps *ops;
 	VxCodeKind	kind;
-	VxMetric	metric;
-	uint32_t	dim;
+	VxSpace		space;			/* of points */
+	VxMetric	metric;			/* its */
+	uint32_t	dim;			/* vx_space_coded_dim */
 	uint32_t	code_bytes;
 	uint32_t	decoded_dim;	/* dimensions of decoded codes, in the codec's own coordinates */
 	uint32_t	decoded_values; /* the same, and one more where the vector's own squared length is behind them */
@@ -166,10 +169,10 @@ struct VxCodeQuery
 };
 
 /*
- * kind must not be NONE. code_bytes: as vx_code_bytes says; 0 will do where they follow from the dimensions. The codec has no models
- * and is of epoch 0.
+ * kind must not be NONE. The space may go; its max_norm2 does not matter. code_bytes: as vx_code_bytes says; 0 will do where they follow
+ * from the dimensions. The codec has no models and is of epoch 0.
  */
-void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes);
+void		vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, const VxSpace *space, uint32_t code_bytes);
 
 /* Gives back its memory; a codec of zeros may be freed, too. */
 void		vx_codec_free(VxCodec *codec, const VxMem *mem);

@@ -18,9 +18,7 @@ extern const VxCodecOps vx_codec_pq;
 static inline void
 vx_codec_coded(const VxCodec *codec, const VxPoint *point, float *out)
 {
-	VxSpace		space = {.metric = codec->metric,.dim = codec->dim};
-
-	vx_space_coded(&space, point, out);
+	vx_space_coded(&codec->space, point, out);
 }
 
 /* ---- epochs ---- */

@@ -53,6 +53,7 @@ halfvec_point(const VxSpace *space, Datum value, bool is_query, MemoryContext co
 const VecidxType vecidx_vector_type = {
 	.name = "vector",
 	.max_dim = VECIDX_VECTOR_MAX_DIM,
+	.form = VX_FORM_DENSE,
 	.storages = 1 << VX_STORAGE_FULL | 1 << VX_STORAGE_HALF | 1 << VX_STORAGE_HEAP,
 	.whole = VX_STORAGE_FULL,
 	.codes = ALL_CODES,
@@ -64,6 +65,7 @@ const VecidxType vecidx_vector_type = {
 static const VecidxType halfvec_type = {
 	.name = "halfvec",
 	.max_dim = VECIDX_VECTOR_MAX_DIM,
+	.form = VX_FORM_DENSE,
 	.storages = 1 << VX_STORAGE_EXACT_HALF | 1 << VX_STORAGE_HEAP,
 	.whole = VX_STORAGE_EXACT_HALF,
 	.codes = ALL_CODES,

@@ -16,6 +16,7 @@ typedef struct VecidxType
 {
 	const char *name;			/* in messages: of the type that vecidx or pgvector makes */
 	uint32		max_dim;
+	VxForm		form;			/* of points */
 	uint32		storages;		/* that nodes may have: bits 1 << VxStorage */
 	VxStorage	whole;			/* the one of them by which a node holds all that a value is */
 	uint32		codes;			/* that nodes may have: bits 1 << VxCodeKind */

@@ -68,6 +68,7 @@ fuzz_one(const uint8_t *data, size_t size)
 	VxCodeKind	kind = (VxCodeKind) (VX_CODES_SCALAR4 + fuzz_below(&input, 3));
 	VxMetric	metric = (VxMetric) (VX_METRIC_L2 + fuzz_below(&input, kind == VX_CODES_PQ ? 3 : 4));
 	uint32_t	dim = 1 + fuzz_below(&input, 40);
+	VxSpace		space = {.metric = metric,.dim = dim};
 	bool		linking = fuzz_below(&input, 2) == 1;
 	uint32_t	epoch;
 	bool		mixed;
@@ -79,7 +80,7 @@ fuzz_one(const uint8_t *data, size_t size)
 	uint8_t    *codes[CODES];
 	float		score[CODES];
 
-	vx_codec_init(&codec, &mem, kind, metric, dim, vx_code_bytes(kind, metric, dim, 1 + fuzz_below(&input, dim)));
+	vx_codec_init(&codec, &mem, kind, &space, vx_code_bytes(kind, metric, dim, 1 + fuzz_below(&input, dim)));
 	epoch = fuzz_below(&input, 4);
 	mixed = fuzz_below(&input, 2) == 1;
 	vx_codec_set_max_norm2(&codec, fabsf(take_float(&input)));

@@ -41,19 +41,26 @@ fuzz_one(const uint8_t *data, size_t size)
 	if (mend)
 	{
 		VxCodeKind	kind = (VxCodeKind) (meta.code_kind % 4);
+		VxSpace		space;
+		uint32_t	coded_dim;
 
 		meta.magic = VX_META_MAGIC;
-		meta.format_version = VX_FORMAT_VERSION;
 		meta.body_bytes = body;
-		meta.storage = (uint8_t) (1 + meta.storage % 4);
+		meta.form %= 2;
+		meta.format_version = vx_meta_version(&meta);
+		meta.storage = (uint8_t) (meta.form == VX_FORM_BITS ? VX_STORAGE_BITS : 1 + meta.storage % 4);
 		meta.code_kind = (uint8_t) kind;
 		meta.metric = (uint16_t) (1 + meta.metric % 4);
+		if (meta.form == VX_FORM_BITS)
+			meta.metric = (uint16_t) (VX_METRIC_HAMMING + meta.metric % 2);
 		meta.dim = 1 + meta.dim % 16000;
+		space = vx_meta_space(&meta);
+		coded_dim = vx_space_coded_dim(&space);
 		meta.edge_capacity = (uint16_t) (meta.edge_capacity % (VX_MAX_EDGES + 1));
 		if (kind != VX_CODES_PQ)
-			meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, meta.dim, 0);
+			meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, coded_dim, 0);
 		meta.record_bytes = vx_record_bytes((VxStorage) meta.storage, meta.dim, meta.edge_capacity);
-		meta.first_segment = vx_first_segment(kind, body, meta.dim, vx_meta_filtered(&meta));
+		meta.first_segment = vx_first_segment(kind, body, coded_dim, vx_meta_filtered(&meta));
 	}
 	if (vx_meta_check(&meta, body, &g) != NULL)
 		return 0;

@@ -14,7 +14,7 @@ choose_geometry(FuzzInput *input)
 {
 	VxGeometry	g = {0};
 
-	g.storage = (VxStorage) (VX_STORAGE_FULL + fuzz_below(input, 4));
+	g.storage = (VxStorage) (VX_STORAGE_FULL + fuzz_below(input, 5));
 	g.dim = 1 + fuzz_below(input, 64);
 	g.edge_capacity = 1 + fuzz_below(input, 40);
 	g.record_bytes = vx_record_bytes(g.storage, g.dim, g.edge_capacity);
@@ -36,7 +36,7 @@ use_node(const VxGeometry *g, VxSlot *slot, uint32_t id_bound)
 		FUZZ_ASSERT(slot->edges[i] < id_bound);
 	if (g->storage == VX_STORAGE_FULL)
 		for (uint32_t i = 0; i < g->dim; i++)
-			FUZZ_ASSERT(isfinite(vx_slot_full_point(g, slot)->x[i]));
+			FUZZ_ASSERT(isfinite(vx_slot_whole_point(g, slot)->x[i]));
 	if (g->storage == VX_STORAGE_EXACT_HALF)
 		for (uint32_t i = 0; i < g->dim; i++)
 			FUZZ_ASSERT((vx_slot_half_point(g, slot)->half[i] & 0x7C00) != 0x7C00);

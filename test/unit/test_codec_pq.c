@@ -44,7 +44,7 @@ check_scores(VxMetric metric)
 	for (int i = 0; i < POINTS; i++)
 		training.points[i] = unit_point(DIM, &rng, 0.5f);
 	vx_pq_train(&unit_mem, DIM, SUBVECTORS, &sample, 1, codebook);
-	vx_codec_init(&codec, &unit_mem, VX_CODES_PQ, metric, DIM, SUBVECTORS + 1);
+	unit_codec_init(&codec, VX_CODES_PQ, metric, DIM, SUBVECTORS + 1);
 	vx_codec_set_max_norm2(&codec, space.max_norm2);
 	vx_codec_set_models(&codec, &unit_mem, 7, false, NULL, codebook);
 	assert_int_equal(codec.decoded_values, DIM);

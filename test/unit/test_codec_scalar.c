@@ -23,7 +23,7 @@ estimate_error(VxCodeKind kind, VxMetric metric, uint32_t dim, bool linking, boo
 
 	for (uint32_t i = 0; i < dim; i++)
 		means[i] = metric == VX_METRIC_COSINE ? 0.5f / sqrtf(1.25f * (float) dim) : 0.5f;	/* of unit vectors */
-	vx_codec_init(&codec, &unit_mem, kind, metric, dim, 0);
+	unit_codec_init(&codec, kind, metric, dim, 0);
 	vx_codec_set_max_norm2(&codec, space.max_norm2);
 	vx_codec_set_models(&codec, &unit_mem, 0, true, mean && parity == 0 ? means : NULL, mean && parity == 1 ? means : NULL);
 	vx_code_query_init(&codec, &unit_mem, &query);
@@ -93,7 +93,7 @@ test_decoded_pairs(void **state)
 	(void) state;
 	for (uint32_t i = 0; i < dim; i++)
 		mean[i] = (float) (i % 3);
-	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, dim, 0);
+	unit_codec_init(&codec, VX_CODES_SCALAR4, VX_METRIC_L2, dim, 0);
 	vx_codec_set_models(&codec, &unit_mem, 0, false, NULL, mean);
 	vx_code_query_init(&codec, &unit_mem, &query);
 	code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
@@ -144,7 +144,7 @@ test_opened_pairs(void **state)
 					void	   *opened[2];
 					uint8_t    *code;
 
-					vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
+					unit_codec_init(&codec, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
 					vx_codec_set_max_norm2(&codec, (float) dim);
 					vx_code_query_init(&codec, &unit_mem, &query);
 					code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
@@ -209,7 +209,7 @@ test_odd_input(void **state)
 				const uint8_t *codes[1];
 				float		score;
 
-				vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
+				unit_codec_init(&codec, (VxCodeKind) kind, (VxMetric) metric, dim, 0);
 				vx_codec_set_max_norm2(&codec, FLT_MAX);
 				vx_code_query_init(&codec, &unit_mem, &query);
 				code = malloc(codec.code_bytes + VX_CODE_OVERREAD);
@@ -296,7 +296,7 @@ test_means_without_memory(void **state)
 		means[0][i] = unit_normal(&rng);
 		means[1][i] = unit_normal(&rng);
 	}
-	vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
+	unit_codec_init(&codec, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
 	vx_code_query_init(&codec, &unit_mem, &query);
 	vx_codec_set_models(&codec, &unit_mem, 0, false, means[0], means[1]);
 	codec.ops->encode(&codec, 1, point, before);
@@ -356,7 +356,7 @@ check_range(VxCodeKind kind, VxMetric metric, float size, float query_size, bool
 			x[k] = (i == RANGE_POINTS ? query_size : size) * (unit_normal(&rng) + 0.3f);
 		vx_point_set(points[i], x, RANGE_DIM);
 	}
-	vx_codec_init(&codec, &unit_mem, kind, metric, RANGE_DIM, 0);
+	unit_codec_init(&codec, kind, metric, RANGE_DIM, 0);
 	vx_codec_set_models(&codec, &unit_mem, 1, mixed, mixed ? small_mean : NULL, metric == VX_METRIC_COSINE ? small_mean : mean);
 	vx_codec_set_max_norm2(&codec, VX_MIN(3 * RANGE_DIM * size * size, FLT_MAX));
 	vx_code_query_init(&codec, &unit_mem, &query);
@@ -471,7 +471,7 @@ test_around_zero(void **state)
 			}
 			vx_codec_fit_mean(&unit_mem, &sample, mean);
 			vx_sample_free(&sample, &unit_mem);
-			vx_codec_init(&codec, &unit_mem, (VxCodeKind) kind, VX_METRIC_L2, RANGE_DIM, 0);
+			unit_codec_init(&codec, (VxCodeKind) kind, VX_METRIC_L2, RANGE_DIM, 0);
 			vx_codec_set_models(&codec, &unit_mem, 0, false, mean, NULL);
 			vx_code_query_init(&codec, &unit_mem, &query);
 			code = malloc((size_t) RANGE_POINTS * codec.code_bytes + VX_CODE_OVERREAD);
@@ -515,7 +515,7 @@ test_long_vector(void **state)
 			for (uint32_t k = 0; k < RANGE_DIM; k++)
 				x[k] = 3e38f * (k % 3 == 0 ? -1 : 1);
 			vx_point_set(wild, x, RANGE_DIM);
-			vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, (VxMetric) metric, RANGE_DIM, 0);
+			unit_codec_init(&codec, VX_CODES_SCALAR4, (VxMetric) metric, RANGE_DIM, 0);
 			vx_codec_set_models(&codec, &unit_mem, (uint32_t) parity, false, point->x, point->x);
 			vx_codec_set_max_norm2(&codec, 100);
 			vx_code_query_init(&codec, &unit_mem, &query);

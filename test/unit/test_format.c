@@ -14,9 +14,10 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 
 	memset(&meta, 0, sizeof(meta));
 	meta.magic = VX_META_MAGIC;
-	meta.format_version = VX_FORMAT_VERSION;
+	meta.form = storage == VX_STORAGE_BITS ? VX_FORM_BITS : VX_FORM_DENSE;
+	meta.format_version = vx_meta_version(&meta);
 	meta.dim = dim;
-	meta.metric = VX_METRIC_L2;
+	meta.metric = meta.form == VX_FORM_BITS ? VX_METRIC_HAMMING : VX_METRIC_L2;
 	meta.max_degree = degree;
 	meta.edge_capacity = degree;
 	meta.build_list_size = 100;
@@ -316,7 +317,7 @@ test_slot_check(void **state)
 	slot->state = VX_SLOT_LIVE;
 	slot->chain = VX_NO_NODE;
 	assert_null(vx_slot_check(&g, slot, bound, true));
-	vx_slot_full_point(&g, slot)->x[g.dim - 1] = INFINITY;
+	vx_slot_whole_point(&g, slot)->x[g.dim - 1] = INFINITY;
 	assert_null(vx_slot_check(&g, slot, bound, false));
 	assert_non_null(vx_slot_check(&g, slot, bound, true));
 	free(slot);
@@ -343,14 +344,14 @@ test_slot_check(void **state)
 static void
 test_slot_points(void **state)
 {
-	static const VxStorage storages[] = {VX_STORAGE_FULL, VX_STORAGE_HEAP, VX_STORAGE_HALF, VX_STORAGE_EXACT_HALF};
+	static const VxStorage storages[] = {VX_STORAGE_FULL, VX_STORAGE_HEAP, VX_STORAGE_HALF, VX_STORAGE_EXACT_HALF, VX_STORAGE_BITS};
 	VxRng		rng = {7};
 
 	(void) state;
 	for (size_t s = 0; s < sizeof(storages) / sizeof(storages[0]); s++)
 		for (uint32_t dim = 1; dim < 140; dim += 23)
 		{
-			VxMeta		meta = sample_meta_with(storages[s], storages[s] == VX_STORAGE_FULL ? VX_CODES_NONE : VX_CODES_SCALAR4, dim, 8);
+			VxMeta		meta = sample_meta_with(storages[s], vx_storage_has_point(storages[s]) ? VX_CODES_NONE : VX_CODES_SCALAR4, dim, 8);
 			VxSpace		space = vx_meta_space(&meta);
 			VxPoint    *point = malloc(vx_space_room(&space));
 			VxPoint    *other = malloc(vx_space_room(&space));
@@ -360,13 +361,14 @@ test_slot_points(void **state)
 
 			assert_null(vx_meta_check(&meta, BODY, &g));
 			slot = calloc(1, g.record_bytes);
-			/* halves, so that every storage can hold them */
-			for (uint32_t i = 0; i < dim; i++)
+			/* halves, so that every storage can hold them; or any bits */
+			memset(point, 0, vx_space_room(&space));
+			for (uint32_t i = 0; i < vx_space_room(&space) / sizeof(float) - 1; i++)
 				point->x[i] = (float) vx_rng_below(&rng, 512) / 8 + 1;
-			vx_point_set(point, point->x, dim);
+			point->norm2 = vx_space_norm2(&space, point);
 			memcpy(other, point, vx_space_bytes(&space, point));
-			other->x[dim - 1] += 1;
-			vx_point_set(other, other->x, dim);
+			other->x[vx_space_room(&space) / sizeof(float) - 2] += 1;
+			other->norm2 = vx_space_norm2(&space, other);
 
 			vx_slot_set_point(&space, &g, slot, point, 77);
 			assert_true(vx_slot_has_point(&space, &g, slot, point, 77));
@@ -395,7 +397,7 @@ test_slot_init(void **state)
 	(void) state;
 	assert_null(vx_meta_check(&meta, BODY, &g));
 	bytes = malloc(g.record_bytes);
-	point = (size_t) ((uint8_t *) vx_slot_full_point(&g, (VxSlot *) bytes) - bytes);
+	point = (size_t) ((uint8_t *) vx_slot_whole_point(&g, (VxSlot *) bytes) - bytes);
 	for (int before = 0; before <= 0xFF; before += 0xFF)
 	{
 		VxSlot	   *slot = (VxSlot *) bytes;

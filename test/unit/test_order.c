@@ -11,6 +11,7 @@
 #include "graph/vx_order.h"
 
 #define DIM 24
+#define BITS 2600
 
 typedef struct Points
 {
@@ -50,6 +51,25 @@ make_points(Points *points, uint32_t n, uint32_t centres, double spread, uint64_
 	}
 }
 
+/* n bit strings around as many centres, from which they differ in one bit of 16. */
+static void
+make_bits(Points *points, const VxSpace *space, uint32_t n, uint32_t centres)
+{
+	VxRng		rng = {9};
+
+	points->n = n;
+	points->points = malloc(n * sizeof(VxPoint *));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		VxRng		centre = {1000 + vx_rng_below(&rng, centres)};
+		VxPoint    *point = points->points[i] = calloc(1, vx_space_room(space));
+
+		for (uint32_t k = 0; k < space->dim; k++)
+			((uint8_t *) point->x)[k / 8] |= (uint8_t) ((vx_rng_below(&centre, 2) ^ (vx_rng_below(&rng, 16) == 0)) << k % 8);
+		point->norm2 = vx_space_norm2(space, point);
+	}
+}
+
 static void
 free_points(Points *points)
 {
@@ -58,11 +78,11 @@ free_points(Points *points)
 	free(points->points);
 }
 
-/* The order of some points, into sorted [n]; keys [n] are theirs. */
+/* The order of some points of a space, into sorted [n]; keys [n] are theirs. */
 static void
-make_order(Points *points, VxMetric metric, uint32_t depth, VxOrder *order, uint32_t *keys, uint32_t *sorted)
+make_order_in(Points *points, const VxSpace *space, uint32_t depth, VxOrder *order, uint32_t *keys, uint32_t *sorted)
 {
-	vx_order_init(order, &unit_mem, &(VxSpace) {.metric = metric,.dim = DIM}, depth, point_of, points, points->n, 5, no_poll);
+	vx_order_init(order, &unit_mem, space, depth, point_of, points, points->n, 5, no_poll);
 	for (uint32_t i = 0; i < points->n; i++)
 	{
 		keys[i] = vx_order_key(order, points->points[i], i);
@@ -72,6 +92,14 @@ make_order(Points *points, VxMetric metric, uint32_t depth, VxOrder *order, uint
 		for (uint32_t i = 0; i < points->n; i++)
 			assert_int_equal(keys[i], 0);
 	vx_order_sort(order, &unit_mem, keys, points->n, sorted);
+}
+
+static void
+make_order(Points *points, VxMetric metric, uint32_t depth, VxOrder *order, uint32_t *keys, uint32_t *sorted)
+{
+	VxSpace		space = {.metric = metric,.dim = DIM};
+
+	make_order_in(points, &space, depth, order, keys, sorted);
 }
 
 static void
@@ -133,6 +161,35 @@ test_neighbours(void **state)
 		vx_order_free(&order, &unit_mem);
 		free_points(&points);
 	}
+	free(keys);
+	free(sorted);
+}
+
+/* Bit strings are ordered by sketches of them. */
+static void
+test_sketched(void **state)
+{
+	enum
+	{
+		N = 5000
+	};
+	VxSpace		space = {.metric = VX_METRIC_HAMMING,.dim = BITS,.form = VX_FORM_BITS};
+	uint32_t   *keys = malloc(N * sizeof(uint32_t));
+	uint32_t   *sorted = malloc(N * sizeof(uint32_t));
+	Points		points;
+	VxOrder		order;
+	double		apart = 0;
+
+	(void) state;
+	make_bits(&points, &space, N, 20);
+	make_order_in(&points, &space, 7, &order, keys, sorted);
+	assert_permutation(sorted, N);
+	for (uint32_t i = 1; i < N; i++)
+		apart += (double) vx_space_pair(&space, points.points[sorted[i - 1]], points.points[sorted[i]]);
+	/* of one centre they would be 305 apart, all are 1300; halves cut through centres */
+	assert_true(apart / N < 600);
+	vx_order_free(&order, &unit_mem);
+	free_points(&points);
 	free(keys);
 	free(sorted);
 }
@@ -304,6 +361,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_sketched),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_odd_points),
 		cmocka_unit_test(test_small),

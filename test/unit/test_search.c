@@ -2,6 +2,7 @@
  * test_search.c: searches over the memory store: every node once, and order and cost of long searches whose scores are estimates.
  */
 #include "unit.h"
+#include "unit_codec.h"
 
 #include <math.h>
 
@@ -49,7 +50,7 @@ make_fixture(void **state)
 	}
 	for (int i = 0; i < DIM; i++)
 		f->mean[i] = 0.5f;
-	vx_codec_init(&f->codec, &unit_mem, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
+	unit_codec_init(&f->codec, VX_CODES_SCALAR4, VX_METRIC_L2, DIM, 0);
 	vx_codec_set_models(&f->codec, &unit_mem, 0, false, f->mean, NULL);
 	vx_memstore_seal(&f->store);
 	vx_memstore_set_codec(&f->store, &f->codec, VX_BY_CODES);

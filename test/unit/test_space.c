@@ -3,6 +3,8 @@
  */
 #include "unit.h"
 
+#include "core/vx_rng.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -35,27 +37,169 @@ test_metrics(void **state)
 {
 	(void) state;
 	assert_null(vx_metric_kind(0));
-	assert_null(vx_metric_kind(5));
+	assert_null(vx_metric_kind(7));
 	assert_null(vx_metric_kind(UINT32_MAX));
-	for (size_t i = 0; i < 4; i++)
-		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(vx_metric_kind(metrics[i])->name, vx_metric_kind(metrics[j])->name);
+	for (uint32_t i = 1; i < 7; i++)
+		for (uint32_t j = 1; j < i; j++)
+			assert_string_not_equal(vx_metric_kind(i)->name, vx_metric_kind(j)->name);
 }
 
 static void
 test_validity(void **state)
 {
-	static const uint32_t dims[] = {0, 1, VX_DENSE_MAX_DIM, VX_DENSE_MAX_DIM + 1, UINT32_MAX};
-	static const bool valid[] = {false, true, true, false, false};
+	static const uint32_t max_dim[] = {VX_DENSE_MAX_DIM, VX_BITS_MAX_DIM, VX_SPARSE_MAX_DIM, 0, 0};
 
 	(void) state;
-	for (uint32_t metric = 0; metric <= 5; metric++)
-		for (int i = 0; i < 5; i++)
+	for (uint32_t metric = 0; metric <= 7; metric++)
+		for (uint32_t form = 0; form < 5; form++)
 		{
-			VxSpace		space = {.metric = (VxMetric) metric,.dim = dims[i]};
+			VxSpace		space = {.metric = (VxMetric) metric,.form = (VxForm) form};
+			bool		valid = form == VX_FORM_DENSE ? metric >= 1 && metric <= 4 : form == VX_FORM_BITS && metric >= 5 && metric <= 6;
 
-			assert_int_equal(vx_space_is_valid(&space), valid[i] && metric >= 1 && metric <= 4);
+			assert_false(vx_space_is_valid(&space));
+			space.dim = 1;
+			assert_int_equal(vx_space_is_valid(&space), valid);
+			space.dim = max_dim[form];
+			assert_int_equal(vx_space_is_valid(&space), valid);
+			space.dim++;
+			assert_false(vx_space_is_valid(&space));
+			space.dim = UINT32_MAX;
+			assert_false(vx_space_is_valid(&space));
 		}
+}
+
+/* A point of any form with random contents; count: of non-zeros. */
+static VxPoint *
+random_point(const VxSpace *space, uint32_t count, VxRng *rng)
+{
+	VxPoint    *point = calloc(1, space->form == VX_FORM_SPARSE ? VX_SPARSE_POINT_BYTES(count) : vx_space_room(space));
+
+	if (space->form == VX_FORM_SPARSE)
+	{
+		VxSparsePoint *sparse = (VxSparsePoint *) point;
+
+		sparse->count = count;
+		for (uint32_t i = 0; i < count; i++)
+		{
+			float		value = (float) vx_rng_unit(rng) + 1;
+
+			sparse->parts[i] = i == 0 ? vx_rng_below(rng, 3) : sparse->parts[i - 1] + 1 + vx_rng_below(rng, 3);
+			memcpy(sparse->parts + count + i, &value, sizeof(value));
+		}
+	}
+	else if (space->form == VX_FORM_BITS)
+		for (uint32_t i = 0; i < space->dim; i++)
+			((uint8_t *) point->x)[i / 8] |= (uint8_t) (vx_rng_below(rng, 2) << (7 - i % 8));
+	else
+		for (uint32_t i = 0; i < space->dim; i++)
+			point->x[i] = (float) vx_rng_unit(rng);
+	point->norm2 = vx_space_norm2(space, point);
+	return point;
+}
+
+/* Points of other forms are themselves, to the last byte, and nothing behind it; and no others. */
+static void
+test_forms(void **state)
+{
+	static const VxForm forms[] = {VX_FORM_DENSE, VX_FORM_BITS, VX_FORM_SPARSE};
+	VxRng		rng = {3};
+
+	(void) state;
+	for (size_t f = 0; f < 3; f++)
+		for (uint32_t dim = 1; dim < 700; dim += 63)
+		{
+			VxSpace		space = {.dim = 3 * dim,.form = forms[f],.max_count = dim};
+			VxPoint    *a = random_point(&space, dim, &rng);
+			size_t		bytes = vx_space_bytes(&space, a);
+			char	   *copy = malloc(bytes + 8);
+
+			assert_int_equal(vx_space_room(&space), bytes);
+			memcpy(copy, a, bytes);
+			memset(copy + bytes, 0xFF, 8);
+			assert_int_equal(vx_space_bytes(&space, (VxPoint *) copy), bytes);
+			assert_true(vx_space_same(&space, a, (VxPoint *) copy));
+			assert_int_equal(vx_space_hash(&space, a), vx_space_hash(&space, (VxPoint *) copy));
+			assert_true(vx_space_is_sound(&space, (VxPoint *) copy));
+			copy[bytes - 1] ^= 0x40;
+			assert_false(vx_space_same(&space, a, (VxPoint *) copy));
+			assert_int_not_equal(vx_space_hash(&space, a), vx_space_hash(&space, (VxPoint *) copy));
+			if (forms[f] == VX_FORM_SPARSE)
+			{
+				VxSparsePoint *sparse = (VxSparsePoint *) copy;
+				VxPoint    *shorter = random_point(&space, dim - 1, &rng);
+
+				assert_false(vx_space_same(&space, a, shorter));
+				assert_false(vx_space_same(&space, shorter, a));
+				assert_int_equal(vx_space_bytes(&space, shorter), bytes - 8);
+				memcpy(copy, a, bytes);
+				sparse->parts[dim - 1] = dim == 1 ? space.dim : sparse->parts[dim - 2];
+				assert_false(vx_space_is_sound(&space, (VxPoint *) copy));
+				free(shorter);
+			}
+			free(copy);
+			free(a);
+		}
+}
+
+/* How far two sketches are, squared. */
+static double
+sketch_distance(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	float		room[2][VX_SKETCH_MAX_DIM];
+	uint32_t	dim = vx_space_coded_dim(space);
+	double		sum = 0;
+
+	assert_true(dim >= 1 && dim <= VX_SKETCH_MAX_DIM);
+	/* nothing is written beyond, and all up to there */
+	memset(room, 0xFF, sizeof(room));
+	vx_space_coded(space, a, room[0]);
+	vx_space_coded(space, b, room[1]);
+	for (uint32_t i = 0; i < VX_SKETCH_MAX_DIM; i++)
+		assert_int_equal(isnan(room[0][i]) || isnan(room[1][i]), i >= dim);
+	for (uint32_t i = 0; i < dim; i++)
+		sum += ((double) room[0][i] - (double) room[1][i]) * ((double) room[0][i] - (double) room[1][i]);
+	return sum;
+}
+
+/* Sketches of points are as far from each other as the points, but for what chance does. */
+static void
+test_sketches(void **state)
+{
+	static const uint32_t dims[] = {8, 384, 2048, 2049, 64000};
+	VxRng		rng = {4};
+
+	(void) state;
+	for (size_t d = 0; d < 5; d++)
+	{
+		VxSpace		bits = {.metric = VX_METRIC_HAMMING,.dim = dims[d],.form = VX_FORM_BITS};
+		VxSpace		sparse = {.metric = VX_METRIC_L2,.dim = 3 * dims[d],.form = VX_FORM_SPARSE,.max_count = dims[d]};
+		double		ratio = 0;
+		const int	rounds = dims[d] < 1000 ? 500 : 50;
+
+		for (int i = 0; i < rounds; i++)
+		{
+			VxPoint    *a = random_point(&bits, 0, &rng);
+			VxPoint    *b = random_point(&bits, 0, &rng);
+
+			assert_true(sketch_distance(&bits, a, a) == 0);
+			ratio += sketch_distance(&bits, a, b) / (double) fmaxf(vx_space_pair(&bits, a, b), 1) / rounds;
+			free(a);
+			free(b);
+		}
+		assert_true(ratio > 0.8 && ratio < 1.2);
+		ratio = 0;
+		for (int i = 0; i < rounds; i++)
+		{
+			VxPoint    *a = random_point(&sparse, VX_MIN(dims[d], 1000), &rng);
+			VxPoint    *zero = random_point(&sparse, 0, &rng);
+
+			assert_true(sketch_distance(&sparse, a, a) == 0);
+			ratio += sketch_distance(&sparse, a, zero) / (double) a->norm2 / rounds;
+			free(a);
+			free(zero);
+		}
+		assert_true(ratio > 0.8 && ratio < 1.2);
+	}
 }
 
 /* The same vector is the same to all who ask: whole, by its bytes, by its hash. One bit makes another of it, also the sign of a zero. */
@@ -257,6 +401,8 @@ main(void)
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_validity),
 		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_sketches),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_coded),
 		cmocka_unit_test(test_squares),

@@ -2,6 +2,7 @@
  * test_store.c: the memory store keeps the rules of the seam, and the suite that says so notices stores that do not.
  */
 #include "unit.h"
+#include "unit_codec.h"
 
 #include <math.h>
 
@@ -52,7 +53,7 @@ begin_trial(Trial *trial, VxMetric metric, VxComparison comparison)
 	vx_memstore_seal(&trial->store);
 	if (comparison != VX_BY_POINTS)
 	{
-		vx_codec_init(&trial->codec, &unit_mem, VX_CODES_SCALAR4, metric, DIM, 0);
+		unit_codec_init(&trial->codec, VX_CODES_SCALAR4, metric, DIM, 0);
 		vx_codec_set_max_norm2(&trial->codec, space.max_norm2);
 		vx_memstore_set_codec(&trial->store, &trial->codec, comparison);
 		vx_memstore_encode(&trial->store, 0, NODES);
@@ -71,6 +72,60 @@ end_trial(Trial *trial)
 {
 	vx_memstore_free(&trial->store);
 	vx_codec_free(&trial->codec, &unit_mem);
+}
+
+static VxSparsePoint *
+sparse_point(uint32_t number)
+{
+	uint32_t	count = number % 90;
+	VxSparsePoint *point = calloc(1, VX_SPARSE_POINT_BYTES(count));
+
+	point->count = count;
+	for (uint32_t i = 0; i < 2 * count; i++)
+		point->parts[i] = number + i;
+	return point;
+}
+
+/* Points of different lengths lie one behind the other, and are found again, also when they have changed places. */
+static void
+test_lengths(void **state)
+{
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 100000,.form = VX_FORM_SPARSE,.max_count = 1000};
+	const uint32_t n = 20000;
+	VxMemStore	store;
+	size_t		bytes = 0;
+	uint64_t	aside;
+
+	(void) state;
+	vx_memstore_init(&store, &unit_mem, &space, DEGREE, 1.2f);
+	assert_true(vx_memstore_is_full(&store));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		VxSparsePoint *point = sparse_point(i);
+		bool		full = vx_memstore_is_full(&store);
+		uint32_t	slabs = store.slab_count;
+
+		bytes += VX_SPARSE_POINT_BYTES(point->count);
+		assert_int_equal(vx_memstore_add(&store, (VxPoint *) point), i);
+		assert_true(store.slab_count == slabs || full);
+		free(point);
+	}
+	/* none but the last slab has room for the largest point */
+	assert_true(store.slab_count > 2);
+	assert_true(vx_memstore_slabs_bytes(&store) < bytes + store.slab_count * VX_SPARSE_POINT_BYTES(90) + vx_memstore_slab_bytes(&store));
+	/* round by one */
+	vx_memstore_move(&store, n, 0, &aside);
+	for (uint32_t i = 1; i < n; i++)
+		vx_memstore_move(&store, i - 1, i, &aside);
+	vx_memstore_move(&store, n - 1, n, &aside);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		VxSparsePoint *point = sparse_point((i + 1) % n);
+
+		assert_memory_equal(vx_memstore_point(&store, i), point, VX_SPARSE_POINT_BYTES(point->count));
+		free(point);
+	}
+	vx_memstore_free(&store);
 }
 
 static void
@@ -328,6 +383,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_store),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_faulty_stores),
 	};
 

@@ -19,6 +19,14 @@ unit_point(uint32_t dim, VxRng *rng, float offset)
 }
 
 void
+unit_codec_init(VxCodec *codec, VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes)
+{
+	VxSpace		space = {.metric = metric,.dim = dim};
+
+	vx_codec_init(codec, &unit_mem, kind, &space, code_bytes);
+}
+
+void
 unit_codec_free(VxCodec *codec, VxCodeQuery *query)
 {
 	vx_codec_free(codec, &unit_mem);

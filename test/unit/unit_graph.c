@@ -148,7 +148,7 @@ unit_graph_codec(VxCodec *codec, const UnitGraph *graph)
 	float	   *mean = malloc(graph->dim * sizeof(float));
 	VxSample	sample;
 
-	vx_codec_init(codec, &unit_mem, VX_CODES_SCALAR4, graph->store.space.metric, graph->dim, 0);
+	vx_codec_init(codec, &unit_mem, VX_CODES_SCALAR4, &graph->store.space, 0);
 	vx_codec_set_max_norm2(codec, graph->store.space.max_norm2);
 	vx_sample_init(&sample, &unit_mem, graph->dim, graph->store.count, 1);
 	for (VxNodeId id = 0; id < graph->store.count; id++)

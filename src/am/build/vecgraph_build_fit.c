@@ -15,7 +15,7 @@
 typedef struct TrainingRows
 {
 	const VxMemStore *store;
-	float	   *direction;		/* [dim] of the last one */
+	float	   *coded;			/* [geometry.coded_dim] of the last one */
 } TrainingRows;
 
 static const float *
@@ -25,10 +25,10 @@ training_row(void *context, uint32 i)
 	const VxSpace *space = &rows->store->space;
 	const VxPoint *point = vx_memstore_point(rows->store, i);
 
-	if (!vx_metric_kind(space->metric)->directions)
+	if (space->form == VX_FORM_DENSE && !vx_metric_kind(space->metric)->directions)
 		return point->x;
-	vx_space_coded(space, point, rows->direction);
-	return rows->direction;
+	vx_space_coded(space, point, rows->coded);
+	return rows->coded;
 }
 
 /* Trains a codebook, and says so if its codes will be poor. */
@@ -38,13 +38,14 @@ train_codebook(VecGraphBuild *build, const VxMemStore *store)
 	TrainingRows rows = {.store = store};
 	VxPqSample	sample = {.n = store->count,.row = training_row,.context = &rows,.poll = vecgraph_poll};
 	uint32		subvectors = vx_code_subvectors(build->meta.code_bytes);
-	VxPqCodebook *codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(build->meta.dim));
+	uint32		dim = build->geometry.coded_dim;
+	VxPqCodebook *codebook = MemoryContextAllocHuge(build->context, vx_pq_codebook_bytes(dim));
 	float		lost;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VECGRAPH_STEP_TRAINING);
-	rows.direction = MemoryContextAlloc(build->context, build->meta.dim * sizeof(float));
-	vx_pq_train(&build->mem, build->meta.dim, subvectors, &sample, VECGRAPH_BUILD_SEED, codebook);
-	pfree(rows.direction);
+	rows.coded = MemoryContextAlloc(build->context, dim * sizeof(float));
+	vx_pq_train(&build->mem, dim, subvectors, &sample, VECGRAPH_BUILD_SEED, codebook);
+	pfree(rows.coded);
 
 	lost = codebook->variance > 0 ? codebook->error / codebook->variance : 0;
 	if (lost > POOR_CODES)
@@ -59,7 +60,7 @@ train_codebook(VecGraphBuild *build, const VxMemStore *store)
 static void
 fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 {
-	uint32		dim = build->meta.dim;
+	uint32		dim = build->geometry.coded_dim;
 	uint32		n = store->count;
 	float	   *mean = MemoryContextAlloc(build->context, dim * sizeof(float));
 	VxRng		rng = {VECGRAPH_BUILD_SEED};
@@ -157,7 +158,7 @@ vecgraph_build_fit(VecGraphBuild *build, const VxMemStore *store, VecGraphBuildF
 	meta->fitted_slots = n;
 	if (!coded || n == 0)
 		return;
-	vx_codec_init(&fit->codec, &build->mem, (VxCodeKind) meta->code_kind, build->space.metric, meta->dim, meta->code_bytes);
+	vx_codec_init(&fit->codec, &build->mem, (VxCodeKind) meta->code_kind, &build->space, meta->code_bytes);
 	switch (fit->codec.ops->model)
 	{
 		case VX_MODEL_NONE:
@@ -185,7 +186,7 @@ vecgraph_build_fit_link_codec(VecGraphBuild *build, const VxMemStore *store, Vec
 	if (vx_code_kind(build->meta.code_kind)->prunes)
 		return;
 	fit->link_codec = &fit->own_link_codec;
-	vx_codec_init(fit->link_codec, &build->mem, VX_CODES_SCALAR4, build->space.metric, build->meta.dim, 0);
+	vx_codec_init(fit->link_codec, &build->mem, VX_CODES_SCALAR4, &build->space, 0);
 	fit_mean(build, store, fit->link_codec);
 }
 

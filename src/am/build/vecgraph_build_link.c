@@ -49,7 +49,7 @@ typedef enum Phase
 } Phase;
 
 /* Arrays that participants share, but for slabs of points: see place_arrays. */
-#define ARRAYS 11
+#define ARRAYS 12
 
 /* The memory store, and its codec. */
 typedef struct LinkStore
@@ -271,7 +271,7 @@ hear_codec(const LinkStore *told, const void *model, VxMemStore *store)
 	if (told->code_kind == VX_CODES_NONE)
 		return;
 	codec = vx_alloc(store->mem, sizeof(VxCodec));
-	vx_codec_init(codec, store->mem, told->code_kind, store->space.metric, store->space.dim, told->code_bytes);
+	vx_codec_init(codec, store->mem, told->code_kind, &store->space, told->code_bytes);
 	vx_codec_set_max_norm2(codec, store->space.max_norm2);
 	vx_codec_set_models(codec, store->mem, 0, false, model, NULL);
 	vx_memstore_set_codec(store, codec, told->comparison);
@@ -302,6 +302,7 @@ place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes
 
 	for (uint32 i = 0; i < store->slab_count; i++)
 		store->slabs[i] = placing(arena, store->slabs[i], place++);
+	store->places = placing(arena, store->places, place++);
 	store->edges = placing(arena, store->edges, place++);
 	store->degrees = placing(arena, store->degrees, place++);
 	store->versions = placing(arena, store->versions, place++);
@@ -325,10 +326,11 @@ move_to_arena(const VecGraphBuild *build, VecGraphArena *arena, VecGraphBuildNod
 	Size		signature_bytes = build->geometry.filter_count * sizeof(uint64);
 
 	vx_memstore_seal(store);
+	store->places = vecgraph_arena_move(arena, store->places, store->count * sizeof(uint64));
 	*model = NULL;
 	if (store->codec != NULL && store->codec->model[0] != NULL)
 	{
-		Size		bytes = vx_code_model_bytes(store->codec->kind, store->space.dim);
+		Size		bytes = vx_code_model_bytes(store->codec->kind, store->codec->dim);
 
 		*model = memcpy(vx_alloc(vecgraph_arena_mem(arena), bytes), store->codec->model[0], bytes);
 	}

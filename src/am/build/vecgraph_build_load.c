@@ -103,7 +103,8 @@ is_full(const VecGraphBuildLoad *load)
 	bool		placed = load->loaded->pages.points_placed;
 	Size		n = (Size) store->count + 1;
 	Size		more = vx_memstore_is_full(store) ? vx_memstore_slab_bytes(store) : 0;
-	Size		items = store->slab_count * vx_memstore_slab_bytes(store) + more;
+	Size		items = vx_memstore_slabs_bytes(store) + more;
+	Size		places = store->places_capacity * sizeof(uint64);
 	/* codes that wait in slabs are copied before they are linked */
 	uint32		code_bytes = placed ? load->loaded->fit.link_codec->code_bytes : build->meta.code_bytes;
 	Size		tids = nodes->tids_capacity * sizeof(VecGraphBuildTids) + nodes->more_capacity * sizeof(VecGraphBuildMoreTids);
@@ -116,12 +117,12 @@ is_full(const VecGraphBuildLoad *load)
 
 	/* workers get copies of heap TIDs and signatures */
 	if (arena != NULL)
-		linking += tids + signatures;
+		linking += tids + signatures + places;
 	if (!placed && arena != NULL)
 		items = vecgraph_arena_bytes(arena, more);
 	if (n > MOST_LOADED || nodes->more_count >= MOST_LOADED)
 		return true;
-	return items + tids + signatures + keys + Max(loading, linking) > build->memory_limit && n > LEAST_LOADED;
+	return items + places + tids + signatures + keys + Max(loading, linking) > build->memory_limit && n > LEAST_LOADED;
 }
 
 /* ---- twins ---- */
@@ -300,7 +301,7 @@ switch_to_codes(VecGraphBuildLoad *load)
 	VecGraphBuildFit *fit = &loaded->fit;
 	VxMemStore *store = &loaded->nodes.store;
 	VxMemStore	points = *store;
-	uint32		dim = build->meta.dim;
+	uint32		dim = build->geometry.coded_dim;
 	Size		link_bytes = vx_memstore_link_bytes(build->meta.max_degree);
 	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, build->space.metric, dim, 0);
 

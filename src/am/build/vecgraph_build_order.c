@@ -24,7 +24,7 @@ vecgraph_build_order_make(VecGraphBuild *build, VxMemStore *store, VecGraphBuild
 		return;
 	order->done = true;
 	if (rows >= LEAST_ORDERED)
-		depth = vx_order_depth(build->space.dim, rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
+		depth = vx_order_depth(vx_space_coded_dim(&build->space), rows, build->memory_limit / VECGRAPH_ORDER_SHARE);
 	vx_order_init(&order->order, &build->mem, &build->space, depth, loaded_point, store, store->count,
 				  VECGRAPH_BUILD_SEED, vecgraph_poll);
 }
@@ -36,7 +36,7 @@ typedef struct Mover
 	uint32		filter_count;
 	VecGraphBuildTids tids;
 	uint64		signature[VX_MAX_FILTERS];
-	VxPoint    *point;
+	void	   *point;
 } Mover;
 
 /* Moves a node; number store.count is the place aside. */
@@ -44,13 +44,11 @@ static void
 move_node(void *context, uint32 to, uint32 from)
 {
 	Mover	   *mover = context;
-	const VxMemStore *store = &mover->nodes->store;
-	uint32		n = store->count;
+	uint32		n = mover->nodes->store.count;
 	VecGraphBuildTids *to_tids = to < n ? &mover->nodes->tids[to] : &mover->tids;
-	VxPoint    *to_point = to < n ? (VxPoint *) vx_memstore_point(store, to) : mover->point;
 
 	*to_tids = from < n ? mover->nodes->tids[from] : mover->tids;
-	memcpy(to_point, from < n ? vx_memstore_point(store, from) : mover->point, store->item_bytes);
+	vx_memstore_move(&mover->nodes->store, to, from, mover->point);
 	if (mover->filter_count > 0)
 	{
 		uint64	   *signatures = mover->nodes->signatures;
@@ -81,7 +79,7 @@ move_points(VecGraphBuild *build, VecGraphBuildNodes *nodes, VxOrder *order)
 															   filter_count));
 	}
 	vx_order_sort(order, &build->mem, keys, n, sorted);
-	mover.point = MemoryContextAlloc(build->context, store->item_bytes);
+	mover.point = MemoryContextAlloc(build->context, Max(store->item_bytes, sizeof(uint64)));
 	vx_order_apply(sorted, n, move_node, &mover);
 	pfree(mover.point);
 	pfree(keys);

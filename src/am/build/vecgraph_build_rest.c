@@ -170,9 +170,9 @@ vecgraph_build_rest_sort(VecGraphBuild *build, VecGraphBuildRest *rest)
 	rest->row = MemoryContextAlloc(build->context, vecgraph_flat_row_room(&rest->space, rest->filter_count));
 	rewind_waiting(rest);
 	vx_order_init(&order, &build->mem, &build->space,
-				  vx_order_depth(build->space.dim, rest->count, ORDER_BYTES(build->memory_limit)),
+				  vx_order_depth(vx_space_coded_dim(&build->space), rest->count, ORDER_BYTES(build->memory_limit)),
 				  waiting_point, rest, (uint32) Min(rest->count, PG_UINT32_MAX), VECGRAPH_BUILD_SEED, vecgraph_poll);
-	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(build->meta.dim, order.depth);
+	memory = build->memory_limit - build->memory_limit / VECGRAPH_QUEUE_SHARE - vx_order_kept_bytes(order.dim, order.depth);
 	rest->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators, collations, nulls_first,
 									  (int) (memory / 1024), NULL, 0);
 	feed_sort(rest, &order);

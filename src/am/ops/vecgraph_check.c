@@ -135,7 +135,7 @@ begin_check(VecGraphCheck *check, Relation index, VecGraphStore *store, VecGraph
 	memset(check->states, VX_SLOT_FREE, check->bound);
 	check->code_error = palloc(sizeof(VxRobustSum));
 	vx_robust_begin(check->code_error);
-	vx_sample_init(&check->sample, &check->store->index.mem, g->dim, vx_robust_sample(g->dim), 1);
+	vx_sample_init(&check->sample, &check->store->index.mem, g->coded_dim, vx_robust_sample(g->coded_dim), 1);
 	check->page = palloc(BLCKSZ);
 	check->codes = palloc((Size) g->nodes_per_page * g->code_bytes + VX_CODE_OVERREAD);
 	check->made_code = palloc(g->code_bytes + VX_CODE_OVERREAD);
@@ -194,11 +194,12 @@ static double
 half_error(VecGraphCheck *check, const VxPoint *point)
 {
 	const VxSpace *space = &check->store->index.space;
-	double		scale = (double) vx_half_scale(point->norm2, space->dim);
+	double		scale;
 	double		sum2 = 0;
 
 	if (check->store->index.geometry.storage != VX_STORAGE_HALF)
 		return 0;
+	scale = (double) vx_half_scale(point->norm2, space->dim);
 	for (uint32 i = 0; i < space->dim; i++)
 	{
 		double		x = fabs((double) point->x[i]);
@@ -229,7 +230,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 	float		made;
 
 	/* vectors too long for floats have no sensible codes, not even a sign that tells the model */
-	if (isinf(unsure) || !isfinite(vx_kernels->norm_squared(point->x, check->store->index.geometry.dim)))
+	if (isinf(unsure) || !isfinite(vx_space_norm2(&check->store->index.space, point)))
 		return;
 	if (known)
 	{
@@ -255,7 +256,7 @@ check_code(VecGraphCheck *check, VxNodeId id, VxSlot *slot, const uint8 *code)
 static double
 spread_of(VecGraphCheck *check)
 {
-	float	   *mean = palloc(check->store->index.geometry.dim * sizeof(float));
+	float	   *mean = palloc(check->store->index.geometry.coded_dim * sizeof(float));
 	double		spread = vx_robust_mean(&check->store->index.mem, &check->sample, mean);
 
 	pfree(mean);

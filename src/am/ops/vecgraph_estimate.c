@@ -51,6 +51,7 @@ typedef struct Sample
 	VecGraphSource source;
 	VxMemStore	store;
 	uint32		rows;			/* met so far */
+	double		bytes;			/* of their points */
 } Sample;
 
 static bool
@@ -63,6 +64,7 @@ load(void *context, Datum value)
 	if (point != NULL)
 	{
 		vx_memstore_add(store, point);
+		sample->bytes += vx_space_bytes(&store->space, point);
 		store->space.max_norm2 = Max(store->space.max_norm2, point->norm2);
 		pfree(point);
 	}
@@ -81,7 +83,7 @@ time_linking(VxMemStore *store, const VxMeta *meta, const VxMem *mem)
 	INSTR_TIME_SET_CURRENT(start);
 	if (meta->code_kind != VX_CODES_NONE && !vx_code_kind(meta->code_kind)->needs_training)
 	{
-		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, (VxMetric) meta->metric, meta->dim, meta->code_bytes);
+		vx_codec_init(&codec, mem, (VxCodeKind) meta->code_kind, &store->space, meta->code_bytes);
 		vx_codec_set_max_norm2(&codec, store->space.max_norm2);
 		vx_memstore_set_codec(store, &codec, vx_comparison_for_linking(&codec));
 		vx_memstore_seal(store);
@@ -144,7 +146,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	seconds = time_linking(store, &meta, &mem);
 
 	rows = Max(rows, store->count);
-	memory = rows * (vx_space_room(&space) + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
+	memory = rows * (sample.bytes / store->count + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
 	seconds *= rows / store->count * log(rows + 1) / log(store->count + 1);
 	values[0] = Int64GetDatum((int64) rows);
 	values[1] = Int32GetDatum((int32) meta.dim);

@@ -171,7 +171,7 @@ static void *
 new_mean(Walk *walk)
 {
 	VecGraphStore *store = walk->store;
-	uint32		dim = store->index.geometry.dim;
+	uint32		dim = store->index.geometry.coded_dim;
 	float	   *mean = NULL;
 	VxSample	sample;
 
@@ -228,7 +228,7 @@ named_codebook(VecGraphIndex *index, int level)
 {
 	const char *name = vecgraph_codebook_option((VecGraphOptions *) index->relation->rd_options);
 	VxMetric	metric = (VxMetric) index->meta.metric;
-	int			dim = index->geometry.dim;
+	int			dim = index->geometry.coded_dim;
 	VxPqCodebook *codebook;
 
 	if (level >= ERROR)
@@ -243,7 +243,7 @@ static void *
 new_codebook(Walk *walk, bool by_request)
 {
 	VecGraphStore *store = walk->store;
-	uint32		dim = store->index.geometry.dim;
+	uint32		dim = store->index.geometry.coded_dim;
 	uint32		capacity = vecgraph_training_capacity(dim, VX_PQ_MAX_SAMPLE);
 	VxSample	sample;
 	VxPqSample	training = {.row = vx_sample_row,.context = &sample,.poll = vecgraph_poll};
@@ -644,7 +644,7 @@ vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuples)
 	if (names_codebook(index, true))
 		return false;
 	if (vx_code_kind(index->meta.code_kind)->needs_training
-		&& vecgraph_training_capacity(index->geometry.dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
+		&& vecgraph_training_capacity(index->geometry.coded_dim, VX_PQ_MAX_SAMPLE) < VECGRAPH_TRAINING_ROWS)
 		return false;
 	return index->id_bound >= (uint64) index->meta.fitted_slots * GROWTH_TO_FIT || has_drifted(store, heap);
 }

@@ -209,7 +209,7 @@ read_models(VecGraphIndex *index, MemoryContext context, void **models, const ch
 			continue;
 		models[parity] = MemoryContextAllocHuge(context, index->geometry.model_bytes);
 		vecgraph_read_model(index, parity, models[parity]);
-		*wrong = vx_code_kind(index->meta.code_kind)->check_model(models[parity], index->meta.dim, index->meta.code_bytes);
+		*wrong = vx_code_kind(index->meta.code_kind)->check_model(models[parity], index->geometry.coded_dim, index->meta.code_bytes);
 		if (*wrong != NULL)
 			return parity;
 	}
@@ -277,8 +277,7 @@ create_codes(VecGraphIndex *index, uint64 key)
 
 	codes->index_oid = RelationGetRelid(index->relation);
 	codes->context = context;
-	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, (VxMetric) index->meta.metric,
-				  index->meta.dim, index->meta.code_bytes);
+	vx_codec_init(&codes->codec, &mem, (VxCodeKind) index->meta.code_kind, &index->space, index->meta.code_bytes);
 	part_bytes[0] = index->geometry.code_bytes;
 	for (uint32 i = 0; i < index->geometry.filter_count; i++)
 		part_bytes[1 + i] = index->geometry.filter_width[i];
