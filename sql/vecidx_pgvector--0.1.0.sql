@@ -60,6 +60,7 @@ CREATE FUNCTION vecidx_pgvector_refresh() RETURNS text[]
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refresh$
 DECLARE
 	own text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vecidx_pgvector');
+	theirs text := (SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector');
 	made text[] := '{}';
 	objects text[] := '{}';
 	object text;
@@ -85,12 +86,19 @@ BEGIN
 	LOOP
 		within := format('(%s, double precision)', c.type);
 		IF to_regoperator(format('%s.<-| %s', own, within)) IS NULL THEN
-			EXECUTE format('CREATE FUNCTION %s.vecgraph_within%s RETURNS boolean '
-				'AS ''MODULE_PATHNAME'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE', own, within);
-			EXECUTE format('COMMENT ON FUNCTION %s.vecgraph_within%s IS ''true; as an index condition, a bound of the distance of a scan''',
-				own, within);
-			EXECUTE format('CREATE OPERATOR %1$s.<-| (LEFTARG = %2$s, RIGHTARG = double precision, FUNCTION = %1$s.vecgraph_within)',
-				own, c.type);
+			EXECUTE format($within$
+-- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+
+CREATE FUNCTION %1$s.vecgraph_within(%2$s, double precision) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION %1$s.vecgraph_within(%2$s, double precision) IS 'true; as an index condition, a bound of the distance of a scan';
+
+CREATE OPERATOR %1$s.<-| (
+	LEFTARG = %2$s, RIGHTARG = double precision, FUNCTION = %1$s.vecgraph_within
+);
+
+				$within$, own, c.type);
 			objects := objects || format('FUNCTION %s.vecgraph_within%s', own, within) || format('OPERATOR %s.<-| %s', own, within);
 		END IF;
 		class := format('%s.%s_%s_ops', own, c.name, c.metric);
@@ -100,16 +108,29 @@ BEGIN
 		objects := objects || format('OPERATOR FAMILY %s USING vecgraph', class) || format('OPERATOR CLASS %s USING vecgraph', class);
 		made := made || class;
 	END LOOP;
-	-- CREATE and ALTER EXTENSION do this with all that their scripts make
-	IF made <> '{}' AND NOT EXISTS (
-		SELECT FROM pg_depend d JOIN pg_opclass x ON x.oid = d.objid JOIN pg_am a ON a.oid = x.opcmethod
-		WHERE d.classid = 'pg_opclass'::regclass AND d.deptype = 'e' AND a.amname = 'vecgraph' AND x.opcnamespace = own::regnamespace
-			AND format('%s.%I', own, x.opcname) = made[1])
-	THEN
-		FOREACH object IN ARRAY objects LOOP
-			EXECUTE 'ALTER EXTENSION vecidx_pgvector ADD ' || object;
-		END LOOP;
+	IF to_regtype(theirs || '.halfvec') IS NOT NULL AND to_regprocedure(own || '.vecidx_unpack_halfvec(bytea, integer)') IS NULL THEN
+		EXECUTE format($unpack$
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION %1$s.vecidx_unpack_halfvec(bytea, int) IS 'rows of packed little-endian float16s; id counts them from 1';
+
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION %1$s.vecidx_unpack_halfvec(bytea, bytea, int) IS 'rows of packed little-endian int64s and float16s';
+
+			$unpack$, own, theirs);
+		objects := objects || format('FUNCTION %s.vecidx_unpack_halfvec(bytea, integer)', own)
+			|| format('FUNCTION %s.vecidx_unpack_halfvec(bytea, bytea, integer)', own);
 	END IF;
+	FOREACH object IN ARRAY objects LOOP
+		BEGIN
+			EXECUTE 'ALTER EXTENSION vecidx_pgvector ADD ' || object;
+		EXCEPTION WHEN object_not_in_prerequisite_state THEN
+			NULL;	-- CREATE EXTENSION does that with all that its script makes
+		END;
+	END LOOP;
 	RETURN made;
 END
 $refresh$;
@@ -118,6 +139,20 @@ COMMENT ON FUNCTION vecidx_pgvector_refresh() IS
 	'makes operator classes for types that an update of extension vector has brought; returns their names';
 
 SELECT vecidx_pgvector_refresh();
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- packed rows
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack(bytea, int) IS 'rows of packed little-endian float32s; id counts them from 1';
+
+CREATE FUNCTION vecidx_unpack(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecidx_unpack(bytea, bytea, int) IS 'rows of packed little-endian int64s and float32s';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- filters: columns of an index behind the vector

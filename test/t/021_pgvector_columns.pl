@@ -135,10 +135,14 @@ is(sql($db, "SELECT codes, code_bytes, vecgraph_train('items_book'), vecgraph_pr
 	'pq|7|3000|3000', 'an index with a codebook');
 is(sql($db, "SELECT row_count, dimensions FROM vecgraph_build_estimate('items', 'v', '{}', 'l1')"), '3001|24', 'an estimate');
 
+is(sql($db, "SELECT id, embedding, pg_typeof(embedding)::oid = 'vector'::regtype FROM vecidx_unpack('\\x0000803f00000040', 2)"), '1|[1,2]|t', 'packed rows');
+
 # in schemas of their own, which change their names
 my $apart = new_database('CREATE SCHEMA "Theirs"; CREATE SCHEMA "Ours"; CREATE EXTENSION vector SCHEMA "Theirs";
 	CREATE EXTENSION vecidx_pgvector SCHEMA "Ours"');
 is(sql($apart, $classes), "@expected", 'other schemas: operator classes');
+is(sql($apart, 'SELECT embedding FROM "Ours".vecidx_unpack_halfvec(\'\x003c0040\', 2)'), '[1,2]', 'other schemas: packed halves')
+  if sql($apart, 'SELECT to_regtype(\'"Theirs".halfvec\') IS NOT NULL') eq 't';
 my $path = 'SET search_path = public, "Theirs", "Ours"; SET enable_seqscan = off;';
 sql($apart, qq{$path
 	CREATE TABLE items (id serial, v vector(3), a real[]);
