@@ -7,6 +7,7 @@
 
 #include "am/ops/vecgraph_ops.h"
 #include "cache/vecgraph_cache.h"
+#include "distance/vx_block.h"
 #include "distance/vx_distance.h"
 #include "format/vx_filter.h"
 #include "pg/vecidx_fault.h"
@@ -21,6 +22,7 @@ void
 _PG_init(void)
 {
 	vx_kernels_select();
+	vx_block_kernels_select();
 	vx_code_kernels_select();
 	vx_pq_kernels_select();
 	vx_filter_kernels_select();

@@ -3,6 +3,8 @@
 ARCH ?= $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 ifneq ($(filter x86_64%,$(ARCH)),)
 %vx_distance_avx2.o: CFLAGS += -mavx2 -mfma
+%vx_block_avx2.o: CFLAGS += -mavx2 -mfma
+%vx_block_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 %vx_code_avx2.o: CFLAGS += -mavx2
 %vx_code_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512vnni
 %vx_filter_avx2.o: CFLAGS += -mavx2
