@@ -50,6 +50,45 @@ halfvec_point(const VxSpace *space, Datum value, bool is_query, MemoryContext co
 	return dense_point(VECIDX_HALFVEC, space, value, is_query, context);
 }
 
+static pg_attribute_always_inline void
+dense_floats(VecidxDense type, Datum value, uint32 dim, float *x)
+{
+	VecidxVector *v = DatumGetVecidxVector(value);
+
+	vecidx_check_same_dim(type, (int) dim, v->dim);
+	if (type == VECIDX_HALFVEC)
+		vx_half_to_floats(((VecidxHalfvec *) v)->x, dim, x);
+	else
+		memcpy(x, v->x, dim * sizeof(float));
+	if ((Pointer) v != DatumGetPointer(value))
+		pfree(v);
+}
+
+static void
+vector_floats(Datum value, uint32 dim, float *x)
+{
+	dense_floats(VECIDX_VECTOR, value, dim, x);
+}
+
+static void
+halfvec_floats(Datum value, uint32 dim, float *x)
+{
+	dense_floats(VECIDX_HALFVEC, value, dim, x);
+}
+
+/* As the cast from vector does. */
+static void
+halfvec_round(float *x, uint32 dim)
+{
+	VecidxHalfvec *v;
+
+	for (uint32 i = 0; i < dim; i++)
+		vecidx_check_range(VECIDX_HALFVEC, x[i]);
+	v = vecidx_halfvec_new(x, (int) dim);
+	vx_half_to_floats(v->x, dim, x);
+	pfree(v);
+}
+
 const VecidxType vecidx_vector_type = {
 	.name = "vector",
 	.max_dim = VECIDX_VECTOR_MAX_DIM,
@@ -59,6 +98,7 @@ const VecidxType vecidx_vector_type = {
 	.codes = ALL_CODES,
 	.dim = dense_dim,
 	.point = vector_point,
+	.floats = vector_floats,
 };
 
 /* Halves have nothing to lose by being stored as halves. */
@@ -71,6 +111,8 @@ static const VecidxType halfvec_type = {
 	.codes = ALL_CODES,
 	.dim = dense_dim,
 	.point = halfvec_point,
+	.floats = halfvec_floats,
+	.round = halfvec_round,
 };
 
 VECIDX_SUPPORT_FUNCTION(vecgraph_vector_l2_support, VX_METRIC_L2, vecidx_vector_type);

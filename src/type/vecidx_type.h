@@ -26,6 +26,15 @@ typedef struct VecidxType
 
 	/* Makes the point of an indexed value or a query in context. Errors: it does not have the dimensions of the space. */
 	VxPoint    *(*point) (const VxSpace *space, Datum value, bool is_query, MemoryContext context);
+
+	/*
+	 * Where values are arrays of floats; NULL for others. Copies those of a value to x [dim]. Errors: it does not have these
+	 * dimensions.
+	 */
+	void		(*floats) (Datum value, uint32 dim, float *x);
+
+	/* Makes of floats x [dim] what a value of the type would have of them; NULL: it has them as they are. Errors: out of range. */
+	void		(*round) (float *x, uint32 dim);
 } VecidxType;
 
 static inline bool
