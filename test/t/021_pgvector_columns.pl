@@ -210,6 +210,10 @@ is(sql($own, "SELECT count(*) FROM pg_extension WHERE extname ~ 'vec'"), 0, 'vec
 sql($own, 'CREATE EXTENSION vector; CREATE EXTENSION vecidx_pgvector');
 sql($own, 'DROP EXTENSION vecidx_pgvector; DROP EXTENSION vector');
 
+# a setting of pgvector's is there for pgvector's indexes, whether its library has been loaded or not
+unlike(error_of($db, "SET client_min_messages = log; SET hnsw.ef_search = 50; SET enable_seqscan = off; $search"), qr/has no effect/,
+	'hnsw.ef_search: nothing is said of it');
+
 # dump and restore
 my $dump = $node->basedir . '/dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr($db) ], 'pg_dump');

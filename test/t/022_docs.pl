@@ -184,6 +184,22 @@ my @fields = split /\n/, $node->safe_psql('postgres', "SELECT DISTINCT n FROM pg
 	WHERE proname LIKE 'vecgraph\\_%' AND m = 'o' UNION SELECT attname FROM pg_attribute WHERE attrelid = 'vecidx_codebook'::regclass AND attnum > 0");
 is(join(' ', grep { $text !~ /`$_`/ } @fields), '', 'columns of results and tables are named');
 
+if ($extensions->{vector})
+{
+	# the other extension: what it has beside parts of this one
+	my $count = "SELECT format('%s(%s)', proname, ($arguments)) FROM ";
+	my $parts = catalog($count . members('pg_proc'));
+	$node->safe_psql('postgres', 'CREATE DATABASE companion');
+	$node->safe_psql('companion', 'CREATE EXTENSION vecidx_pgvector CASCADE');
+	my $other = { map { $_ => [] } split /\n/, $node->safe_psql('companion', $count . (members('pg_proc') =~ s/'vecidx'/'vecidx_pgvector'/r)) };
+	my $both = entries('Extension vecidx_pgvector');
+	same('functions of vecidx_pgvector alone', { map { $_ => $both->{$_} } grep { /^vecidx_pgvector/ } keys %$both },
+		{ map { $_ => [] } grep { !$parts->{$_} } keys %$other });
+	my @vecgraph = grep { /^(?:vecgraph|vecidx)_/ && !/_support\(|_within\(|_handler\(/ } keys %$parts;
+	same('functions of both', { map { $_ => $both->{$_} } grep { !/^vecidx_pgvector/ } keys %$both },
+		{ map { $_ => [] } grep { $other->{$_} } @vecgraph });
+}
+
 my %when = (i => 'implicit', a => 'assignment', e => 'explicit');
 is($_->[1][0], $when{ $_->[2][0] }, "when $_->[0] is done")
   for same('casts', entries('Casts'),
