@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
-our @EXPORT_OK = qw(blocks tables links loose_sql);
+our @EXPORT_OK = qw(blocks quotations tables links loose_sql);
 
 # The lines of a file, each with the mark of a block that it opens or closes taken apart: indent, language (of what opens).
 my $fence = qr/^( *)```(\w*)$/;
@@ -43,6 +43,19 @@ sub blocks
 	}
 	die "$path: a block does not end\n" if $inside;
 	return @blocks;
+}
+
+# The blocks of a file that stand in other files, too, which a comment "from: PATH" before each names. Each is a hash: line, path, text.
+sub quotations
+{
+	my ($file) = @_;
+	my $text = slurp_file($file);
+	my @found;
+	while ($text =~ /^<!-- from: (\S+) -->\n```\w+\n(.*?)^```$/msg)
+	{
+		push @found, { path => $1, text => $2, line => 1 + (substr($text, 0, $-[0]) =~ tr/\n//) };
+	}
+	return @found;
 }
 
 # The rows of the tables of a file, by the heading of second rank that they stand under: heading => [[cell...]...], without the heads of tables.

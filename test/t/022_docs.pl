@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxDocs qw(blocks tables links loose_sql);
+use VecidxDocs qw(blocks quotations tables links loose_sql);
 use VecidxTest qw(root);
 
 my $node = PostgreSQL::Test::Cluster->new('docs');
@@ -98,6 +98,17 @@ for my $file (@files)
 	is(join("\n", loose_sql(root() . "/$file")), '', "$file: no SQL that does not run");
 }
 cmp_ok($left_out, '<=', 3, 'few blocks are left out');
+
+# ---- code that tests run elsewhere ----
+
+for my $file (@files)
+{
+	for my $quoted (quotations(root() . "/$file"))
+	{
+		my $source = root() . "/$quoted->{path}";
+		ok(-e $source && index("\n" . slurp_file($source), "\n$quoted->{text}") >= 0, "$file:$quoted->{line}: is in $quoted->{path}");
+	}
+}
 
 # ---- links ----
 

@@ -1,9 +1,8 @@
-"""An index of vecgraph for Django's models."""
 from django.contrib.postgres.indexes import PostgresIndex
 
 
 class VecgraphIndex(PostgresIndex):
-    """Options of WITH are keyword arguments of options, such as {'max_degree': 32}."""
+    """An index of vecgraph; options are those of WITH, such as {'max_degree': 32}."""
 
     suffix = 'vecgraph'
 
