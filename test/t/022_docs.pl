@@ -44,7 +44,8 @@ sub run_blocks
 	my ($file, @blocks) = @_;
 	my $database = 'docs' . ++$databases;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	my $script = '';
+	# from PostgreSQL 18 on an error in an extension's script says where
+	my $script = "\\set SHOW_CONTEXT never\n";
 	for (@blocks)
 	{
 		my $stop = $_->{fails} ? 0 : 1;
@@ -172,7 +173,7 @@ sub same
 	return map { [ $_, $written->{$_}, $there->{$_} ] } grep { $there->{$_} } sort keys %$written;
 }
 
-same('types', entries('Types'), catalog('SELECT typname FROM ' . members('pg_type') . " WHERE typtype = 'b'"));
+same('types', entries('Types'), catalog('SELECT typname FROM ' . members('pg_type') . " WHERE typtype = 'b' AND typcategory <> 'A'"));
 is($_->[1][0], "`$_->[2][0]`", "what $_->[0] returns")
   for grep { $_->[1][0] ne '' }
   same('operators', entries('Operators'),
