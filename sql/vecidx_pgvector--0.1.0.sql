@@ -155,6 +155,25 @@ CREATE FUNCTION vecidx_unpack(ids bytea, vectors bytea, dimensions int, OUT id b
 COMMENT ON FUNCTION vecidx_unpack(bytea, bytea, int) IS 'rows of packed little-endian int64s and float32s';
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- exact nearest neighbours of many queries
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Restricted: a table may be temporary, and a view may call what workers must not.
+CREATE FUNCTION vecidx_knn(queries vector[], source regclass, source_column name, k int, metric text DEFAULT 'l2',
+	OUT query int, OUT ctid tid, OUT distance double precision) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecidx_knn(vector[], regclass, name, int, text) IS
+	'the exactly nearest rows of each query, by their places, from one pass over the table';
+
+CREATE FUNCTION vecidx_knn(queries vector[], source regclass, source_column name, k int, key_column name, key_type anyelement,
+	metric text DEFAULT 'l2', OUT query int, OUT key anyelement, OUT distance double precision) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_knn_by_key' LANGUAGE C STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecidx_knn(vector[], regclass, name, int, name, anyelement, text) IS
+	'the same, by the values of a column, cast to the type of key_type';
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- filters: columns of an index behind the vector
 -- ---------------------------------------------------------------------------------------------------------------------
 

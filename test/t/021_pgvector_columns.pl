@@ -132,12 +132,17 @@ is(sql($db, "SET enable_seqscan = off; SELECT id FROM wide ORDER BY v <-> (SELEC
 sql($db, 'CREATE TABLE arrays AS SELECT id, v::real[] AS a FROM items WHERE v IS NOT NULL');
 is(sql($db, "SELECT vecidx_train_codebook('book', 'items', 'v', 6, 'cosine') = vecidx_train_codebook('array', 'arrays', 'a', 6, 'cosine')"),
 	't', 'codebooks of a column, and of arrays');
+sql($db, "CREATE TABLE pairs_of_arrays AS SELECT i AS id, ARRAY[i - 1, i, i + 1]::real[] AS a FROM generate_series(1, 9) i");
 sql($db, "CREATE INDEX items_book ON items USING vecgraph (v vector_cosine_ops) WITH (codebook = 'book')");
 is(sql($db, "SELECT codes, code_bytes, vecgraph_train('items_book'), vecgraph_prewarm('items_book') FROM vecgraph_info('items_book')"),
 	'pq|7|3000|3000', 'an index with a codebook');
 is(sql($db, "SELECT row_count, dimensions FROM vecgraph_build_estimate('items', 'v', '{}', 'l1')"), '3001|24', 'an estimate');
 
 is(sql($db, "SELECT id, embedding, pg_typeof(embedding)::oid = 'vector'::regtype FROM vecidx_unpack('\\x0000803f00000040', 2)"), '1|[1,2]|t', 'packed rows');
+
+is(sql($db, "SET enable_indexscan = off; SELECT n.ctid = i.ctid FROM vecidx_knn(ARRAY[(SELECT v FROM items WHERE id = 7)], 'items', 'v', 1, 'cosine') n,
+	(SELECT ctid FROM items ORDER BY v <=> (SELECT v FROM items WHERE id = 7) LIMIT 1) i"), 't', 'an exact batch');
+is(sql($db, "SELECT key FROM vecidx_knn('{\"[1,2,3]\"}'::vector[], 'pairs_of_arrays', 'a', 1, 'id', NULL::int)"), '2', 'an exact batch over arrays');
 
 # in schemas of their own, which change their names
 my $apart = new_database('CREATE SCHEMA "Theirs"; CREATE SCHEMA "Ours"; CREATE EXTENSION vector SCHEMA "Theirs";
