@@ -93,6 +93,10 @@ const distances = await db.query({
   text: 'SELECT $1::vector <-> $2, $1::vector <#> $2, $1::vector <=> $2, $1::vector <+> $2',
   values: [pgvector.toSql(a), pgvector.toSql(b)], rowMode: 'array' });
 ok([l2(a, b), -inner(a, b), cosine(a, b), l1(a, b)].every((want, i) => close(distances.rows[0][i], want)), 'the distances are as computed here');
+const bytes = (array) => Buffer.from(array.buffer);
+const packed = await db.query('SELECT count(*)::int AS same FROM vecidx_unpack($1, $2, $3) JOIN items_vector USING (id, embedding)', [
+  bytes(BigInt64Array.from(rows(KINDS[0]), (row) => BigInt(row.id))), bytes(Float32Array.from(rows(KINDS[0]).flatMap((row) => row.value))), DIMENSIONS]);
+ok(packed.rows[0].same === ROWS, 'packed rows are the same');
 const error = await db.query(`INSERT INTO items_vector VALUES (-1, 0, $1)`, ['[1]']).then(() => null, (raised) => raised);
 ok(error?.code === '22000' && error.message === `expected ${DIMENSIONS} dimensions, not 1`, 'a vector of other dimensions is refused');
 await db.end();

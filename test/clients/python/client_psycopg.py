@@ -65,6 +65,12 @@ found = db.cursor(binary=True).execute(f'SELECT id, embedding <-> %b FROM {kind.
 ok(is_exact(kind, rows(kind), b, found), 'a numpy array is a vector')
 array = db.execute('SELECT %s::vector[]', [[Vector(a), Vector(b)]]).fetchone()[0]
 ok([value.to_list() for value in array] == [a, b], 'an array of vectors')
+for kind, function, form in zip(KINDS, ('vecidx_unpack', 'vecidx_unpack_halfvec'), ('<f4', '<f2')):
+    ids, _, values = zip(*rows(kind))
+    packed = numpy.array(ids, '<i8').tobytes(), numpy.array(values, form).tobytes(), DIMENSIONS
+    found = db.execute(f'SELECT count(*) FROM {function}(%b, %b, %s) JOIN {kind.table} USING (id, embedding)', packed).fetchone()
+    ok(found == (ROWS,), f'{kind.name}: packed rows are the same')
+kind = KINDS[0]
 db.execute(f'INSERT INTO {kind.table} VALUES (0, 0, %s)', [None])
 ok(db.execute(f'SELECT embedding FROM {kind.table} WHERE id = 0').fetchone() == (None,), 'NULL')
 try:
