@@ -227,6 +227,18 @@ for (same('operator classes', entries('Operator classes'),
 my $options = entries('Index options');
 my %defined = map { $_ => [] } slurp_file(root() . '/src/am/vecgraph_options.c') =~ /add_\w+_reloption\(option_kind, "(\w+)"/g;
 same('index options', $options, \%defined);
+$node->safe_psql('postgres', 'CREATE TABLE ranges (v vector(3))');
+for my $option (sort keys %$options)
+{
+	my (undef, undef, $error) =
+	  $node->psql('postgres', "CREATE INDEX ON ranges USING vecgraph (v) WITH ($option = -9)");
+	my ($detail) = $error =~ /DETAIL:  Valid values are (.*)\./ or next;
+	my ($default, $range) = @{ $options->{$option} };
+	my @there = map { s/\.0+$//r } $detail =~ /"([^"]+)"/g;
+	# a range has a hole above the 0 that stands for an automatic choice: only its end is as the server says
+	my @written = $detail =~ /between/ ? $range =~ /([\d.]+)$/ : sort "$default $range" =~ /`([^`]+)`/g;
+	is(join(' ', map { s/\.0+$//r } @written), $detail =~ /between/ ? $there[1] : join(' ', sort @there), "values of option $option");
+}
 
 for (same('settings', entries('Settings'),
 		catalog("SELECT name, boot_val, unit, coalesce(min_val || ' to ' || max_val, array_to_string(enumvals, ', '))
