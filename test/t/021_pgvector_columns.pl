@@ -42,17 +42,21 @@ sub new_database
 my $classes = "SELECT string_agg(opcname, ' ' ORDER BY opcname) FROM pg_opclass JOIN pg_am a ON a.oid = opcmethod AND amname = 'vecgraph'
 	WHERE opcname !~ '_filter_ops\$'";
 # Those that it should have: of the types and operators that this version of pgvector has.
-my %operator_of = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>');
-my @types = ('vector', 'halfvec');
+my %operator_of = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>', hamming => '<~>', jaccard => '<%>');
+my @floats = ('cosine', 'ip', 'l1', 'l2');
+# types with their metrics, and a value of 24 dimensions made of the vector x
+my %types = (
+	vector => [ \@floats, 'x' ],
+	halfvec => [ \@floats, 'x::halfvec(24)' ]);
 sub expected_classes
 {
 	my ($database) = @_;
 	my @expected;
-	for my $type (sort @types)
+	for my $type (sort keys %types)
 	{
 		push @expected, map { "${type}_${_}_ops" }
 		  grep { sql($database, "SELECT count(*) FROM pg_operator JOIN pg_type t ON t.oid = oprleft
-			WHERE oprname = '$operator_of{$_}' AND oprright = oprleft AND typname = '$type'") } sort keys %operator_of;
+			WHERE oprname = '$operator_of{$_}' AND oprright = oprleft AND typname = '$type'") } @{ $types{$type}[0] };
 	}
 	return @expected;
 }
@@ -110,9 +114,9 @@ for my $class (@expected)
 	sql($db, "
 		DROP TABLE IF EXISTS t;
 		CREATE TABLE t (id serial, v $type(24));
-		INSERT INTO t (v) SELECT x::$type(24) FROM source;
+		INSERT INTO t (v) SELECT $types{$type}[1] FROM source;
 		CREATE INDEX t_v ON t USING vecgraph (v $class);
-		INSERT INTO t (v) SELECT x::$type(24) FROM source WHERE id % 10 = 0;
+		INSERT INTO t (v) SELECT $types{$type}[1] FROM source WHERE id % 10 = 0;
 		DELETE FROM t WHERE id % 7 = 0;
 		VACUUM t");
 	my ($share, $inverted, $missing) = compare($node, 't', $operator_of{$metric}, 'SELECT v FROM t WHERE id % 100 = 1 AND v IS NOT NULL', database => $db);
@@ -166,17 +170,17 @@ is(sql($apart, "SELECT other.vecgraph_check('items_v'), other.vecidx_train_codeb
 
 # a version of pgvector that has less, and its update
 my $old = new_database('CREATE EXTENSION vector');
-my @later = grep { /_l1_ops$|^halfvec/ } @expected;
+my @later = grep { !/^vector_(?:l2|ip|cosine)_ops$/ } @expected;
 # the operator behind an operator class
-sub operator_of
+sub operator_behind
 {
 	my ($type, $metric) = $_[0] =~ /^([a-z]+)_(.*)_ops$/;
 	return "OPERATOR $operator_of{$metric} ($type, $type)";
 }
-sql($old, 'ALTER EXTENSION vector DROP ' . operator_of($_)) for @later;
+sql($old, 'ALTER EXTENSION vector DROP ' . operator_behind($_)) for @later;
 sql($old, 'CREATE EXTENSION vecidx_pgvector');
 is(sql($old, $classes), 'vector_cosine_ops vector_ip_ops vector_l2_ops', 'an older version: operator classes');
-sql($old, 'ALTER EXTENSION vector ADD ' . operator_of($_)) for @later;
+sql($old, 'ALTER EXTENSION vector ADD ' . operator_behind($_)) for @later;
 is(sql($old, "SELECT cardinality(vecidx_pgvector_refresh())"), scalar @later, 'updated');
 is(sql($old, $classes), "@expected", 'updated: operator classes');
 my $members = "SELECT count(*) FROM pg_depend JOIN pg_extension e ON e.oid = refobjid AND extname = 'vecidx_pgvector'
