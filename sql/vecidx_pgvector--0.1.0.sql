@@ -138,7 +138,14 @@ $refresh$;
 COMMENT ON FUNCTION vecidx_pgvector_refresh() IS
 	'makes operator classes for types that an update of extension vector has brought; returns their names';
 
-SELECT vecidx_pgvector_refresh();
+DO $made$
+BEGIN
+	IF vecidx_pgvector_refresh() = '{}' THEN
+		RAISE EXCEPTION 'extension "vector" has no type of vectors with an operator that vecgraph knows'
+			USING ERRCODE = 'feature_not_supported', HINT = 'Use pgvector 0.5 or later.';
+	END IF;
+END
+$made$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- packed rows

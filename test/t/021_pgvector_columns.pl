@@ -177,7 +177,10 @@ sub operator_behind
 	my ($type, $metric) = $_[0] =~ /^([a-z]+)_(.*)_ops$/;
 	return "OPERATOR $operator_of{$metric} ($type, $type)";
 }
-sql($old, 'ALTER EXTENSION vector DROP ' . operator_behind($_)) for @later;
+sql($old, 'ALTER EXTENSION vector DROP ' . operator_behind($_)) for @expected;
+like(error_of($old, 'CREATE EXTENSION vecidx_pgvector'), qr/extension "vector" has no type .*HINT/s, 'a version without anything');
+my %later = map { $_ => 1 } @later;
+sql($old, 'ALTER EXTENSION vector ADD ' . operator_behind($_)) for grep { !$later{$_} } @expected;
 sql($old, 'CREATE EXTENSION vecidx_pgvector');
 is(sql($old, $classes), 'vector_cosine_ops vector_ip_ops vector_l2_ops', 'an older version: operator classes');
 sql($old, 'ALTER EXTENSION vector ADD ' . operator_behind($_)) for @later;
