@@ -284,7 +284,9 @@ func main() {
 	conn, err := pgx.Connect(ctx, "")
 	must(err)
 	db := client{ctx, conn}
-	db.do("CREATE EXTENSION vecidx")
+	for _, extension := range strings.Fields(os.Getenv("VECIDX_EXTENSIONS")) {
+		db.do("CREATE EXTENSION " + extension)
+	}
 	must(pgxvec.RegisterTypes(ctx, conn))
 	db.do("SET enable_seqscan = off")
 	db.do("SET vecgraph.search_list_size = 200")

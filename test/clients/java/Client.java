@@ -128,7 +128,9 @@ public class Client {
             env.get("PGUSER"), env.get("PGPASSWORD"));
         db.unwrap(PGConnection.class).setPrepareThreshold(threshold);
         try (Statement statement = db.createStatement()) {
-            statement.execute("CREATE EXTENSION IF NOT EXISTS vecidx");
+            for (String extension : System.getenv("VECIDX_EXTENSIONS").split(" ")) {
+                statement.execute("CREATE EXTENSION IF NOT EXISTS " + extension);
+            }
             statement.execute("SET enable_seqscan = off");
             statement.execute("SET vecgraph.search_list_size = 200");
         }

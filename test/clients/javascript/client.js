@@ -50,7 +50,9 @@ function isExact(kind, query, found, tenant) {
 
 const db = new pg.Client();
 await db.connect();
-await db.query('CREATE EXTENSION vecidx');
+for (const extension of process.env.VECIDX_EXTENSIONS.split(' ')) {
+  await db.query(`CREATE EXTENSION ${extension}`);
+}
 await pgvector.registerTypes(db);
 await db.query('SET enable_seqscan = off');
 await db.query('SET vecgraph.search_list_size = 200');

@@ -5,7 +5,7 @@ import asyncpg
 from pgvector import HalfVector, SparseVector, Vector
 from pgvector.asyncpg import register_vector
 
-from common import DIMENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
+from common import DIMENSIONS, EXTENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
 
 WRAP = {'vector': Vector, 'halfvec': HalfVector, 'sparsevec': SparseVector, 'bit': asyncpg.BitString}
 
@@ -29,7 +29,8 @@ async def search(db, kind, query, binary, tenant=None):
 
 async def main():
     db = await asyncpg.connect()
-    await db.execute('CREATE EXTENSION vecidx')
+    for extension in EXTENSIONS:
+        await db.execute(f'CREATE EXTENSION {extension}')
     await register_vector(db)
     await db.execute('SET enable_seqscan = off')
     await db.execute('SET vecgraph.search_list_size = 200')

@@ -4,7 +4,7 @@ import psycopg
 from pgvector import Bit, HalfVector, SparseVector, Vector
 from pgvector.psycopg import register_vector
 
-from common import DIMENSIONS, KINDS, LIMIT, ROWS, TENANTS, cosine, done, halves, inner, is_exact, l1, l2, ok, queries, rows
+from common import DIMENSIONS, EXTENSIONS, KINDS, LIMIT, ROWS, TENANTS, cosine, done, halves, inner, is_exact, l1, l2, ok, queries, rows
 
 WRAP = {'vector': Vector, 'halfvec': HalfVector, 'sparsevec': SparseVector, 'bit': Bit}
 
@@ -22,7 +22,8 @@ def search(db, kind, query, binary, tenant=None):
 
 
 db = psycopg.connect(autocommit=True)
-db.execute('CREATE EXTENSION vecidx')
+for extension in EXTENSIONS:
+    db.execute(f'CREATE EXTENSION {extension}')
 register_vector(db)
 db.execute('SET enable_seqscan = off')
 db.execute('SET vecgraph.search_list_size = 200')

@@ -5,7 +5,7 @@ import psycopg2
 from pgvector import Bit, HalfVector, SparseVector, Vector
 from pgvector.psycopg2 import register_vector
 
-from common import DIMENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
+from common import DIMENSIONS, EXTENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
 
 WRAP = {'vector': Vector, 'halfvec': HalfVector, 'sparsevec': SparseVector, 'bit': lambda value: value}
 
@@ -21,7 +21,8 @@ def text(value):
 db = psycopg2.connect('')
 db.autocommit = True
 cursor = db.cursor()
-cursor.execute('CREATE EXTENSION vecidx')
+for extension in EXTENSIONS:
+    cursor.execute(f'CREATE EXTENSION {extension}')
 register_vector(db)
 cursor.execute('SET enable_seqscan = off')
 cursor.execute('SET vecgraph.search_list_size = 200')

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.types import Integer
 
-from common import DIMENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
+from common import DIMENSIONS, EXTENSIONS, KINDS, LIMIT, done, halves, is_exact, ok, queries, rows
 
 TYPES = {'vector': VECTOR, 'halfvec': HALFVEC, 'sparsevec': SPARSEVEC, 'bit': BIT}
 
@@ -54,7 +54,8 @@ def settings(connection, _):
 MODELS = [(kind, model(kind)) for kind in KINDS]
 engine = create_engine('postgresql+psycopg://')
 with engine.begin() as connection:
-    connection.execute(text('CREATE EXTENSION vecidx'))
+    for extension in EXTENSIONS:
+        connection.execute(text(f'CREATE EXTENSION {extension}'))
 event.listen(engine, 'connect', settings)
 Base.metadata.create_all(engine)
 

@@ -9,6 +9,9 @@ QUERIES = 5
 LIMIT = 10
 TENANTS = 7
 
+# what makes the types and vecgraph: vecidx, or pgvector's vector and vecidx_pgvector
+EXTENSIONS = os.environ['VECIDX_EXTENSIONS'].split()
+
 
 class Kind:
     """A type, and the index on it: what a value looks like, and how far apart two are."""

@@ -271,7 +271,10 @@ async fn run() -> Result<Report, Error> {
         .connect(NoTls)
         .await?;
     tokio::spawn(connection);
-    db.batch_execute("CREATE EXTENSION vecidx; SET enable_seqscan = off; SET vecgraph.search_list_size = 200").await?;
+    for extension in env("VECIDX_EXTENSIONS").split(' ') {
+        db.batch_execute(&format!("CREATE EXTENSION {extension}")).await?;
+    }
+    db.batch_execute("SET enable_seqscan = off; SET vecgraph.search_list_size = 200").await?;
 
     let mut report = Report { tests: 0, failures: 0 };
     let there = env("VECIDX_KINDS");
