@@ -88,3 +88,11 @@ SELECT v FROM type_btree WHERE v > '[1,5]' ORDER BY v;
 SELECT count(DISTINCT v) FROM type_btree;
 RESET enable_seqscan;
 DROP TABLE type_btree;
+-- operands that are out of line, of which one side stays the same for a while: opened once, and anew when another comes
+CREATE TABLE toasted AS SELECT i AS id, array_fill(i % 5, ARRAY[600])::vector(600) AS v, array_fill(i % 3, ARRAY[1200])::halfvec(1200) AS h FROM generate_series(1, 12) i;
+SELECT count(*), count(*) FILTER (WHERE a.v <-> b.v <> sqrt(600.0) * abs(a.id % 5 - b.id % 5)) AS wrong, count(*) FILTER (WHERE a.v <#> b.v <> -600 * (a.id % 5) * (b.id % 5)) AS wrong_ip,
+	count(*) FILTER (WHERE a.h <+> b.h <> 1200 * abs(a.id % 3 - b.id % 3)) AS wrong_h
+	FROM toasted a, toasted b;
+SELECT id, v <-> (SELECT v FROM toasted WHERE id = 1) = sqrt(600.0) * abs(id % 5 - 1) AS same FROM toasted ORDER BY v <-> (SELECT v FROM toasted WHERE id = 1), id LIMIT 3;
+SELECT id, (SELECT v FROM toasted WHERE id = 12) + v = array_fill(2 + id % 5, ARRAY[600])::vector AS same FROM toasted ORDER BY id LIMIT 2;
+DROP TABLE toasted;

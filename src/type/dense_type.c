@@ -4,6 +4,7 @@
 #include "type/vecidx_type.h"
 
 #include "type/vecidx_dense.h"
+#include "type/vecidx_operand.h"
 
 StaticAssertDecl(VECIDX_VECTOR_MAX_DIM == VX_DENSE_MAX_DIM, "all vectors can be indexed");
 
@@ -55,6 +56,7 @@ dense_floats(VecidxDense type, Datum value, uint32 dim, float *x)
 {
 	VecidxVector *v = DatumGetVecidxVector(value);
 
+	vecidx_read_ahead(v, VARSIZE(v));
 	vecidx_check_same_dim(type, (int) dim, v->dim);
 	if (type == VECIDX_HALFVEC)
 		vx_half_to_floats(((VecidxHalfvec *) v)->x, dim, x);

@@ -14,6 +14,7 @@
 
 #include "distance/vx_distance.h"
 #include "type/vecidx_dense.h"
+#include "type/vecidx_operand.h"
 
 /* ---- distances ---- */
 
@@ -28,7 +29,8 @@ open_two(FunctionCallInfo fcinfo, VecidxDense type, VecidxOpened *a, VecidxOpene
 static pg_attribute_always_inline void
 open_pair(FunctionCallInfo fcinfo, VecidxDense type, VecidxOpened *a, VecidxOpened *b)
 {
-	open_two(fcinfo, type, a, b);
+	vecidx_open(type, vecidx_operand(fcinfo, 0), a);
+	vecidx_open(type, vecidx_operand(fcinfo, 1), b);
 	vecidx_check_same_dim(type, a->dim, b->dim);
 }
 
