@@ -44,6 +44,11 @@ SELECT v.row_count, h.row_count, h.index_bytes < v.index_bytes AS smaller, h.dim
 CREATE DOMAIN other.nonzero AS other.vector(32) CHECK (VALUE IS NOT NULL);
 CREATE VIEW other.waves AS SELECT v::other.nonzero FROM t WHERE id > 0;
 SELECT vecidx_train_codebook('domain', 'other.waves', 'v', 16) < 0.2 AS good;
+-- arrays are cast to the type of the extension, whatever comes first by name
+CREATE OPERATOR CLASS other.a_first_ops FOR TYPE other.vector USING vecgraph AS
+	OPERATOR 1 other.<-> FOR ORDER BY float_ops, FUNCTION 1 (other.vector, other.vector) vecgraph_vector_l2_support(internal);
+CREATE TABLE other.arrays AS SELECT v::text::vector::real[] AS a FROM t;
+SELECT vecidx_train_codebook('arrays', 'other.arrays', 'a', 16) < 0.2 AS good;
 -- what does not fit a column
 CREATE INDEX ON t USING vecgraph (any_dim);
 CREATE INDEX ON t USING vecgraph (wide);
