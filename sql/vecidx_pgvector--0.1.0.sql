@@ -15,6 +15,19 @@ BEGIN
 END
 $alone$;
 
+-- below, vector is that type of extension vector: a script looks in its own schema first
+DO $own$
+BEGIN
+	IF NOT EXISTS (
+		SELECT FROM pg_depend JOIN pg_extension e ON e.oid = refobjid AND extname = 'vector'
+		WHERE classid = 'pg_type'::regclass AND objid = to_regtype('vector') AND refclassid = 'pg_extension'::regclass AND deptype = 'e')
+	THEN
+		RAISE EXCEPTION 'type "vector" of schema "%" is not that of extension "vector"', current_schema()
+			USING ERRCODE = 'duplicate_object', HINT = 'Give extension "vecidx_pgvector" another SCHEMA.';
+	END IF;
+END
+$own$;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- access method vecgraph
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +121,12 @@ CREATE OPERATOR %1$s.<-| (
 		objects := objects || format('OPERATOR FAMILY %s USING vecgraph', class) || format('OPERATOR CLASS %s USING vecgraph', class);
 		made := made || class;
 	END LOOP;
-	IF to_regtype(theirs || '.halfvec') IS NOT NULL AND to_regprocedure(own || '.vecidx_unpack_halfvec(bytea, integer)') IS NULL THEN
+	IF EXISTS (
+		SELECT FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+		JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid AND e.extname = 'vector'
+		WHERE t.typname = 'halfvec')
+		AND to_regprocedure(own || '.vecidx_unpack_halfvec(bytea, integer)') IS NULL
+	THEN
 		EXECUTE format($unpack$
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -210,6 +210,10 @@ sql($own, 'DROP EXTENSION vecidx');
 sql($own, 'CREATE EXTENSION vecidx_pgvector');
 like(error_of(new_database(''), 'CREATE EXTENSION vecidx_pgvector'), qr/required extension "vector" is not installed/, 'without pgvector');
 
+like(error_of($own, 'CREATE SCHEMA taken; CREATE DOMAIN taken.vector AS int; DROP EXTENSION vecidx_pgvector; CREATE EXTENSION vecidx_pgvector SCHEMA taken'),
+	qr/type "vector" of schema "taken" is not that of extension "vector".*HINT/s, 'a schema with another type of the name');
+sql($own, 'CREATE EXTENSION vecidx_pgvector');
+
 # which goes first
 like(error_of($own, 'DROP EXTENSION vector'),
 	qr/cannot drop extension vector because other objects depend on it.*extension vecidx_pgvector depends on extension vector/s, 'vector first: refused');
