@@ -837,6 +837,17 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
+-- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+
+CREATE FUNCTION vecgraph_within(sparsevec, double precision) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(sparsevec, double precision) IS 'true; as an index condition, a bound of the distance of a scan';
+
+CREATE OPERATOR <-| (
+	LEFTARG = sparsevec, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
 CREATE OPERATOR < (
 	LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_lt,
 	COMMUTATOR = >, NEGATOR = >=,
@@ -881,6 +892,42 @@ CREATE OPERATOR CLASS sparsevec_ops
 	OPERATOR 4 >=,
 	OPERATOR 5 >,
 	FUNCTION 1 sparsevec_cmp(sparsevec, sparsevec);
+
+CREATE FUNCTION vecgraph_sparsevec_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS sparsevec_l2_ops
+	DEFAULT FOR TYPE sparsevec USING vecgraph AS
+	OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (sparsevec, double precision),
+	FUNCTION 1 vecgraph_sparsevec_l2_support(internal);
+
+CREATE FUNCTION vecgraph_sparsevec_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS sparsevec_ip_ops
+	FOR TYPE sparsevec USING vecgraph AS
+	OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (sparsevec, double precision),
+	FUNCTION 1 vecgraph_sparsevec_ip_support(internal);
+
+CREATE FUNCTION vecgraph_sparsevec_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS sparsevec_cosine_ops
+	FOR TYPE sparsevec USING vecgraph AS
+	OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (sparsevec, double precision),
+	FUNCTION 1 vecgraph_sparsevec_cosine_support(internal);
+
+CREATE FUNCTION vecgraph_sparsevec_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS sparsevec_l1_ops
+	FOR TYPE sparsevec USING vecgraph AS
+	OPERATOR 1 <+> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (sparsevec, double precision),
+	FUNCTION 1 vecgraph_sparsevec_l1_support(internal);
 
 CREATE FUNCTION vector_to_sparsevec(vector, integer, boolean) RETURNS sparsevec
 	AS 'MODULE_PATHNAME', 'vecidx_vector_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

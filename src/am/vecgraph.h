@@ -90,8 +90,8 @@ extern bytea *vecgraph_options(Datum reloptions, bool validate);
 /* Whether an index whose nodes hold their vectors is to have codes as well. */
 extern bool vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim);
 
-/* The list size L that scans use now: the setting, or the automatic choice. */
-extern int	vecgraph_effective_list_size(void);
+/* The list size L that scans of an index with such points use now: the setting, or the automatic choice. */
+extern int	vecgraph_effective_list_size(const VxSpace *space);
 
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
@@ -260,6 +260,13 @@ typedef struct VecGraphFlatRow
 	uint32		hash;
 	VxPoint		point;			/* as long as it is */
 } VecGraphFlatRow;
+
+/* Bytes of one with this point. */
+static inline Size
+vecgraph_flat_row_bytes(const VxSpace *space, const VxPoint *point, uint32 filter_count)
+{
+	return offsetof(VecGraphFlatRow, point) + vx_space_bytes(space, point) + filter_count * sizeof(uint64);
+}
 
 /* Bytes of the largest. */
 static inline Size

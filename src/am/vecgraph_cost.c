@@ -60,7 +60,7 @@
 #define RADIUS_SHARE 0.01
 
 /* Number of dimensions of the indexed column or expression, or a usual one. */
-static double
+static uint32
 index_dimensions(IndexOptInfo *info)
 {
 	int32		typmod = -1;
@@ -70,15 +70,29 @@ index_dimensions(IndexOptInfo *info)
 	return typmod > 0 ? typmod : 128;
 }
 
-/* Whether an index scores neighbours by codes, and so reads the pages of those nodes only that it expands. */
-static bool
-scores_codes(IndexOptInfo *info, double dim)
+/* What the costs of an index depend on. */
+typedef struct IndexKind
+{
+	double		dim;			/* of what is scored */
+	double		list;			/* its list size */
+	bool		codes;			/* it scores neighbours by codes, and so reads the pages of those nodes only that it expands */
+} IndexKind;
+
+static IndexKind
+index_kind(IndexOptInfo *info)
 {
 	Relation	index = index_open(info->indexoid, NoLock);
-	bool		codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, vecgraph_opclass(index)->metric, (uint32) dim);
+	const VecGraphOpclass *opclass = vecgraph_opclass(index);
+	VxSpace		space = {.metric = opclass->metric,.dim = index_dimensions(info),.form = opclass->type->form};
+	IndexKind	kind = {
+		.dim = vx_space_coded_dim(&space),
+		.list = vecgraph_effective_list_size(&space),
+		.codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, opclass->metric, space.dim)
+		|| !vx_storage_is_exact(opclass->type->whole)
+	};
 
 	index_close(index, NoLock);
-	return codes;
+	return kind;
 }
 
 /* Whether a path has conditions on filter columns. */
@@ -143,13 +157,13 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 {
 	IndexOptInfo *info = path->indexinfo;
 	double		nodes = Max(info->tuples, 1);
-	double		list = Min((double) vecgraph_effective_list_size(), nodes);
+	IndexKind	kind;
+	double		list;
 	double		page_count = Max(info->pages, 1);
 	double		random_page_cost;
 	double		seq_page_cost;
 	double		cached;
 	double		page_cost;
-	double		dim = index_dimensions(info);
 	double		node_cost;
 	double		met_cost;
 	double		pages_per_node;
@@ -172,11 +186,13 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
 	cached = Min(1, effective_cache_size / page_count);
 	page_cost = cached * CACHED_PAGE_SHARE * seq_page_cost + (1 - cached) * random_page_cost;
-	node_cost = cpu_operator_cost * (1 + dim / DIMS_PER_OPERATOR) + cpu_index_tuple_cost + cpu_tuple_cost;
+	kind = index_kind(info);
+	list = Min(kind.list, nodes);
+	node_cost = cpu_operator_cost * (1 + kind.dim / DIMS_PER_OPERATOR) + cpu_index_tuple_cost + cpu_tuple_cost;
 
-	if (scores_codes(info, dim))
+	if (kind.codes)
 	{
-		met_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + dim / CODE_DIMS_PER_OPERATOR);
+		met_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + kind.dim / CODE_DIMS_PER_OPERATOR);
 		pages_per_node = 1;
 	}
 	else

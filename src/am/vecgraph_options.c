@@ -36,6 +36,9 @@ static relopt_enum_elt_def codes_values[] = {
  */
 #define AUTOMATIC_LIST_SIZE 64
 
+/* The same where codes are of sketches, from which more are nearly as near as the nearest: of 50,000 tf-idf vectors of paragraphs 0.99. */
+#define SKETCHED_LIST_SIZE 256
+
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", VECGRAPH_ITERATIVE_OFF, false},
 	{"relaxed_order", VECGRAPH_ITERATIVE_RELAXED, false},
@@ -154,9 +157,11 @@ vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim
 }
 
 int
-vecgraph_effective_list_size(void)
+vecgraph_effective_list_size(const VxSpace *space)
 {
-	return vecgraph_search_list_size > 0 ? vecgraph_search_list_size : AUTOMATIC_LIST_SIZE;
+	if (vecgraph_search_list_size > 0)
+		return vecgraph_search_list_size;
+	return space->form == VX_FORM_SPARSE ? SKETCHED_LIST_SIZE : AUTOMATIC_LIST_SIZE;
 }
 
 const char *

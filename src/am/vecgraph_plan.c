@@ -45,6 +45,11 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 		storage = whole;
 	if (!fits && storage == whole)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"storage\" to its default.");
+	if (codes == VECGRAPH_CODES_NONE && !vx_storage_is_exact(whole))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"codes\" cannot be none for %s", type->name),
+				 errdetail("A node does not hold the vector.")));
 	if (!fits && codes == VECGRAPH_CODES_NONE)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"codes\" to its default.");
 	if (!half_fits && storage == VX_STORAGE_HALF)
@@ -60,9 +65,9 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	meta->edge_capacity = meta->max_degree;
 
 	/* without the vector in the node there must be codes: nothing else tells a search how far it is */
-	meta->code_kind = meta->dim < TWO_BITS_FROM_DIM ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
+	meta->code_kind = coded_dim < TWO_BITS_FROM_DIM || space.form == VX_FORM_SPARSE ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
 	if (!vecidx_type_has_codes(type, (VxCodeKind) meta->code_kind)
-		|| (storage == whole && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim)))
+		|| (vx_storage_is_exact(storage) && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim)))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
 	{

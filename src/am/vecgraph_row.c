@@ -63,7 +63,7 @@ vecgraph_flatten_row(const VxSpace *space, const VecGraphRow *row, uint32 filter
 	flat->hash = row->hash;
 	memcpy(&flat->point, row->point, bytes);
 	memcpy((char *) &flat->point + bytes, row->signature, filter_count * sizeof(uint64));
-	return offsetof(VecGraphFlatRow, point) + bytes + filter_count * sizeof(uint64);
+	return vecgraph_flat_row_bytes(space, row->point, filter_count);
 }
 
 VecGraphRow

@@ -6,14 +6,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "distance/vx_sparse.h"
+
 #define DENSE (1u << VX_FORM_DENSE)
 #define BITS (1u << VX_FORM_BITS)
+#define SPARSE (1u << VX_FORM_SPARSE)
 
 static const VxMetricKind kinds[] = {
-	[VX_METRIC_L2] = {.name = "l2",.forms = DENSE,.coded = true},
-	[VX_METRIC_IP] = {.name = "ip",.forms = DENSE,.coded = true,.lengths = true},
-	[VX_METRIC_COSINE] = {.name = "cosine",.forms = DENSE,.coded = true,.directions = true},
-	[VX_METRIC_L1] = {.name = "l1",.forms = DENSE},
+	[VX_METRIC_L2] = {.name = "l2",.forms = DENSE | SPARSE,.coded = true},
+	[VX_METRIC_IP] = {.name = "ip",.forms = DENSE | SPARSE,.coded = true,.lengths = true},
+	[VX_METRIC_COSINE] = {.name = "cosine",.forms = DENSE | SPARSE,.coded = true,.directions = true},
+	[VX_METRIC_L1] = {.name = "l1",.forms = DENSE | SPARSE},
 	[VX_METRIC_HAMMING] = {.name = "hamming",.forms = BITS,.coded = true},
 	[VX_METRIC_JACCARD] = {.name = "jaccard",.forms = BITS,.coded = true},
 };
@@ -131,13 +134,16 @@ bits_pair(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
 	return a->norm2 == 0 && b->norm2 == 0 ? 0 : bits_distance(space, a, b);
 }
 
+/* Dimensions of a sketch of bits at most. */
+#define BITS_SKETCH_DIM 256
+
 /* Bytes that are added up to one dimension of a sketch. */
 static uint32_t
 bits_group(uint32_t dim)
 {
 	uint32_t	bytes = (dim + 7) / 8;
 
-	return (bytes + VX_SKETCH_MAX_DIM - 1) / VX_SKETCH_MAX_DIM;
+	return (bytes + BITS_SKETCH_DIM - 1) / BITS_SKETCH_DIM;
 }
 
 /* A byte's bits are added up with signs, which are those of the byte's number. */
@@ -175,21 +181,115 @@ sparse_is_sound(const VxSpace *space, const VxSparsePoint *point)
 	return true;
 }
 
-static void
-sketch_sparse(const VxSpace *space, const VxSparsePoint *point, float *out)
+static inline VxSparse
+sparse_of(const VxPoint *point)
 {
-	const float *values = vx_sparse_values(point);
-	float		length = vx_space_unit_length(space, (const VxPoint *) point);
-	float		scale = length > 0 ? 1 / length : 0;
+	const VxSparsePoint *sparse = (const VxSparsePoint *) point;
 
-	memset(out, 0, VX_SKETCH_MAX_DIM * sizeof(float));
-	for (uint32_t i = 0; i < point->count; i++)
+	return (VxSparse)
 	{
-		uint64_t	lot = sketch_lot(point->parts[i]);
-		float		value = values[i] * scale;
+		.nnz = sparse->count,.indices = (const int32_t *) sparse->parts,.values = vx_sparse_values(sparse)
+	};
+}
 
-		out[lot & (VX_SKETCH_MAX_DIM - 1)] += lot >> 63 != 0 ? value : -value;
+/* Parts of a sketch, each of which is one of all dimensions; and their bits of a lot: the place in the part, the sign. */
+#define SPARSE_PARTS 4
+#define SPARSE_PART_DIM (VX_SKETCH_MAX_DIM / SPARSE_PARTS)
+#define SPARSE_LOT_BITS (64 / SPARSE_PARTS)
+
+/* Sums of a sketch, for which floats may be too small. */
+static void
+add_to_sketch(const VxSparse *x, double *sums)
+{
+	memset(sums, 0, VX_SKETCH_MAX_DIM * sizeof(double));
+	for (uint32_t i = 0; i < x->nnz; i++)
+	{
+		uint64_t	lot = sketch_lot((uint32_t) x->indices[i]);
+		double		value = x->values[i];
+
+		for (uint32_t part = 0; part < SPARSE_PARTS; part++, lot >>= SPARSE_LOT_BITS)
+			sums[part * SPARSE_PART_DIM + (lot & (SPARSE_PART_DIM - 1))] += (lot >> (SPARSE_LOT_BITS - 1) & 1) != 0 ? value : -value;
 	}
+}
+
+static void
+sketch_sparse(const VxSpace *space, const VxPoint *point, float *out)
+{
+	VxSparse	x = sparse_of(point);
+	double		sums[VX_SKETCH_MAX_DIM];
+	double		wanted2 = vx_space_wide_norm2(space, point);
+	double		norm2 = 0;
+	double		scale;
+
+	if (kinds[space->metric].directions)
+		wanted2 = wanted2 > 0 ? 1 : 0;
+	if (space->dim <= VX_SKETCH_MAX_DIM)
+	{
+		memset(sums, 0, space->dim * sizeof(double));
+		for (uint32_t i = 0; i < x.nnz; i++)
+			sums[x.indices[i]] = x.values[i];
+	}
+	else
+		add_to_sketch(&x, sums);
+	for (uint32_t i = 0; i < vx_space_coded_dim(space); i++)
+		norm2 += sums[i] * sums[i];
+	scale = norm2 > 0 ? sqrt(wanted2 / norm2) : 0;
+	for (uint32_t i = 0; i < vx_space_coded_dim(space); i++)
+		out[i] = vx_to_finite(sums[i] * scale);
+}
+
+/* The cosine distance, as the SQL function computes it. */
+static double
+sparse_cosine(const VxPoint *a, const VxPoint *b)
+{
+	VxSparse	x = sparse_of(a);
+	VxSparse	y = sparse_of(b);
+	double		similarity = vx_sparse_cosine_similarity(&x, &y, a->norm2, b->norm2);
+
+	return isnan(similarity) ? (double) INFINITY : 1 - similarity;
+}
+
+/* The query score of all metrics but cosine. */
+static float
+sparse_query(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	VxSparse	x = sparse_of(a);
+	VxSparse	y = sparse_of(b);
+
+	if (space->metric == VX_METRIC_IP)
+		return orderable(-vx_sparse_inner_product(&x, &y));
+	return orderable(space->metric == VX_METRIC_L1 ? vx_sparse_l1(&x, &y) : vx_sparse_l2_squared(&x, &y));
+}
+
+static float
+sparse_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
+{
+	VxSparse	x = sparse_of(a);
+	VxSparse	y = sparse_of(b);
+
+	if (space->metric == VX_METRIC_COSINE)
+	{
+		float		score = (float) sparse_cosine(a, b);
+
+		return score <= ONE_DIRECTION ? 0 : score;
+	}
+	if (space->metric == VX_METRIC_IP)
+	{
+		float		added = vx_space_added(space->max_norm2, a->norm2) - vx_space_added(space->max_norm2, b->norm2);
+
+		return orderable(vx_sparse_l2_squared(&x, &y) + added * added);
+	}
+	return sparse_query(space, a, b);
+}
+
+static double
+sparse_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
+{
+	if (space->metric == VX_METRIC_COSINE)
+		return sparse_cosine(query, p);
+	if (space->metric == VX_METRIC_L2)
+		return sqrt(sparse_query(space, query, p));
+	return (double) sparse_query(space, query, p);
 }
 
 /* ---- all forms ---- */
@@ -207,6 +307,18 @@ vx_space_has_place(const VxSpace *space, const VxPoint *point)
 	return has_place;
 }
 
+double
+vx_space_wide_norm2(const VxSpace *space, const VxPoint *point)
+{
+	if (space->form == VX_FORM_SPARSE)
+	{
+		VxSparse	x = sparse_of(point);
+
+		return vx_wide_inner_product(x.values, x.values, x.nnz);
+	}
+	return vx_wide_inner_product(point->x, point->x, space->dim);
+}
+
 float
 vx_space_norm2(const VxSpace *space, const VxPoint *point)
 {
@@ -217,7 +329,11 @@ vx_space_norm2(const VxSpace *space, const VxPoint *point)
 		case VX_FORM_BITS:
 			return count_bits(space, (const VxBitsPoint *) point);
 		case VX_FORM_SPARSE:
-			return vx_kernels->norm_squared(vx_sparse_values((const VxSparsePoint *) point), ((const VxSparsePoint *) point)->count);
+			{
+				VxSparse	x = sparse_of(point);
+
+				return vx_sparse_norm_squared(&x);
+			}
 	}
 	return vx_kernels->norm_squared(point->x, space->dim);
 }
@@ -237,13 +353,7 @@ vx_space_unit_length(const VxSpace *space, const VxPoint *point)
 		return 1;
 	if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
 		return sqrtf(point->norm2);
-	if (space->form == VX_FORM_SPARSE)
-	{
-		const VxSparsePoint *sparse = (const VxSparsePoint *) point;
-
-		return (float) sqrt(vx_wide_inner_product(vx_sparse_values(sparse), vx_sparse_values(sparse), sparse->count));
-	}
-	return (float) sqrt(vx_wide_inner_product(point->x, point->x, space->dim));
+	return (float) sqrt(vx_space_wide_norm2(space, point));
 }
 
 uint32_t
@@ -256,7 +366,7 @@ vx_space_coded_dim(const VxSpace *space)
 		case VX_FORM_BITS:
 			return ((space->dim + 7) / 8 + bits_group(space->dim) - 1) / bits_group(space->dim);
 		case VX_FORM_SPARSE:
-			return VX_SKETCH_MAX_DIM;
+			return VX_MIN(space->dim, VX_SKETCH_MAX_DIM);
 	}
 	return space->dim;
 }
@@ -282,7 +392,7 @@ vx_space_coded(const VxSpace *space, const VxPoint *point, float *out)
 	if (space->form == VX_FORM_BITS)
 		sketch_bits(space, (const VxBitsPoint *) point, out);
 	else if (space->form == VX_FORM_SPARSE)
-		sketch_sparse(space, (const VxSparsePoint *) point, out);
+		sketch_sparse(space, point, out);
 	else if (!kinds[space->metric].directions)
 		memcpy(out, point->x, dim * sizeof(float));
 	else if (point->norm2 >= VX_LEAST_NORM2 && point->norm2 <= FLT_MAX)
@@ -309,8 +419,9 @@ other_query(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 	switch (space->form)
 	{
 		case VX_FORM_DENSE:
-		case VX_FORM_SPARSE:
 			break;
+		case VX_FORM_SPARSE:
+			return space->metric == VX_METRIC_COSINE ? (float) sparse_cosine(query, p) : sparse_query(space, query, p);
 		case VX_FORM_BITS:
 			return (float) bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
 	}
@@ -324,8 +435,9 @@ other_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 	switch (space->form)
 	{
 		case VX_FORM_DENSE:
-		case VX_FORM_SPARSE:
 			break;
+		case VX_FORM_SPARSE:
+			return sparse_pair(space, a, b);
 		case VX_FORM_BITS:
 			return (float) bits_pair(space, (const VxBitsPoint *) a, (const VxBitsPoint *) b);
 	}
@@ -339,8 +451,9 @@ other_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 	switch (space->form)
 	{
 		case VX_FORM_DENSE:
-		case VX_FORM_SPARSE:
 			break;
+		case VX_FORM_SPARSE:
+			return sparse_operator(space, query, p);
 		case VX_FORM_BITS:
 			return bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
 	}

@@ -74,13 +74,15 @@ typedef struct VxSpace
 	uint32_t	dim;
 	float		max_norm2;		/* ip only: M above, finite */
 	VxForm		form;
-	uint32_t	max_count;		/* VX_FORM_SPARSE: of an indexed point */
 } VxSpace;
 
 /* No vector of a form has more dimensions. */
 #define VX_DENSE_MAX_DIM 16000
 #define VX_BITS_MAX_DIM 64000
 #define VX_SPARSE_MAX_DIM 1000000000
+
+/* No sparse vector has more non-zeros. */
+#define VX_SPARSE_MAX_COUNT 16000
 
 /* Fills a dense point (VX_POINT_BYTES(dim) bytes) from x [dim]. */
 void		vx_point_set(VxPoint *point, const float *x, uint32_t dim);
@@ -95,7 +97,7 @@ vx_space_varies(const VxSpace *space)
 	return space->form == VX_FORM_SPARSE;
 }
 
-/* Bytes of the largest indexed point. (That of a query may be larger, where points vary.) */
+/* Bytes of the largest point. */
 static inline size_t
 vx_space_room(const VxSpace *space)
 {
@@ -106,7 +108,7 @@ vx_space_room(const VxSpace *space)
 		case VX_FORM_BITS:
 			return VX_BITS_POINT_BYTES(space->dim);
 		case VX_FORM_SPARSE:
-			return VX_SPARSE_POINT_BYTES(space->max_count);
+			return VX_SPARSE_POINT_BYTES(VX_SPARSE_MAX_COUNT);
 	}
 	return VX_POINT_BYTES(space->dim);
 }
@@ -149,6 +151,9 @@ vx_space_hash(const VxSpace *space, const VxPoint *point)
 /* Whether a search can tell how near a point is: under cosine a zero vector has no direction, and is not indexed. */
 bool		vx_space_has_place(const VxSpace *space, const VxPoint *point);
 
+/* The squared norm of a vector of floats, in double precision: neither zero nor infinite where that of the point is so by its range. */
+double		vx_space_wide_norm2(const VxSpace *space, const VxPoint *point);
+
 /* The squared norm of a point's vector, computed anew: infinite if that is too large for a float. */
 float		vx_space_norm2(const VxSpace *space, const VxPoint *point);
 
@@ -178,7 +183,7 @@ float		vx_space_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b);
 float		vx_space_unit_length(const VxSpace *space, const VxPoint *point);
 
 /* Of forms other than dense, a sketch: as many floats at most. */
-#define VX_SKETCH_MAX_DIM 256
+#define VX_SKETCH_MAX_DIM 2048
 
 /* Dimensions of what codes are made from. */
 uint32_t	vx_space_coded_dim(const VxSpace *space);
@@ -188,7 +193,8 @@ uint32_t	vx_space_coded_dim(const VxSpace *space);
  * the one of length 1 (zero for a zero vector). Of points that are not dense it is a sketch: a linear map into few dimensions, which keeps
  * distances and products roughly. Source: Charikar, Chen, Farach-Colton 2002, "Finding frequent items in data streams", section 3: each
  * dimension is added to one of few sums, with a sign; which sum and sign is as if drawn by lot. Those are never to change: there may be
- * codes on disk.
+ * codes on disk. Non-zeros differ: each is added to a sum in each of SPARSE_PARTS (vx_space.c) parts of the sketch, which then gets the
+ * length of the vector, whose few dimensions may be the sketch themselves.
  */
 void		vx_space_coded(const VxSpace *space, const VxPoint *point, float *out);
 

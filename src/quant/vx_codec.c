@@ -119,7 +119,7 @@ vx_score_norm2(const VxCodec *codec, const VxPoint *point, double unit2)
 {
 	if (unit2 == 1)
 		return VX_MIN(point->norm2, FLT_MAX);
-	return vx_to_finite(vx_wide_inner_product(point->x, point->x, codec->dim) * unit2);
+	return vx_to_finite(vx_space_wide_norm2(&codec->space, point) * unit2);
 }
 
 void

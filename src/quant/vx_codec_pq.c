@@ -58,13 +58,13 @@ codebook_of(const VxCodec *codec, const uint8_t *code)
 	return codec->model[vx_epoch_by_byte(codec->epoch, codec->mixed, code, &known)];
 }
 
-/* What is encoded: the vector, under cosine its direction. */
+/* What is encoded: the vector, under cosine its direction; of points that are not dense a sketch. */
 static const float *
 coded_vector(const VxCodec *codec, const VxPoint *point)
 {
 	const PqCodec *pq = codec->state;
 
-	if (codec->metric != VX_METRIC_COSINE)
+	if (codec->space.form == VX_FORM_DENSE && codec->metric != VX_METRIC_COSINE)
 		return point->x;
 	vx_codec_coded(codec, point, pq->scratch);
 	return pq->scratch;

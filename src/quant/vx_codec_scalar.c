@@ -438,6 +438,7 @@ scalar_prepare(VxCodec *codec, int parity, const VxPoint *point, VxCodeQuery *qu
 	Planes	   *planes = (Planes *) query->state + parity;
 	float		scale = scalar->scale[parity];
 	const float *mean = codec->model[parity];
+	float		mean_product = 0;
 	float		unit;
 	float		norm2;
 
@@ -448,12 +449,16 @@ scalar_prepare(VxCodec *codec, int parity, const VxPoint *point, VxCodeQuery *qu
 		prepare_planes(codec, parity, false, norm2, unit, planes);
 		return;
 	}
+	if (mean != NULL)
+	{
+		vx_codec_coded(codec, point, scalar->scratch);
+		mean_product = scale == 1 ? vx_kernels->inner_product(scalar->scratch, mean, codec->dim)
+			: (float) (vx_wide_inner_product(scalar->scratch, mean, codec->dim) * (double) scale);
+	}
 	/* products are in order whatever the query's length: it is not scaled */
 	norm2 = centred(codec, NULL, 1, point, &unit);
 	prepare_planes(codec, parity, true, norm2, unit, planes);
-	if (mean != NULL)
-		planes->mean_product = scale == 1 ? vx_kernels->inner_product(point->x, mean, codec->dim)
-			: (float) (vx_wide_inner_product(point->x, mean, codec->dim) * (double) scale);
+	planes->mean_product = mean_product;
 }
 
 static void

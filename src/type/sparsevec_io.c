@@ -254,6 +254,7 @@ vecidx_sparsevec_out(PG_FUNCTION_ARGS)
 	/* a position, colon, float and comma for each; braces, slash, dimensions and the end */
 	text = palloc(v.x.nnz * (10 + 1 + FLOAT_SHORTEST_DECIMAL_LEN + 1) + 3 + 10 + 1);
 	p = text;
+
 	*p++ = '{';
 	for (uint32 i = 0; i < v.x.nnz; i++)
 	{

@@ -8,7 +8,8 @@ use Exporter 'import';
 our @EXPORT_OK = qw(types layouts kinds);
 
 # halves: nodes with storage = full hold half precision, which is all there is.
-my @types = ({ name => 'vector' }, { name => 'halfvec', halves => 1 });
+# alone: nodes have that storage whatever is asked for, and codes that need no training.
+my @types = ({ name => 'vector' }, { name => 'halfvec', halves => 1 }, { name => 'sparsevec', alone => 'heap' });
 # untrained: trained codes know nothing of this metric.
 my @metrics = (
 	{ name => 'l2', operator => '<->' },
@@ -44,12 +45,14 @@ sub kinds
 {
 	my ($type, $layout) = @_;
 	my ($known) = grep { $_->{name} eq $type } @types;
-	my $storage = $known->{halves} && $layout->{storage} eq 'half' ? 'full' : $layout->{storage};
+	my $storage = $known->{alone} // ($known->{halves} && $layout->{storage} eq 'half' ? 'full' : $layout->{storage});
 	my @kinds;
 	for my $metric (@metrics)
 	{
 		my $refused;
 		$refused = qr/trained codes are not supported for L1 distance/ if $metric->{untrained} && $layout->{trained};
+		$refused = qr/trained codes are not supported for $type/ if $known->{alone} && $layout->{trained};
+		$refused = qr/option "codes" cannot be none for $type/ if $known->{alone} && $layout->{codes} eq 'none';
 		$refused = qr/option "storage" cannot be $layout->{storage} where option "codes" is none/
 		  if $layout->{codes} eq 'none' && $layout->{storage} ne 'full';
 		push @kinds, { %$layout,

@@ -15,8 +15,12 @@ use constant DIM => 30;
 
 my $node = new_node('kinds', conf => "autovacuum = off\nfsync = off\nmax_parallel_maintenance_workers = 0\n");
 $node->safe_psql('postgres', slurp_file(root() . '/sql/include/wave.sql'));
-# SQL for the vector of row i.
-sub row { my ($i, $type) = @_; return "wave($i, " . DIM . ")::$type"; }
+# the same with its elements far apart, so that codes are of sketches
+$node->safe_psql('postgres', q[CREATE FUNCTION spread(vector) RETURNS sparsevec LANGUAGE sql IMMUTABLE AS
+	$$ SELECT ('{' || string_agg(1000 * d || ':' || x, ',') || '}/' || 1000 * vector_dims($1))::sparsevec FROM unnest($1::real[]) WITH ORDINALITY AS u(x, d) $$]);
+# SQL for the vector of row i, and the dimensions of a type.
+sub row { my ($i, $type) = @_; my $wave = "wave($i, " . DIM . ')'; return $type eq 'sparsevec' ? "spread($wave)" : "${wave}::$type"; }
+sub dims { my ($type) = @_; return $type eq 'sparsevec' ? 1000 * DIM : DIM; }
 
 # What indexes of a table and their answers should be now. $field: where the kind has what it is called. $rerank: the setting of that name.
 sub verify
@@ -77,7 +81,7 @@ for my $type (types())
 		my $table = $layout->{name};
 		my $row = row('i', $type);
 		my $load = sub { "INSERT INTO $table (v) SELECT $row FROM generate_series($_[0], $_[1]) i;" };
-		$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table; CREATE TABLE $table (id serial, v $type(" . DIM . "));
+		$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table; CREATE TABLE $table (id serial, v $type(" . dims($type) . "));
 			INSERT INTO $table (v) VALUES (NULL);" . $load->(1, ROWS));
 		my @kinds = create_indexes($type, $layout) or next;
 		verify('built', 'shown', 0, @kinds);

@@ -54,7 +54,7 @@ test_validity(void **state)
 		for (uint32_t form = 0; form < 5; form++)
 		{
 			VxSpace		space = {.metric = (VxMetric) metric,.form = (VxForm) form};
-			bool		valid = form == VX_FORM_DENSE ? metric >= 1 && metric <= 4 : form == VX_FORM_BITS && metric >= 5 && metric <= 6;
+			bool		valid = form == VX_FORM_BITS ? metric >= 5 && metric <= 6 : form <= VX_FORM_SPARSE && metric >= 1 && metric <= 4;
 
 			assert_false(vx_space_is_valid(&space));
 			space.dim = 1;
@@ -108,12 +108,12 @@ test_forms(void **state)
 	for (size_t f = 0; f < 3; f++)
 		for (uint32_t dim = 1; dim < 700; dim += 63)
 		{
-			VxSpace		space = {.dim = 3 * dim,.form = forms[f],.max_count = dim};
+			VxSpace		space = {.dim = 3 * dim,.form = forms[f]};
 			VxPoint    *a = random_point(&space, dim, &rng);
 			size_t		bytes = vx_space_bytes(&space, a);
 			char	   *copy = malloc(bytes + 8);
 
-			assert_int_equal(vx_space_room(&space), bytes);
+			assert_true(vx_space_varies(&space) ? vx_space_room(&space) >= bytes : vx_space_room(&space) == bytes);
 			memcpy(copy, a, bytes);
 			memset(copy + bytes, 0xFF, 8);
 			assert_int_equal(vx_space_bytes(&space, (VxPoint *) copy), bytes);
@@ -139,6 +139,99 @@ test_forms(void **state)
 			free(copy);
 			free(a);
 		}
+}
+
+/* What is between sparse vectors is what is between the dense ones that they stand for. */
+static void
+test_sparse_scores(void **state)
+{
+	enum
+	{
+		N = 40
+	};
+	VxRng		rng = {6};
+
+	(void) state;
+	for (int round = 0; round < 400; round++)
+	{
+		VxSpace		sparse = {.metric = metrics[round % 4],.dim = N,.form = VX_FORM_SPARSE,.max_norm2 = 90};
+		VxSpace		dense = {.metric = metrics[round % 4],.dim = N,.max_norm2 = 90};
+		VxPoint    *a[2];
+		VxPoint    *b[2];
+		float		x[2][N] = {0};
+		float		out[2][N];
+
+		for (int p = 0; p < 2; p++)
+		{
+			const VxSparsePoint *point;
+
+			a[p] = random_point(&sparse, 1 + vx_rng_below(&rng, N / 4), &rng);
+			point = (const VxSparsePoint *) a[p];
+			for (uint32_t i = 0; i < point->count; i++)
+				x[p][point->parts[i]] = vx_sparse_values(point)[i];
+			b[p] = point_of(&dense, x[p]);
+			assert_true(fabsf(a[p]->norm2 - b[p]->norm2) <= 1e-5f * b[p]->norm2);
+			assert_true(fabsf(vx_space_unit_length(&sparse, a[p]) - vx_space_unit_length(&dense, b[p])) < 1e-5f);
+			assert_true(fabs(vx_space_wide_norm2(&sparse, a[p]) - vx_space_wide_norm2(&dense, b[p])) < 1e-9);
+			/* of so few dimensions there is no sketch */
+			assert_int_equal(vx_space_coded_dim(&sparse), N);
+			vx_space_coded(&sparse, a[p], out[0]);
+			vx_space_coded(&dense, b[p], out[1]);
+			for (int i = 0; i < N; i++)
+				assert_true(fabsf(out[0][i] - out[1][i]) < 1e-5f);
+		}
+		assert_true(fabsf(vx_space_query(&sparse, a[0], a[1]) - vx_space_query(&dense, b[0], b[1])) < 1e-4f);
+		assert_true(fabsf(vx_space_pair(&sparse, a[0], a[1]) - vx_space_pair(&dense, b[0], b[1])) < 1e-4f);
+		assert_true(fabs(vx_space_operator(&sparse, a[0], a[1]) - vx_space_operator(&dense, b[0], b[1])) < 1e-4);
+		assert_true(vx_space_pair(&sparse, a[0], a[0]) == 0);
+		for (int p = 0; p < 2; p++)
+		{
+			free(a[p]);
+			free(b[p]);
+		}
+	}
+}
+
+/* What is out of range, or has no direction, is far, and never a NaN; sketches are finite. */
+static void
+test_sparse_extremes(void **state)
+{
+	static const float values[] = {3e38f, -3e38f, 1e-40f, -1e-40f, 1};
+	VxPoint    *points[6];
+
+	(void) state;
+	for (size_t m = 0; m < 4; m++)
+	{
+		VxSpace		space = {.metric = metrics[m],.dim = 1000000,.form = VX_FORM_SPARSE,.max_norm2 = FLT_MAX};
+
+		for (uint32_t i = 0; i < 6; i++)
+		{
+			VxSparsePoint *point = calloc(1, VX_SPARSE_POINT_BYTES(1));
+
+			point->count = i < 5;
+			if (i < 5)
+				memcpy(point->parts + 1, &values[i], sizeof(float));
+			points[i] = (VxPoint *) point;
+			points[i]->norm2 = vx_space_norm2(&space, points[i]);
+			assert_int_equal(vx_space_has_place(&space, points[i]), i < 5 || space.metric != VX_METRIC_COSINE);
+		}
+		for (uint32_t i = 0; i < 6; i++)
+		{
+			float		sketch[VX_SKETCH_MAX_DIM];
+
+			vx_space_coded(&space, points[i], sketch);
+			for (uint32_t k = 0; k < vx_space_coded_dim(&space); k++)
+				assert_true(isfinite(sketch[k]));
+			for (uint32_t j = 0; j < 6; j++)
+			{
+				assert_true(vx_space_query(&space, points[i], points[j]) <= INFINITY);
+				assert_true(vx_space_pair(&space, points[i], points[j]) <= INFINITY);
+				assert_true(vx_space_operator(&space, points[i], points[j]) <= INFINITY);
+			}
+		}
+		for (int i = 0; i < 6; i++)
+			free(points[i]);
+	}
 }
 
 /* How far two sketches are, squared. */
@@ -172,7 +265,7 @@ test_sketches(void **state)
 	for (size_t d = 0; d < 5; d++)
 	{
 		VxSpace		bits = {.metric = VX_METRIC_HAMMING,.dim = dims[d],.form = VX_FORM_BITS};
-		VxSpace		sparse = {.metric = VX_METRIC_L2,.dim = 3 * dims[d],.form = VX_FORM_SPARSE,.max_count = dims[d]};
+		VxSpace		sparse = {.metric = VX_METRIC_L2,.dim = 3 * dims[d],.form = VX_FORM_SPARSE};
 		double		ratio = 0;
 		const int	rounds = dims[d] < 1000 ? 500 : 50;
 
@@ -191,11 +284,15 @@ test_sketches(void **state)
 		for (int i = 0; i < rounds; i++)
 		{
 			VxPoint    *a = random_point(&sparse, VX_MIN(dims[d], 1000), &rng);
+			VxPoint    *b = random_point(&sparse, VX_MIN(dims[d], 100), &rng);
 			VxPoint    *zero = random_point(&sparse, 0, &rng);
 
 			assert_true(sketch_distance(&sparse, a, a) == 0);
-			ratio += sketch_distance(&sparse, a, zero) / (double) a->norm2 / rounds;
+			/* lengths are kept */
+			assert_true(fabs(sketch_distance(&sparse, a, zero) / (double) a->norm2 - 1) < 1e-5);
+			ratio += sketch_distance(&sparse, a, b) / (double) vx_space_pair(&sparse, a, b) / rounds;
 			free(a);
+			free(b);
 			free(zero);
 		}
 		assert_true(ratio > 0.8 && ratio < 1.2);
@@ -402,6 +499,8 @@ main(void)
 		cmocka_unit_test(test_validity),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_sparse_scores),
+		cmocka_unit_test(test_sparse_extremes),
 		cmocka_unit_test(test_sketches),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_coded),

@@ -90,7 +90,7 @@ sparse_point(uint32_t number)
 static void
 test_lengths(void **state)
 {
-	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 100000,.form = VX_FORM_SPARSE,.max_count = 1000};
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = 100000,.form = VX_FORM_SPARSE};
 	const uint32_t n = 20000;
 	VxMemStore	store;
 	size_t		bytes = 0;

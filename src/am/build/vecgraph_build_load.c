@@ -308,7 +308,7 @@ switch_to_codes(VecGraphBuildLoad *load)
 	Assert(!loaded->pages.points_placed);
 	if (!vecidx_type_has_codes(build->columns.opclass->type, VX_CODES_SCALAR4)
 		|| !vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
-		|| link_bytes + 2 * code_bytes > (link_bytes + vx_space_room(&build->space)) * 3 / 4)
+		|| link_bytes + 2 * code_bytes > (link_bytes + vx_memstore_slabs_bytes(store) / Max(store->count, 1)) * 3 / 4)
 		return false;
 
 	vecgraph_build_fit(build, store, fit, true);

@@ -65,7 +65,7 @@ vecgraph_build_rest_begin(VecGraphBuild *build)
 void
 vecgraph_build_rest_put(VecGraphBuildRest *rest, const VecGraphRow *row)
 {
-	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_room(&rest->space, rest->filter_count));
+	bytea	   *value = palloc(VARHDRSZ + vecgraph_flat_row_bytes(&rest->space, row->point, rest->filter_count));
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {false};
 

@@ -548,6 +548,10 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sample size must be between %d and %d", VECGRAPH_TRAINING_ROWS, VX_PQ_MAX_SAMPLE)));
 	vecgraph_open_source(PG_GETARG_OID(1), NameStr(*PG_GETARG_NAME(2)), function, &column.source);
+	if (!vecidx_type_has_codes(column.source.type, VX_CODES_PQ))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trained codes are not supported for %s", column.source.type->name)));
 
 	SPI_connect();
 	refuse_existing(function, name);

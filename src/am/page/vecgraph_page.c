@@ -108,12 +108,12 @@ vecgraph_check_meta_page(Relation relation, Buffer buffer)
 	const VxMeta *meta = vecgraph_meta_of(BufferGetPage(buffer));
 
 	/* A newer vecidx may lay out even the meta page differently, so ask for the version first. */
-	if (!PageIsNew(BufferGetPage(buffer)) && meta->magic == VX_META_MAGIC && meta->format_version != VX_FORMAT_VERSION
-		&& meta->format_version != VX_FORMAT_VERSION_FILTERED)
+	if (!PageIsNew(BufferGetPage(buffer)) && meta->magic == VX_META_MAGIC
+		&& (meta->format_version < VX_FORMAT_VERSION || meta->format_version > VX_FORMAT_VERSION_FORMS))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" has format version %u, but this vecidx reads version %d",
-						RelationGetRelationName(relation), meta->format_version, VX_FORMAT_VERSION),
+				 errmsg("index \"%s\" has format version %u, but this vecidx reads versions %d to %d",
+						RelationGetRelationName(relation), meta->format_version, VX_FORMAT_VERSION, VX_FORMAT_VERSION_FORMS),
 				 errhint("Please REINDEX it.")));
 	check_header(relation, buffer, VX_PAGE_META, sizeof(VxMeta));
 }
