@@ -141,18 +141,33 @@ CREATE OPERATOR %1$s.<-| (
 		AND to_regprocedure(own || '.vecidx_unpack_halfvec(bytea, integer)') IS NULL
 	THEN
 		EXECUTE format($unpack$
-CREATE FUNCTION %1$s.vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT (u).id, (u).embedding FROM (SELECT %1$s.vecidx_unpack_halfvec_rows(vectors, dimensions) AS u OFFSET 0) AS s;
+	END;
 
 COMMENT ON FUNCTION %1$s.vecidx_unpack_halfvec(bytea, int) IS 'rows of packed little-endian float16s; id counts them from 1';
 
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT (u).id, (u).embedding FROM (SELECT %1$s.vecidx_unpack_halfvec_rows(ids, vectors, dimensions) AS u OFFSET 0) AS s;
+	END;
 
 COMMENT ON FUNCTION %1$s.vecidx_unpack_halfvec(bytea, bytea, int) IS 'rows of packed little-endian int64s and float16s';
 
 			$unpack$, own, theirs);
-		objects := objects || format('FUNCTION %s.vecidx_unpack_halfvec(bytea, integer)', own)
+		objects := objects || format('FUNCTION %s.vecidx_unpack_halfvec_rows(bytea, integer)', own)
+			|| format('FUNCTION %s.vecidx_unpack_halfvec_rows(bytea, bytea, integer)', own)
+			|| format('FUNCTION %s.vecidx_unpack_halfvec(bytea, integer)', own)
 			|| format('FUNCTION %s.vecidx_unpack_halfvec(bytea, bytea, integer)', own);
 	END IF;
 	FOREACH object IN ARRAY objects LOOP
@@ -182,13 +197,26 @@ $made$;
 -- packed rows
 -- ---------------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+CREATE FUNCTION vecidx_unpack_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION vecidx_unpack_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
+CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT (u).id, (u).embedding FROM (SELECT vecidx_unpack_rows(vectors, dimensions) AS u OFFSET 0) AS s;
+	END;
 
 COMMENT ON FUNCTION vecidx_unpack(bytea, int) IS 'rows of packed little-endian float32s; id counts them from 1';
 
 CREATE FUNCTION vecidx_unpack(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	BEGIN ATOMIC
+		SELECT (u).id, (u).embedding FROM (SELECT vecidx_unpack_rows(ids, vectors, dimensions) AS u OFFSET 0) AS s;
+	END;
 
 COMMENT ON FUNCTION vecidx_unpack(bytea, bytea, int) IS 'rows of packed little-endian int64s and float32s';
 

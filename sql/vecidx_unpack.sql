@@ -70,7 +70,10 @@ SELECT how, count(*), count(o.id) AS same,
 	(SELECT count(*) FROM vecidx_unpack_halfvec(ids, halves, 7) h WHERE h.embedding = '[1,2,3,4,5,6,7]') AS halves
 	FROM batch, vecidx_unpack(ids, vectors, 7) u LEFT JOIN one o ON o.id = u.id AND vector_send(o.v) = vector_send(u.embedding)
 	GROUP BY how, ids, vectors, halves ORDER BY 1;
--- in the list of what is selected, where rows are not kept
+-- given on one by one, in FROM, too, but for what the planner does not put in place of the function
+EXPLAIN (COSTS OFF) SELECT * FROM vecidx_unpack('\x0000803f', 1);
+SELECT * FROM vecidx_unpack('\x0000803f000020c00000c07f', 1) LIMIT 2;
+SELECT count(*), sum(id) FROM vecidx_unpack((SELECT ids FROM batch WHERE how = 'toasted'), (SELECT vectors FROM batch WHERE how = 'toasted'), 7);
 SELECT how, count(*), sum((u).id), max(vector_dims((u).embedding)) FROM (SELECT how, vecidx_unpack(ids, vectors, 7) AS u FROM batch OFFSET 0) s
 	GROUP BY how ORDER BY 1;
 SELECT u FROM (SELECT vecidx_unpack(ids, vectors, 7) AS u FROM batch WHERE how = 'short') s;

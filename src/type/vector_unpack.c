@@ -110,8 +110,8 @@ unpack_vector(VecidxDense type, const char *packed, int dim, uint64 row)
 }
 
 /*
- * vecidx_unpack([ids bytea,] vectors bytea, dimensions integer) returns setof (id bigint, embedding vector); vecidx_unpack_halfvec.
- * The bytes are read in place, or, if they are toasted, from one copy.
+ * vecidx_unpack_rows([ids bytea,] vectors bytea, dimensions integer) returns setof (id bigint, embedding vector), a row for each call;
+ * vecidx_unpack_halfvec_rows. The bytes are read in place, or, if they are toasted, from one copy. vecidx_unpack is a query of these.
  */
 static pg_attribute_always_inline Datum
 unpack(FunctionCallInfo fcinfo, VecidxDense type)

@@ -207,7 +207,7 @@ if ($extensions->{vector})
 	my $both = entries('Extension vecidx_pgvector');
 	same('functions of vecidx_pgvector alone', { map { $_ => $both->{$_} } grep { /^vecidx_pgvector/ } keys %$both },
 		{ map { $_ => [] } grep { !$parts->{$_} } keys %$other });
-	my @vecgraph = grep { /^(?:vecgraph|vecidx)_/ && !/_support\(|_within\(|_handler\(/ } keys %$parts;
+	my @vecgraph = grep { /^(?:vecgraph|vecidx)_/ && !/_(?:support|within|handler|rows)\(/ } keys %$parts;
 	same('functions of both', { map { $_ => $both->{$_} } grep { !/^vecidx_pgvector/ } keys %$both },
 		{ map { $_ => [] } grep { $other->{$_} } @vecgraph });
 }
