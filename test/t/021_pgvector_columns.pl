@@ -47,7 +47,8 @@ my @floats = ('cosine', 'ip', 'l1', 'l2');
 # types with their metrics, and a value of 24 dimensions made of the vector x
 my %types = (
 	vector => [ \@floats, 'x' ],
-	halfvec => [ \@floats, 'x::halfvec(24)' ]);
+	halfvec => [ \@floats, 'x::halfvec(24)' ],
+	sparsevec => [ \@floats, 'x::sparsevec(24)' ]);
 sub expected_classes
 {
 	my ($database) = @_;
