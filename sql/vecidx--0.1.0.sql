@@ -1004,7 +1004,7 @@ CREATE FUNCTION vecidx_unpack_halfvec(ids bytea, vectors bytea, dimensions int, 
 COMMENT ON FUNCTION vecidx_unpack_halfvec(bytea, bytea, int) IS 'rows of packed little-endian int64s and float16s';
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- distances of bit
+-- distances of bit, and its operator classes
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION hamming_distance(bit, bit) RETURNS double precision
@@ -1026,6 +1026,35 @@ CREATE OPERATOR <%> (
 	LEFTARG = bit, RIGHTARG = bit, FUNCTION = jaccard_distance,
 	COMMUTATOR = '<%>'
 );
+
+-- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+
+CREATE FUNCTION vecgraph_within(bit, double precision) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(bit, double precision) IS 'true; as an index condition, a bound of the distance of a scan';
+
+CREATE OPERATOR <-| (
+	LEFTARG = bit, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
+CREATE FUNCTION vecgraph_bit_hamming_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS bit_hamming_ops
+	FOR TYPE bit USING vecgraph AS
+	OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (bit, double precision),
+	FUNCTION 1 vecgraph_bit_hamming_support(internal);
+
+CREATE FUNCTION vecgraph_bit_jaccard_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE OPERATOR CLASS bit_jaccard_ops
+	FOR TYPE bit USING vecgraph AS
+	OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
+	OPERATOR 9 <-| (bit, double precision),
+	FUNCTION 1 vecgraph_bit_jaccard_support(internal);
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- exact nearest neighbours of many queries

@@ -79,6 +79,12 @@ CREATE FUNCTION vecgraph_sparsevec_cosine_support(internal) RETURNS internal
 CREATE FUNCTION vecgraph_sparsevec_l1_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
+CREATE FUNCTION vecgraph_bit_hamming_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE FUNCTION vecgraph_bit_jaccard_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
 -- Which types and operators there are depends on the version of extension vector. All names below are qualified: it may be in another
 -- schema than this extension, and either may move.
 CREATE FUNCTION vecidx_pgvector_refresh() RETURNS text[]
@@ -98,7 +104,8 @@ BEGIN
 		FROM (VALUES
 			(1, 'vector', 'l2', '<->'), (2, 'vector', 'ip', '<#>'), (3, 'vector', 'cosine', '<=>'), (4, 'vector', 'l1', '<+>'),
 			(5, 'halfvec', 'l2', '<->'), (6, 'halfvec', 'ip', '<#>'), (7, 'halfvec', 'cosine', '<=>'), (8, 'halfvec', 'l1', '<+>'),
-			(9, 'sparsevec', 'l2', '<->'), (10, 'sparsevec', 'ip', '<#>'), (11, 'sparsevec', 'cosine', '<=>'), (12, 'sparsevec', 'l1', '<+>')
+			(9, 'sparsevec', 'l2', '<->'), (10, 'sparsevec', 'ip', '<#>'), (11, 'sparsevec', 'cosine', '<=>'), (12, 'sparsevec', 'l1', '<+>'),
+			(13, 'bit', 'hamming', '<~>'), (14, 'bit', 'jaccard', '<%>')
 		) AS w (number, name, metric, operator)
 		JOIN pg_operator o ON o.oprname = w.operator AND o.oprleft = o.oprright
 		JOIN pg_type t ON t.oid = o.oprleft AND t.typname = w.name

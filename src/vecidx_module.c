@@ -7,6 +7,7 @@
 
 #include "am/ops/vecgraph_ops.h"
 #include "cache/vecgraph_cache.h"
+#include "distance/vx_bits.h"
 #include "distance/vx_block.h"
 #include "distance/vx_distance.h"
 #include "format/vx_filter.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 {
 	vx_kernels_select();
 	vx_block_kernels_select();
+	vx_bit_kernels_select();
 	vx_code_kernels_select();
 	vx_pq_kernels_select();
 	vx_filter_kernels_select();

@@ -41,9 +41,6 @@
 
 /* ---- vecgraph_options.c: index options and settings ---- */
 
-#define VECGRAPH_DEFAULT_MAX_DEGREE 64
-/* The automatic max degree goes down to this where more nodes fit a page for it: it costs searches little. */
-#define VECGRAPH_PACKED_MAX_DEGREE 48
 #define VECGRAPH_MIN_MAX_DEGREE 4
 #define VECGRAPH_DEFAULT_LIST_SIZE 80
 #define VECGRAPH_DEFAULT_ALPHA 1.2
@@ -88,7 +85,7 @@ extern void vecgraph_init_options(void);
 extern bytea *vecgraph_options(Datum reloptions, bool validate);
 
 /* Whether an index whose nodes hold their vectors is to have codes as well. */
-extern bool vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim);
+extern bool vecgraph_wants_codes(const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 dim);
 
 /* The list size L that scans of an index with such points use now: the setting, or the automatic choice. */
 extern int	vecgraph_effective_list_size(const VxSpace *space);

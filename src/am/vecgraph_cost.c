@@ -39,8 +39,9 @@
 /* The same for scoring a code. */
 #define CODE_DIMS_PER_OPERATOR 512.0
 
-/* Edges that are scored for each node that is expanded, and the node itself. */
-#define SCORED_PER_NODE (1 + VECGRAPH_DEFAULT_MAX_DEGREE * FRESH_SHARE)
+/* Edges that are scored for each node that is expanded, of so many that it has, and the node itself. */
+#define USUAL_DEGREE 64
+#define SCORED_PER_NODE (1 + USUAL_DEGREE * FRESH_SHARE)
 
 /*
  * Added where all rows are wanted in order, without a LIMIT or a cursor. Sorting gives them exactly, with those whose vector is
@@ -87,7 +88,7 @@ index_kind(IndexOptInfo *info)
 	IndexKind	kind = {
 		.dim = vx_space_coded_dim(&space),
 		.list = vecgraph_effective_list_size(&space),
-		.codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, opclass->metric, space.dim)
+		.codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, opclass, space.dim)
 		|| !vx_storage_is_exact(opclass->type->whole)
 	};
 

@@ -320,12 +320,31 @@ vecgraph_filters_open(Relation index, MemoryContext context, VecGraphFilters *fi
 					getBaseType(TupleDescAttr(RelationGetDescr(index), i + 1)->atttypid), index->rd_indcollation[i + 1], context);
 }
 
+/*
+ * PostgreSQL takes an operator class for any column whose values look alike: those of type bit varying, for one, which are of many
+ * lengths.
+ */
+static void
+check_vector_type(Relation index)
+{
+	Oid			type = getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid);
+	Oid			expected = index->rd_opcintype[0];
+
+	if (type != expected)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("type not supported for vecgraph index"),
+				 errdetail("The column is of type %s, and its operator class is for type %s.", format_type_be(type), format_type_be(expected)),
+				 errhint("Index an expression that is a cast to type %s.", format_type_be(expected))));
+}
+
 void
 vecgraph_check_columns(Relation index)
 {
 	VecGraphFilters filters;
 
 	(void) vecgraph_opclass(index);
+	check_vector_type(index);
 	for (int i = 1; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
 		if (vecgraph_column_role(index, i) != VECGRAPH_ROLE_FILTER)
 			ereport(ERROR,

@@ -143,17 +143,14 @@ vecgraph_options(Datum reloptions, bool validate)
 	return (bytea *) options;
 }
 
-/* Below this many dimensions a vector is hardly larger than a code, and exact. */
-#define CODES_FROM_DIM 24
-
 bool
-vecgraph_wants_codes(const VecGraphOptions *options, VxMetric metric, uint32 dim)
+vecgraph_wants_codes(const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 dim)
 {
 	if (options != NULL && options->codes != VECGRAPH_CODES_AUTO)
 		return options->codes == VECGRAPH_CODES_PQ;
 	if (options != NULL && (options->pq_subvectors > 0 || options->codebook != 0))
 		return true;
-	return vx_metric_kind(metric)->coded && dim >= CODES_FROM_DIM;
+	return vx_metric_kind(opclass->metric)->coded && dim >= opclass->type->coded_from && dim <= opclass->type->coded_to;
 }
 
 int

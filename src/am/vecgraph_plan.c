@@ -19,15 +19,27 @@ refuse_dimensions(uint32 dim, uint32 most, uint32 degree, const char *hint)
 			 errhint("%s", hint)));
 }
 
+/* The codes that a type has where they are made from so many dimensions, if there are to be any. */
+static VxCodeKind
+usual_codes(const VecidxType *type, uint32 coded_dim)
+{
+	if (coded_dim >= TWO_BITS_FROM_DIM && vecidx_type_has_codes(type, VX_CODES_SCALAR2))
+		return VX_CODES_SCALAR2;
+	if (vecidx_type_has_codes(type, VX_CODES_SCALAR4))
+		return VX_CODES_SCALAR4;
+	return vecidx_type_has_codes(type, VX_CODES_BITS) ? VX_CODES_BITS : VX_CODES_NONE;
+}
+
 /* Chooses storage, codes and max degree, in this order, within what the options say. */
 static void
-plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, uint32 body, uint32 subvectors)
+plan_node(VxMeta *meta, const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 body, uint32 subvectors)
 {
+	const VecidxType *type = opclass->type;
 	VxSpace		space = vx_meta_space(meta);
 	uint32		coded_dim = vx_space_coded_dim(&space);
 	bool		automatic = options == NULL || options->max_degree == 0;
-	uint32		wanted = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE : options->max_degree;
-	uint32		least = automatic ? VECGRAPH_DEFAULT_MAX_DEGREE / 4 : wanted;
+	uint32		wanted = automatic ? type->usual_degree : options->max_degree;
+	uint32		least = automatic ? type->packed_degree / 3 : wanted;
 	VxStorage	storage = options != NULL ? (VxStorage) options->storage : 0;
 	VecGraphCodesOption codes = options != NULL ? (VecGraphCodesOption) options->codes : VECGRAPH_CODES_AUTO;
 	VxStorage	whole = type->whole;
@@ -35,6 +47,11 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	bool		half_fits = vecidx_type_has_storage(type, VX_STORAGE_HALF)
 		&& vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
+	if (subvectors > 0 && (!vecidx_type_has_codes(type, VX_CODES_PQ) || !vx_metric_kind(meta->metric)->coded))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trained codes are not supported for %s",
+						vecidx_type_has_codes(type, VX_CODES_PQ) ? "L1 distance" : type->name)));
 	if (subvectors > coded_dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -43,6 +60,8 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 	/* a type whose values are halves has no other storage half than that */
 	if (storage != 0 && !vecidx_type_has_storage(type, storage))
 		storage = whole;
+	if (!fits && !vecidx_type_has_storage(type, VX_STORAGE_HEAP))
+		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"max_degree\" to its default.");
 	if (!fits && storage == whole)
 		refuse_dimensions(meta->dim, vx_fitting_dim(body, whole, least), least, "Leave option \"storage\" to its default.");
 	if (codes == VECGRAPH_CODES_NONE && !vx_storage_is_exact(whole))
@@ -60,26 +79,17 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecidxType *type, 
 		storage = fits ? whole : half_fits ? VX_STORAGE_HALF : VX_STORAGE_HEAP;
 	meta->storage = storage;
 	meta->max_degree = vx_fitting_degree(body, storage, meta->dim, wanted, least);
-	if (automatic && meta->max_degree > VECGRAPH_PACKED_MAX_DEGREE)
-		meta->max_degree = vx_packing_degree(body, storage, meta->dim, VECGRAPH_PACKED_MAX_DEGREE, meta->max_degree);
+	if (automatic && meta->max_degree > type->packed_degree)
+		meta->max_degree = vx_packing_degree(body, storage, meta->dim, type->packed_degree, meta->max_degree);
 	meta->edge_capacity = meta->max_degree;
 
 	/* without the vector in the node there must be codes: nothing else tells a search how far it is */
-	meta->code_kind = coded_dim < TWO_BITS_FROM_DIM || space.form == VX_FORM_SPARSE ? VX_CODES_SCALAR4 : VX_CODES_SCALAR2;
-	if (!vecidx_type_has_codes(type, (VxCodeKind) meta->code_kind)
-		|| (vx_storage_is_exact(storage) && !vecgraph_wants_codes(options, (VxMetric) meta->metric, meta->dim)))
+	meta->code_kind = usual_codes(type, coded_dim);
+	if (vx_storage_is_exact(storage) && !vecgraph_wants_codes(options, opclass, meta->dim))
 		meta->code_kind = VX_CODES_NONE;
 	if (subvectors > 0)
-	{
-		bool		has_codes = vecidx_type_has_codes(type, VX_CODES_PQ);
-
-		if (!has_codes || !vx_metric_kind(meta->metric)->coded)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("trained codes are not supported for %s", has_codes ? "L1 distance" : type->name)));
 		meta->code_kind = VX_CODES_PQ;
-	}
-	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, coded_dim, subvectors);
+	meta->code_bytes = vx_code_bytes((VxCodeKind) meta->code_kind, &space, subvectors);
 	meta->code_flags = vx_code_kind(meta->code_kind)->needs_training ? VX_CODES_MODEL(0) : 0;
 	meta->record_bytes = vx_record_bytes(storage, meta->dim, meta->edge_capacity);
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, coded_dim, vx_meta_filtered(meta));
@@ -126,7 +136,7 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
 		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
-	plan_node(meta, options, opclass->type, body, subvectors);
+	plan_node(meta, options, opclass, body, subvectors);
 	meta->body_bytes = body;
 	meta->free_page = VX_NO_BLOCK;
 

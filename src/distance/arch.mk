@@ -9,5 +9,7 @@ ifneq ($(filter x86_64%,$(ARCH)),)
 %vx_code_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512vnni
 %vx_filter_avx2.o: CFLAGS += -mavx2
 %vx_filter_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512vl
+%vx_bits_avx2.o: CFLAGS += -mavx2 -mpopcnt
+%vx_bits_avx512.o: CFLAGS += -mavx512f -mavx512vpopcntdq
 %vx_distance_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 endif

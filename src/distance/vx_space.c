@@ -87,51 +87,14 @@ sketch_lot(uint32_t number)
 
 /* ---- bits ---- */
 
-static uint64_t
-bits_word(const VxBitsPoint *point, size_t i)
-{
-	uint64_t	word;
-
-	memcpy(&word, point->bits + 2 * i, sizeof(word));
-	return word;
-}
-
-static float
-count_bits(const VxSpace *space, const VxBitsPoint *point)
-{
-	int			count = 0;
-
-	for (size_t i = 0; i < VX_BITS_WORDS(space->dim); i++)
-		count += __builtin_popcountll(bits_word(point, i));
-	return (float) count;
-}
-
-/* How many bits differ. */
-static uint32_t
-count_differing(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
-{
-	uint32_t	count = 0;
-
-	for (size_t i = 0; i < VX_BITS_WORDS(space->dim); i++)
-		count += (uint32_t) __builtin_popcountll(bits_word(a, i) ^ bits_word(b, i));
-	return count;
-}
-
 static double
-bits_distance(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
+bits_distance(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b, bool pair)
 {
-	uint32_t	differing = count_differing(space, a, b);
+	uint32_t	differing = vx_bit_kernels->differing(a->bits, b->bits, VX_BITS_WORDS(space->dim));
 
 	if (space->metric == VX_METRIC_HAMMING)
 		return differing;
-	return vx_jaccard_distance(differing, (uint32_t) a->norm2, (uint32_t) b->norm2);
-}
-
-/* The same, but that nothing is nearer to a point than itself: without a bit set it is as far from that as from all others. */
-static double
-bits_pair(const VxSpace *space, const VxBitsPoint *a, const VxBitsPoint *b)
-{
-	return a->norm2 == 0 && b->norm2 == 0 ? 0 : bits_distance(space, a, b);
+	return (pair ? vx_sorensen_distance : vx_jaccard_distance) (differing, (uint64_t) a->norm2, (uint64_t) b->norm2);
 }
 
 /* Dimensions of a sketch of bits at most. */
@@ -327,7 +290,7 @@ vx_space_norm2(const VxSpace *space, const VxPoint *point)
 		case VX_FORM_DENSE:
 			break;
 		case VX_FORM_BITS:
-			return count_bits(space, (const VxBitsPoint *) point);
+			return (float) vx_bit_kernels->set(((const VxBitsPoint *) point)->bits, VX_BITS_WORDS(space->dim));
 		case VX_FORM_SPARSE:
 			{
 				VxSparse	x = sparse_of(point);
@@ -423,7 +386,7 @@ other_query(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 		case VX_FORM_SPARSE:
 			return space->metric == VX_METRIC_COSINE ? (float) sparse_cosine(query, p) : sparse_query(space, query, p);
 		case VX_FORM_BITS:
-			return (float) bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
+			return (float) bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p, false);
 	}
 	return INFINITY;
 }
@@ -439,7 +402,7 @@ other_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 		case VX_FORM_SPARSE:
 			return sparse_pair(space, a, b);
 		case VX_FORM_BITS:
-			return (float) bits_pair(space, (const VxBitsPoint *) a, (const VxBitsPoint *) b);
+			return (float) bits_distance(space, (const VxBitsPoint *) a, (const VxBitsPoint *) b, true);
 	}
 	return INFINITY;
 }
@@ -455,7 +418,7 @@ other_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 		case VX_FORM_SPARSE:
 			return sparse_operator(space, query, p);
 		case VX_FORM_BITS:
-			return bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p);
+			return bits_distance(space, (const VxBitsPoint *) query, (const VxBitsPoint *) p, false);
 	}
 	return (double) INFINITY;
 }

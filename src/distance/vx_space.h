@@ -15,9 +15,10 @@
  *   cosine    1 - q.p / (|q||p|)        the same: half the squared L2 distance of the unit vectors; 0 if that is all rounding
  *   L1        sum |q-p|                 the same (a metric, not a squared one: see vx_space_alpha)
  *   Hamming   bits that differ          the same: squared L2 of vectors of zeros and ones
- *   Jaccard   1 - both / either, 1 if   the same: half the squared L2 distance of some vectors of length 1, since both / either is a
- *             no bit is set in both     positive definite kernel (Gower 1971, "A general coefficient of similarity and some of its
- *                                       properties", section 4); but 0 between equal ones, where no bit is set, too
+ *   Jaccard   1 - both / either, 1 if   differing / (set in one + set in the other): Sorensen's distance, in the same order, but that
+ *             no bit is set in both     equal points are 0 apart where no bit is set, too. The roots of both are distances in a Euclidean
+ *                                       space (Gower, Legendre 1986, "Metric and Euclidean properties of dissimilarity coefficients"),
+ *                                       but this one is Hamming distance where as many bits are set in all, and is pruned as that is
  *   ip        -q.p                      squared L2 after one added dimension sqrt(M - |x|^2), M the largest squared
  *                                       norm: then nearest neighbour order from a query (added dimension 0) is inner
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
@@ -42,6 +43,7 @@
 
 #include "core/vx_hash.h"
 #include "core/vx_port.h"
+#include "distance/vx_bits.h"
 #include "distance/vx_distance.h"
 #include "distance/vx_point.h"
 
@@ -159,19 +161,6 @@ float		vx_space_norm2(const VxSpace *space, const VxPoint *point);
 
 /* Whether a point is one of its form, and what it keeps of its vector besides is right, but for rounding. */
 bool		vx_space_is_sound(const VxSpace *space, const VxPoint *point);
-
-/*
- * Of bit strings of which so many bits differ, and so many are set in either: 1 - both / either, as pgvector has it: 1 if none is set in both,
- * and so between two without any bit set.
- */
-static inline double
-vx_jaccard_distance(uint32_t differing, uint32_t set_a, uint32_t set_b)
-{
-	/* set in both, times two */
-	uint32_t	both2 = set_a + set_b - differing;
-
-	return both2 == 0 ? 1 : 1 - (double) both2 / (double) (set_a + set_b + differing);
-}
 
 /* The score of a point for a query, by which searches order nodes: see the table at the top. */
 float		vx_space_query(const VxSpace *space, const VxPoint *query, const VxPoint *p);

@@ -433,10 +433,6 @@ open_column(Knn *knn, FunctionCallInfo fcinfo, Oid table, const char *column)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("vecidx_knn does not search columns of type %s", format_type_be(type)),
 				 errhint("Columns of type vector, halfvec or of arrays of numbers are searched.")));
-	if ((vx_metric_kind(knn->metric)->forms >> knn->source.type->form & 1) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is not a metric of type %s", vx_metric_kind(knn->metric)->name, format_type_be(type))));
 }
 
 /* The place of a row: only where one file has all rows. */
@@ -527,8 +523,8 @@ search(FunctionCallInfo fcinfo, int metric, const char *key_column, Oid key_type
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of nearest rows must be at least 1, not %d", PG_GETARG_INT32(3))));
 	knn.k = PG_GETARG_INT32(3);
-	knn.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(metric)), true);
 	open_column(&knn, fcinfo, PG_GETARG_OID(1), NameStr(*PG_GETARG_NAME(2)));
+	knn.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(metric)), knn.source.type->form, false);
 	if (key_column == NULL)
 		use_ctid(&knn);
 	else

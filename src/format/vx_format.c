@@ -74,7 +74,7 @@ parts_agree(const VxMeta *meta, uint32_t body_bytes)
 	/* while some nodes have no code, searches go by the vectors in them */
 	if (!vx_storage_has_vector((VxStorage) meta->storage) && (meta->code_flags & VX_CODES_PARTIAL) != 0)
 		return false;
-	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, (VxMetric) meta->metric, coded_dim, meta->code_bytes))
+	if (!vx_code_bytes_fit((VxCodeKind) meta->code_kind, &space, meta->code_bytes))
 		return false;
 	return digest_bytes(meta) <= body_bytes
 		&& meta->record_bytes == vx_record_bytes((VxStorage) meta->storage, meta->dim, meta->edge_capacity)

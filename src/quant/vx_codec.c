@@ -11,6 +11,7 @@ static const VxCodecOps *const kinds[] = {
 	[VX_CODES_SCALAR4] = &vx_codec_scalar4,
 	[VX_CODES_SCALAR2] = &vx_codec_scalar2,
 	[VX_CODES_PQ] = &vx_codec_pq,
+	[VX_CODES_BITS] = &vx_codec_bits,
 };
 
 const VxCodecOps *
@@ -26,32 +27,29 @@ vx_code_model_bytes(VxCodeKind kind, uint32_t dim)
 }
 
 uint32_t
-vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
+vx_code_bytes(VxCodeKind kind, const VxSpace *space, uint32_t subvectors)
 {
-	return kind != VX_CODES_NONE ? kinds[kind]->code_bytes(kinds[kind], metric, dim, subvectors) : 0;
+	return (kinds[kind]->forms >> space->form & 1) != 0 ? kinds[kind]->code_bytes(kinds[kind], space, subvectors) : 0;
 }
 
 bool
-vx_code_bytes_fit(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes)
+vx_code_bytes_fit(VxCodeKind kind, const VxSpace *space, uint32_t code_bytes)
 {
 	return (code_bytes > 0) == (kind != VX_CODES_NONE)
-		&& code_bytes == vx_code_bytes(kind, metric, dim, vx_code_subvectors(code_bytes));
+		&& code_bytes == vx_code_bytes(kind, space, vx_code_subvectors(code_bytes));
 }
 
 void
 vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, const VxSpace *space, uint32_t code_bytes)
 {
-	VxMetric	metric = space->metric;
-	uint32_t	dim = vx_space_coded_dim(space);
-
 	memset(codec, 0, sizeof(*codec));
 	codec->ops = kinds[kind];
 	codec->kind = kind;
 	codec->space = *space;
-	codec->metric = metric;
-	codec->dim = dim;
-	codec->code_bytes = code_bytes > 0 ? code_bytes : vx_code_bytes(kind, metric, dim, 0);
-	VX_ASSERT(vx_code_bytes_fit(kind, metric, dim, codec->code_bytes));
+	codec->metric = space->metric;
+	codec->dim = vx_space_coded_dim(space);
+	codec->code_bytes = code_bytes > 0 ? code_bytes : vx_code_bytes(kind, space, 0);
+	VX_ASSERT(vx_code_bytes_fit(kind, space, codec->code_bytes));
 	codec->unit2 = 1;
 	codec->ops->init(codec, mem);
 }
@@ -61,7 +59,8 @@ vx_codec_free(VxCodec *codec, const VxMem *mem)
 {
 	if (codec->ops == NULL)
 		return;
-	codec->ops->free(codec, mem);
+	if (codec->ops->free != NULL)
+		codec->ops->free(codec, mem);
 	vx_free(mem, codec->state);
 	memset(codec, 0, sizeof(*codec));
 }

@@ -1,7 +1,8 @@
 /*
  * vx_codec.h: codes: a few bits per dimension from which distances to a query are estimated.
  *
- * There are several kinds of codes. Each is a set of operations (VxCodecOps) in a file of its own: vx_codec_scalar.c, vx_codec_pq.c.
+ * There are several kinds of codes. Each is a set of operations (VxCodecOps) in a file of its own: vx_codec_scalar.c, vx_codec_pq.c,
+ * vx_codec_bits.c.
  * README.md has what they have in common, the table of kinds, and how one is added.
  *
  * What codes are made with, mean or codebook, is their model. It can be replaced while codes of both models are read: each
@@ -25,7 +26,8 @@ typedef enum VxCodeKind
 	VX_CODES_NONE = 0,			/* values are on disk: never renumber */
 	VX_CODES_SCALAR4 = 1,
 	VX_CODES_SCALAR2 = 2,
-	VX_CODES_PQ = 3
+	VX_CODES_PQ = 3,
+	VX_CODES_BITS = 4
 } VxCodeKind;
 
 /* What kinds of models there are on disk. */
@@ -50,6 +52,7 @@ typedef struct VxCodeQuery VxCodeQuery;
 struct VxCodecOps
 {
 	const char *name;
+	uint32_t	forms;			/* of points that can have such codes: bits 1 << VxForm */
 	VxModelKind model;
 	uint32_t	model_copies;	/* on disk: 2 (by parity) where there is a model */
 	bool		needs_training; /* no code can be made before a model was trained from many vectors */
@@ -66,10 +69,10 @@ struct VxCodecOps
 	 */
 	const char *(*check_model) (const void *model, uint32_t dim, uint32_t code_bytes);
 
-	/* Bytes of a code, 0 if there can be none of so many subvectors. */
-	uint32_t	(*code_bytes) (const VxCodecOps *kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
+	/* Bytes of a code of points of one of the forms, 0 if there can be none of so many subvectors. */
+	uint32_t	(*code_bytes) (const VxCodecOps *kind, const VxSpace *space, uint32_t subvectors);
 
-	/* Makes the kind's part of a codec, whose other part has been made; gives it back. */
+	/* Makes the kind's part of a codec, whose other part has been made; gives it back, but for the state itself: may be NULL. */
 	void		(*init) (VxCodec *codec, const VxMem *mem);
 	void		(*free) (VxCodec *codec, const VxMem *mem);
 
@@ -96,7 +99,7 @@ struct VxCodecOps
 
 	/*
 	 * What a code stands for: point->x [decoded_values] in the codec's own coordinates, point->norm2 its squared length. Codes
-	 * of different parity are brought to the mean of parity 0.
+	 * of different parity are brought to the mean of parity 0. What is in a point of bits is for the codec alone.
 	 */
 	void		(*decode) (const VxCodec *codec, const uint8_t *code, VxPoint *point);
 
@@ -121,16 +124,14 @@ struct VxCodecOps
 /* The description of a kind, VX_CODES_NONE included; NULL for a number that is no kind. */
 const VxCodecOps *vx_code_kind(uint32_t kind);
 
-/* Below, dim is that of what codes are made from: vx_space_coded_dim. */
-
-/* Bytes of a model of a kind; 0 if it has none. */
+/* Bytes of a model of a kind; 0 if it has none. dim: vx_space_coded_dim. */
 size_t		vx_code_model_bytes(VxCodeKind kind, uint32_t dim);
 
-/* Bytes of a code, 0 for VX_CODES_NONE. subvectors matter for VX_CODES_PQ only. */
-uint32_t	vx_code_bytes(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t subvectors);
+/* Bytes of a code, 0 for VX_CODES_NONE, and where there can be none of that kind. subvectors matter for VX_CODES_PQ only. */
+uint32_t	vx_code_bytes(VxCodeKind kind, const VxSpace *space, uint32_t subvectors);
 
 /* Whether codes of a kind can have so many bytes. */
-bool		vx_code_bytes_fit(VxCodeKind kind, VxMetric metric, uint32_t dim, uint32_t code_bytes);
+bool		vx_code_bytes_fit(VxCodeKind kind, const VxSpace *space, uint32_t code_bytes);
 
 /* Of codes of product quantisation, which have a byte of their own for the epoch. */
 static inline uint32_t
@@ -241,7 +242,7 @@ bool		vx_codec_score(const VxCodec *codec, const VxCodeQuery *query, const uint8
 /* The squared length, not relative to a mean, of the vector that a decoded code is of. */
 float		vx_codec_own_norm2(const VxCodec *codec, const VxPoint *decoded);
 
-/* Estimated pair score of two decoded codes. */
+/* Estimated pair score of two decoded codes, of kinds that decode to floats. */
 float		vx_codec_pair_decoded(const VxCodec *codec, const VxPoint *a, const VxPoint *b);
 
 #endif							/* VX_CODEC_H */

@@ -13,6 +13,7 @@
 extern const VxCodecOps vx_codec_scalar4;
 extern const VxCodecOps vx_codec_scalar2;
 extern const VxCodecOps vx_codec_pq;
+extern const VxCodecOps vx_codec_bits;
 
 /* What a code is made from, into out [dim]. */
 static inline void

@@ -27,11 +27,10 @@ pq_check_model(const void *model, uint32_t dim, uint32_t code_bytes)
 }
 
 static uint32_t
-pq_code_bytes(const VxCodecOps *kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
+pq_code_bytes(const VxCodecOps *kind, const VxSpace *space, uint32_t subvectors)
 {
 	(void) kind;
-	(void) metric;
-	return subvectors >= 1 && subvectors <= dim ? subvectors + 1 : 0;
+	return subvectors >= 1 && subvectors <= vx_space_coded_dim(space) ? subvectors + 1 : 0;
 }
 
 static void
@@ -161,6 +160,7 @@ pq_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *norm2
 
 const VxCodecOps vx_codec_pq = {
 	.name = "pq",
+	.forms = 1 << VX_FORM_DENSE,
 	.model = VX_MODEL_CODEBOOK,
 	.model_copies = 2,
 	.needs_training = true,

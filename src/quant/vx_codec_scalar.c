@@ -99,10 +99,10 @@ header_bytes(VxMetric metric)
 }
 
 static uint32_t
-scalar_code_bytes(const VxCodecOps *kind, VxMetric metric, uint32_t dim, uint32_t subvectors)
+scalar_code_bytes(const VxCodecOps *kind, const VxSpace *space, uint32_t subvectors)
 {
 	(void) subvectors;
-	return header_bytes(metric) + vx_rotation_padded(dim) * kind->bits / 8;
+	return header_bytes(space->metric) + vx_rotation_padded(vx_space_coded_dim(space)) * kind->bits / 8;
 }
 
 static void
@@ -714,7 +714,7 @@ scalar4_pairs(const VxCodec *codec, const void *one, const void *const *others, 
 
 /* What kinds of any number of bits have in common. */
 #define SCALAR_OPS \
-	.model = VX_MODEL_MEAN,.model_copies = 2,.links = true,.model_bytes = mean_bytes,.check_model = check_mean, \
+	.forms = 1 << VX_FORM_DENSE | 1 << VX_FORM_SPARSE,.model = VX_MODEL_MEAN,.model_copies = 2,.links = true,.model_bytes = mean_bytes,.check_model = check_mean, \
 	.code_bytes = scalar_code_bytes,.init = scalar_init,.free = scalar_free,.set_models = scalar_set_models, \
 	.code_parity = vx_epoch_by_sign,.encode = scalar_encode,.query_init = scalar_query_init, \
 	.prepare = scalar_prepare,.prepare_decoded = scalar_prepare_decoded,.score = scalar_score,.decode = scalar_decode, \

@@ -6,46 +6,54 @@
 #include "port/pg_bitutils.h"
 #include "utils/varbit.h"
 
+#include "distance/vx_bits.h"
+
 VECIDX_SQL_FUNCTION(vecidx_hamming_distance);
 VECIDX_SQL_FUNCTION(vecidx_jaccard_distance);
 
-/* How many bits are set in both of two strings, in the first, in the second. */
+/* How many bits of two strings differ, are set in the first, in the second. */
 typedef struct BitCounts
 {
-	uint64		both;
+	uint64		differing;
 	uint64		a;
 	uint64		b;
 } BitCounts;
 
+/* What follows so many whole words, zeros behind it. */
 static uint64
-word_at(const bits8 *bits, int bytes)
+last_word(const VarBit *bits, int words)
 {
 	uint64		word = 0;
 
-	memcpy(&word, bits, Min(bytes, (int) sizeof(word)));
+	memcpy(&word, VARBITS(bits) + words * sizeof(word), VARBITBYTES(bits) - words * sizeof(word));
 	return word;
 }
 
-/* Counts in two bit strings, which must have the same length. PostgreSQL keeps the bits behind the last one zero. */
+/*
+ * Counts in two bit strings, which must have the same length; those that are set only where wanted. PostgreSQL keeps the bits behind the last
+ * one zero.
+ */
 static BitCounts
-count_bits(FunctionCallInfo fcinfo)
+count_bits(FunctionCallInfo fcinfo, bool set)
 {
 	VarBit	   *a = PG_GETARG_VARBIT_P(0);
 	VarBit	   *b = PG_GETARG_VARBIT_P(1);
 	BitCounts	counts = {0};
+	int			words = VARBITBYTES(a) / sizeof(uint64);
+	uint64		last_a;
+	uint64		last_b;
 
 	if (VARBITLEN(a) != VARBITLEN(b))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("different bit lengths %u and %u", VARBITLEN(a), VARBITLEN(b))));
-	for (int i = 0; i < VARBITBYTES(a); i += sizeof(uint64))
+	last_a = last_word(a, words);
+	last_b = last_word(b, words);
+	counts.differing = vx_bit_kernels->differing(VARBITS(a), VARBITS(b), words) + pg_popcount64(last_a ^ last_b);
+	if (set)
 	{
-		uint64		word_a = word_at(VARBITS(a) + i, VARBITBYTES(a) - i);
-		uint64		word_b = word_at(VARBITS(b) + i, VARBITBYTES(a) - i);
-
-		counts.both += pg_popcount64(word_a & word_b);
-		counts.a += pg_popcount64(word_a);
-		counts.b += pg_popcount64(word_b);
+		counts.a = vx_bit_kernels->set(VARBITS(a), words) + pg_popcount64(last_a);
+		counts.b = vx_bit_kernels->set(VARBITS(b), words) + pg_popcount64(last_b);
 	}
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);
@@ -56,18 +64,14 @@ count_bits(FunctionCallInfo fcinfo)
 Datum
 vecidx_hamming_distance(PG_FUNCTION_ARGS)
 {
-	BitCounts	counts = count_bits(fcinfo);
-
-	PG_RETURN_FLOAT8((double) (counts.a + counts.b - 2 * counts.both));
+	PG_RETURN_FLOAT8((double) count_bits(fcinfo, false).differing);
 }
 
 /* jaccard_distance(bit, bit) returns double precision: 1 - bits set in both / bits set in either; 1 if none is set in both; <%> */
 Datum
 vecidx_jaccard_distance(PG_FUNCTION_ARGS)
 {
-	BitCounts	counts = count_bits(fcinfo);
+	BitCounts	counts = count_bits(fcinfo, true);
 
-	if (counts.both == 0)
-		PG_RETURN_FLOAT8(1);
-	PG_RETURN_FLOAT8(1 - (double) counts.both / (double) (counts.a + counts.b - counts.both));
+	PG_RETURN_FLOAT8(vx_jaccard_distance(counts.differing, counts.a, counts.b));
 }

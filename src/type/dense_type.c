@@ -8,6 +8,13 @@
 
 StaticAssertDecl(VECIDX_VECTOR_MAX_DIM == VX_DENSE_MAX_DIM, "all vectors can be indexed");
 
+/* Below this many dimensions a vector is hardly larger than a code, and exact. */
+#define CODED_FROM 24
+
+/* Fewer edges, down to this, cost searches little, and more nodes fit a page. */
+#define USUAL_DEGREE 64
+#define PACKED_DEGREE 48
+
 #define ALL_CODES (1 << VX_CODES_NONE | 1 << VX_CODES_SCALAR4 | 1 << VX_CODES_SCALAR2 | 1 << VX_CODES_PQ)
 
 /* Of either type: a halfvec begins as a vector does. */
@@ -98,6 +105,10 @@ const VecidxType vecidx_vector_type = {
 	.storages = 1 << VX_STORAGE_FULL | 1 << VX_STORAGE_HALF | 1 << VX_STORAGE_HEAP,
 	.whole = VX_STORAGE_FULL,
 	.codes = ALL_CODES,
+	.coded_from = CODED_FROM,
+	.coded_to = VECIDX_VECTOR_MAX_DIM,
+	.usual_degree = USUAL_DEGREE,
+	.packed_degree = PACKED_DEGREE,
 	.dim = dense_dim,
 	.point = vector_point,
 	.floats = vector_floats,
@@ -111,6 +122,10 @@ static const VecidxType halfvec_type = {
 	.storages = 1 << VX_STORAGE_EXACT_HALF | 1 << VX_STORAGE_HEAP,
 	.whole = VX_STORAGE_EXACT_HALF,
 	.codes = ALL_CODES,
+	.coded_from = CODED_FROM,
+	.coded_to = VECIDX_VECTOR_MAX_DIM,
+	.usual_degree = USUAL_DEGREE,
+	.packed_degree = PACKED_DEGREE,
 	.dim = dense_dim,
 	.point = halfvec_point,
 	.floats = halfvec_floats,

@@ -50,6 +50,10 @@ static const VecidxType sparsevec_type = {
 	.storages = 1 << VX_STORAGE_HEAP,
 	.whole = VX_STORAGE_HEAP,
 	.codes = 1 << VX_CODES_SCALAR4,
+	.coded_from = 1,
+	.coded_to = VECIDX_SPARSEVEC_MAX_DIM,
+	.usual_degree = 64,
+	.packed_degree = 48,
 	.dim = sparse_dim,
 	.point = sparse_point,
 };

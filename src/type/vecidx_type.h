@@ -20,6 +20,15 @@ typedef struct VecidxType
 	uint32		storages;		/* that nodes may have: bits 1 << VxStorage */
 	VxStorage	whole;			/* the one of them by which a node holds all that a value is */
 	uint32		codes;			/* that nodes may have: bits 1 << VxCodeKind */
+	uint32		coded_from;		/* dimensions from which codes pay beside the vector, by measurement */
+	uint32		coded_to;		/* and to which */
+
+	/*
+	 * Edges of a node where option max_degree is not set: at most so many, by recall, and no fewer than so many to have more
+	 * nodes on a page; a third of that where a page has no room.
+	 */
+	uint32		usual_degree;
+	uint32		packed_degree;
 
 	/* How many dimensions a value has. */
 	uint32		(*dim) (Datum value);

@@ -45,6 +45,11 @@ set_model(VxCodec *codec, FuzzInput *input, const VxMem *mem, uint32_t epoch, bo
 	VxPqSample	sample = {.n = 4,.row = training_row};
 	void	   *codebook;
 
+	if (codec->ops->model == VX_MODEL_NONE)
+	{
+		vx_codec_set_models(codec, mem, epoch, mixed, NULL, NULL);
+		return;
+	}
 	if (codec->kind != VX_CODES_PQ)
 	{
 		float	   *mean[2] = {take_floats(input, mem, codec->dim), take_floats(input, mem, codec->dim)};
@@ -65,27 +70,35 @@ fuzz_one(const uint8_t *data, size_t size)
 	FuzzInput	input = {data, size};
 	FuzzBlock  *all = NULL;
 	const VxMem mem = {fuzz_resize, &all};
-	VxCodeKind	kind = (VxCodeKind) (VX_CODES_SCALAR4 + fuzz_below(&input, 3));
-	VxMetric	metric = (VxMetric) (VX_METRIC_L2 + fuzz_below(&input, kind == VX_CODES_PQ ? 3 : 4));
+	VxCodeKind	kind = (VxCodeKind) (VX_CODES_SCALAR4 + fuzz_below(&input, 4));
+	bool		bits = kind == VX_CODES_BITS;
+	VxMetric	metric = (VxMetric) (bits ? VX_METRIC_HAMMING + fuzz_below(&input, 2)
+									 : VX_METRIC_L2 + fuzz_below(&input, kind == VX_CODES_PQ ? 3 : 4));
 	uint32_t	dim = 1 + fuzz_below(&input, 40);
-	VxSpace		space = {.metric = metric,.dim = dim};
+	VxSpace		space = {.metric = metric,.dim = dim,.form = bits ? VX_FORM_BITS : VX_FORM_DENSE};
 	bool		linking = fuzz_below(&input, 2) == 1;
 	uint32_t	epoch;
 	bool		mixed;
 	VxCodec		codec;
 	VxCodeQuery query = {0};
-	VxPoint    *point = vx_alloc(&mem, VX_POINT_BYTES(dim));
+	VxPoint    *point = vx_alloc(&mem, vx_space_room(&space));
 	VxPoint    *decoded[CODES];
 	void	   *opened[CODES];
 	uint8_t    *codes[CODES];
 	float		score[CODES];
 
-	vx_codec_init(&codec, &mem, kind, &space, vx_code_bytes(kind, metric, dim, 1 + fuzz_below(&input, dim)));
+	vx_codec_init(&codec, &mem, kind, &space, vx_code_bytes(kind, &space, 1 + fuzz_below(&input, dim)));
 	epoch = fuzz_below(&input, 4);
 	mixed = fuzz_below(&input, 2) == 1;
 	vx_codec_set_max_norm2(&codec, fabsf(take_float(&input)));
 	set_model(&codec, &input, &mem, epoch, mixed);
-	vx_point_set(point, take_floats(&input, &mem, dim), dim);
+	if (bits)
+	{
+		fuzz_take(&input, point->x, 8 * VX_BITS_WORDS(dim));
+		point->norm2 = vx_space_norm2(&space, point);
+	}
+	else
+		vx_point_set(point, take_floats(&input, &mem, dim), dim);
 	for (int i = 0; i < CODES; i++)
 	{
 		codes[i] = vx_alloc(&mem, codec.code_bytes + VX_CODE_OVERREAD);
@@ -109,7 +122,7 @@ fuzz_one(const uint8_t *data, size_t size)
 		codec.ops->open(&codec, codes[i], opened[i]);
 		(void) codec.ops->error(&codec, point, codes[i], NULL);
 	}
-	for (int i = 0; i < CODES; i++)
+	for (int i = 0; i < CODES && !bits; i++)
 		FUZZ_ASSERT(!isnan(vx_codec_pair_decoded(&codec, decoded[0], decoded[i])));
 	codec.ops->pairs(&codec, opened[0], (const void *const *) opened, CODES, score);
 	for (int i = 0; i < CODES; i++)

@@ -40,7 +40,7 @@ fuzz_one(const uint8_t *data, size_t size)
 	fuzz_take(&input, &meta, sizeof(meta));
 	if (mend)
 	{
-		VxCodeKind	kind = (VxCodeKind) (meta.code_kind % 4);
+		VxCodeKind	kind = (VxCodeKind) (meta.code_kind % 5);
 		VxSpace		space;
 		uint32_t	coded_dim;
 
@@ -58,7 +58,7 @@ fuzz_one(const uint8_t *data, size_t size)
 		coded_dim = vx_space_coded_dim(&space);
 		meta.edge_capacity = (uint16_t) (meta.edge_capacity % (VX_MAX_EDGES + 1));
 		if (kind != VX_CODES_PQ)
-			meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, coded_dim, 0);
+			meta.code_bytes = (uint16_t) vx_code_bytes(kind, &space, 0);
 		meta.record_bytes = vx_record_bytes((VxStorage) meta.storage, meta.dim, meta.edge_capacity);
 		meta.first_segment = vx_first_segment(kind, body, coded_dim, vx_meta_filtered(&meta));
 	}

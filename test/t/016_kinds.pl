@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxKinds qw(types layouts kinds);
+use VecidxKinds qw(types row layouts kinds);
 use VecidxTest qw(new_node comparison waves root);
 
 # trained codes need a thousand
@@ -18,8 +18,8 @@ $node->safe_psql('postgres', slurp_file(root() . '/sql/include/wave.sql'));
 # the same with its elements far apart, so that codes are of sketches
 $node->safe_psql('postgres', q[CREATE FUNCTION spread(vector) RETURNS sparsevec LANGUAGE sql IMMUTABLE AS
 	$$ SELECT ('{' || string_agg(1000 * d || ':' || x, ',') || '}/' || 1000 * vector_dims($1))::sparsevec FROM unnest($1::real[]) WITH ORDINALITY AS u(x, d) $$]);
-# SQL for the vector of row i, and the dimensions of a type.
-sub row { my ($i, $type) = @_; my $wave = "wave($i, " . DIM . ')'; return $type eq 'sparsevec' ? "spread($wave)" : "${wave}::$type"; }
+# SQL for the value of row i, and the dimensions of a type.
+sub value { my ($i, $type) = @_; my $wave = "wave($i, " . DIM . ')'; return $type eq 'sparsevec' ? "spread($wave)" : row($wave, $type); }
 sub dims { my ($type) = @_; return $type eq 'sparsevec' ? 1000 * DIM : DIM; }
 
 # What indexes of a table and their answers should be now. $field: where the kind has what it is called. $rerank: the setting of that name.
@@ -30,12 +30,12 @@ sub verify
 	for my $kind (@kinds)
 	{
 		my ($table, $operator, $type) = @$kind{qw(name operator type)};
-		$sql .= comparison($table, $operator, 'SELECT ' . row('n * 1000 + 7', $type) . ' AS v FROM generate_series(1, 10) n',
+		$sql .= comparison($table, $operator, 'SELECT ' . value('n * 1000 + 7', $type) . ' AS v FROM generate_series(1, 10) n',
 			settings => "SET vecgraph.rerank = $rerank")
 		  . "SELECT storage, codes, heap_tids = rows, all_rows = rows, distinct_rows = rows, vecgraph_check('$kind->{index}', true)
 			FROM vecgraph_info('$kind->{index}'), (SELECT count(v) AS rows FROM $table) t,
 				(SELECT count(*) AS all_rows, count(DISTINCT id) AS distinct_rows
-					FROM (SELECT id FROM $table ORDER BY v $operator " . row(3, $type) . ') s) a;';
+					FROM (SELECT id FROM $table ORDER BY v $operator " . value(3, $type) . ') s) a;';
 	}
 	my ($result, $out, $errors) = $node->psql('postgres', $sql);
 	is($errors, '', "$what: no errors");
@@ -79,16 +79,15 @@ for my $type (types())
 	for my $layout (layouts())
 	{
 		my $table = $layout->{name};
-		my $row = row('i', $type);
+		my $row = value('i', $type);
 		my $load = sub { "INSERT INTO $table (v) SELECT $row FROM generate_series($_[0], $_[1]) i;" };
 		$node->safe_psql('postgres', "DROP TABLE IF EXISTS $table; CREATE TABLE $table (id serial, v $type(" . dims($type) . "));
 			INSERT INTO $table (v) VALUES (NULL);" . $load->(1, ROWS));
 		my @kinds = create_indexes($type, $layout) or next;
 		verify('built', 'shown', 0, @kinds);
 		next if $kinds[0]{same};
-		my $codes = $layout->{codes} ne 'none';
 		my $train = join(';', map { "SELECT vecgraph_train('$_->{index}')" } @kinds);
-		for my $wave (waves($table, $row, ROWS, ROWS / 8, row(7, $type)), $codes ? [ 'fitted', $train ] : ())
+		for my $wave (waves($table, $row, ROWS, ROWS / 8, value(7, $type)), $kinds[0]{fits} ? [ 'fitted', $train ] : ())
 		{
 			$node->safe_psql('postgres', $wave->[1]);
 			verify($wave->[0], 'shown', $wave->[0] eq 'inserted' ? 200 : 0, @kinds);

@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxKinds qw(types layouts kinds);
+use VecidxKinds qw(types row layouts kinds);
 use VecidxTest qw(new_node load_set kill_server start_again complete root);
 
 my $node = new_node('filter_build', conf => "autovacuum = off\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
@@ -100,7 +100,7 @@ for my $case ([ '64MB', 'points' ], [ '9MB', 'codes' ], [ '3MB', 'pages' ])
 for my $type (types())
 {
 	$node->safe_psql('postgres', "DROP TABLE IF EXISTS kinds; CREATE TABLE kinds (v $type(30), a int, b timestamptz, c text);
-		INSERT INTO kinds SELECT wave(i % 1100, 30)::$type, i % 1000, timestamptz '2026-01-01 00:00Z' + i % 7 * interval '1 day', 'x'
+		INSERT INTO kinds SELECT " . row('wave(i % 1100, 30)', $type) . ", i % 1000, timestamptz '2026-01-01 00:00Z' + i % 7 * interval '1 day', 'x'
 			FROM generate_series(1, 1300) i");
 	for my $kind (map { kinds($type, $_) } layouts())
 	{

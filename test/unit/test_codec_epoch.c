@@ -102,7 +102,7 @@ check_epochs(VxCodeKind kind, VxMetric metric, bool linking)
 
 	make_era(&old, 0.5f, metric, m);
 	make_era(&new, 4, metric, m);
-	unit_codec_init(&codec, kind, metric, EPOCH_DIM, vx_code_bytes(kind, metric, EPOCH_DIM, m));
+	unit_codec_init(&codec, kind, metric, EPOCH_DIM, vx_code_bytes(kind, &space, m));
 	vx_codec_set_max_norm2(&codec, space.max_norm2);
 	vx_codec_set_models(&codec, &unit_mem, 0, false, model_of(&old, kind), model_of(&new, kind));
 	vx_code_query_init(&codec, &unit_mem, &query);

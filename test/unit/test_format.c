@@ -11,6 +11,7 @@ static VxMeta
 sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degree)
 {
 	VxMeta		meta;
+	VxSpace		space;
 
 	memset(&meta, 0, sizeof(meta));
 	meta.magic = VX_META_MAGIC;
@@ -25,7 +26,8 @@ sample_meta_with(VxStorage storage, VxCodeKind kind, uint32_t dim, uint16_t degr
 	meta.storage = (uint8_t) storage;
 	meta.code_kind = (uint8_t) kind;
 	meta.code_flags = VX_CODES_MODEL(0);
-	meta.code_bytes = (uint16_t) vx_code_bytes(kind, (VxMetric) meta.metric, dim, (dim + 3) / 4);
+	space = vx_meta_space(&meta);
+	meta.code_bytes = (uint16_t) vx_code_bytes(kind, &space, (dim + 3) / 4);
 	meta.record_bytes = vx_record_bytes(storage, dim, degree);
 	meta.body_bytes = BODY;
 	meta.first_segment = vx_first_segment(kind, BODY, dim, false);

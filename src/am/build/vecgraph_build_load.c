@@ -301,13 +301,12 @@ switch_to_codes(VecGraphBuildLoad *load)
 	VecGraphBuildFit *fit = &loaded->fit;
 	VxMemStore *store = &loaded->nodes.store;
 	VxMemStore	points = *store;
-	uint32		dim = build->geometry.coded_dim;
 	Size		link_bytes = vx_memstore_link_bytes(build->meta.max_degree);
-	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, build->space.metric, dim, 0);
+	Size		code_bytes = vx_code_bytes(VX_CODES_SCALAR4, &build->space, 0);
 
 	Assert(!loaded->pages.points_placed);
 	if (!vecidx_type_has_codes(build->columns.opclass->type, VX_CODES_SCALAR4)
-		|| !vecgraph_wants_codes(NULL, (VxMetric) build->meta.metric, dim)
+		|| !vecgraph_wants_codes(NULL, build->columns.opclass, build->meta.dim)
 		|| link_bytes + 2 * code_bytes > (link_bytes + vx_memstore_slabs_bytes(store) / Max(store->count, 1)) * 3 / 4)
 		return false;
 

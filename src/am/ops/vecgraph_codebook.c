@@ -533,7 +533,7 @@ vecidx_train_codebook(PG_FUNCTION_ARGS)
 	int			subvectors = PG_GETARG_INT32(3);
 	int			wanted = PG_GETARG_INT32(5);
 	Oid			function = fcinfo->flinfo->fn_oid;
-	ColumnSample column = {.space.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), false),.wanted = wanted};
+	ColumnSample column = {.space.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(4)), VX_FORM_DENSE, true),.wanted = wanted};
 	VxSample   *sample = &column.sample;
 	VxPqSample	training = {.row = vx_sample_row,.context = sample,.poll = vecgraph_poll};
 	VxPqCodebook *codebook;

@@ -107,7 +107,7 @@ Datum
 vecgraph_build_estimate(PG_FUNCTION_ARGS)
 {
 	VecGraphOptions *options = (VecGraphOptions *) vecgraph_options(PG_GETARG_DATUM(2), true);
-	VecGraphOpclass opclass = {.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), true)};
+	VecGraphOpclass opclass = {0};
 	VecGraphColumns columns = {.opclass = &opclass};
 	Sample		sample = {.rows = 0};
 	VecGraphSource *source = &sample.source;
@@ -128,6 +128,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	vecgraph_open_source(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), fcinfo->flinfo->fn_oid, source);
 	opclass.type = source->type;
+	opclass.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(3)), source->type->form, false);
 	vecgraph_plan(options, &columns, source->typmod, options->pq_subvectors == source->typmod ? 0 : options->pq_subvectors, &meta,
 				  &geometry);
 

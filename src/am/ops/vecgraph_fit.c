@@ -676,6 +676,10 @@ vecgraph_train(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no codes", RelationGetRelationName(index))));
+	if (vx_code_kind(store.index.meta.code_kind)->model == VX_MODEL_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("codes of index \"%s\" are exact, and not fitted to anything", RelationGetRelationName(index))));
 	fitted = vecgraph_fit(&store, heap, true);
 	vecgraph_end_owner_rights(&rights);
 	relation_close(index, RowExclusiveLock);

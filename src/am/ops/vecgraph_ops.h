@@ -229,8 +229,8 @@ extern void vecgraph_open_source(Oid table, const char *column, Oid function, Ve
  */
 extern void vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (void *context, Datum value), void *context);
 
-/* The metric of a name; l1 only where asked for. Errors: unknown. */
-extern VxMetric vecgraph_metric_of(const char *name, bool with_l1);
+/* The metric of a name, for points of a form. only_coded: one that codes estimate. Errors: there is none. */
+extern VxMetric vecgraph_metric_of(const char *name, VxForm form, bool only_coded);
 
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 

@@ -94,15 +94,25 @@ vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (voi
 }
 
 VxMetric
-vecgraph_metric_of(const char *name, bool with_l1)
+vecgraph_metric_of(const char *name, VxForm form, bool only_coded)
 {
 	const VxMetricKind *kind;
+	const char *last = NULL;
+	StringInfoData valid;
 
+	initStringInfo(&valid);
 	for (int metric = VX_METRIC_L2; (kind = vx_metric_kind(metric)) != NULL; metric++)
-		if ((kind->coded || with_l1) && pg_strcasecmp(name, kind->name) == 0)
+	{
+		if ((kind->forms >> form & 1) == 0 || (only_coded && !kind->coded))
+			continue;
+		if (pg_strcasecmp(name, kind->name) == 0)
 			return (VxMetric) metric;
+		if (last != NULL)
+			appendStringInfo(&valid, "%s\"%s\"", valid.len > 0 ? ", " : "", last);
+		last = kind->name;
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown metric \"%s\"", name),
-			 errhint("Valid metrics are \"l2\", \"ip\"%s\"cosine\"%s.", with_l1 ? ", " : " and ", with_l1 ? " and \"l1\"" : "")));
+			 errhint("Valid metrics are %s and \"%s\".", valid.data, last)));
 }
