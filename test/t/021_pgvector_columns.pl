@@ -46,6 +46,7 @@ my %operator_of = (l2 => '<->', ip => '<#>', cosine => '<=>', l1 => '<+>', hammi
 my @floats = ('cosine', 'ip', 'l1', 'l2');
 # types with their metrics, and a value of 24 dimensions made of the vector x
 my %types = (
+	bit => [ [ 'hamming', 'jaccard' ], 'binary_quantize(x - array_fill(0.5, ARRAY[24])::vector)::bit(24)' ],
 	vector => [ \@floats, 'x' ],
 	halfvec => [ \@floats, 'x::halfvec(24)' ],
 	sparsevec => [ \@floats, 'x::sparsevec(24)' ]);
