@@ -122,6 +122,22 @@ class Reports(unittest.TestCase):
         self.assertIn("100 (curve starts above)", text)
 
 
+    def test_exact_answers_have_ratios_without_an_index(self):
+        def point(variant: str, queries: int, ms: float) -> dict:
+            return {**search(variant, 1, 1, 1), "phase": "exact", "key": {"queries": queries, "k": 10}, "values": {"ms": ms}}
+
+        points = [
+            point("vecidx/exact", 1, 10),
+            point("pgvector/exact", 1, 15),
+            point("vecidx/vecidx_knn", 100, 40),
+            point("numpy/one thread", 100, 20),
+        ]
+        text = document.markdown(self.HEADER, points)
+        self.assertIn("| 1 | pgvector/exact | 15 | 1.50 better |", text)
+        self.assertIn("| 100 | vecidx_knn | 40 |  |", text)
+        self.assertIn("exact answers, 100 at once: numpy/one thread | 0.50", text)
+
+
 class CommandLine(unittest.TestCase):
     def test_passwords_are_not_recorded(self):
         words = ["--dsn", "host=h password = 'a b' user=u", "postgresql://u:secret@h/db", "password=x"]

@@ -102,6 +102,7 @@ DROP TABLE knn_other;
 -- too many for the memory: fewer queries in a pass, or an error
 SET work_mem = '64kB';
 SELECT count(*), count(DISTINCT query), count(*) FILTER (WHERE key = query AND distance = 0) FROM vecidx_knn(ARRAY(SELECT v FROM knn WHERE id <= 1000 ORDER BY id), 'knn', 'v', 50, 'id', 0);
+SELECT query, count(*), min(distance) FROM vecidx_knn(ARRAY(SELECT v FROM knn WHERE id <= 3 ORDER BY id), 'knn', 'v', 550, 'name', NULL::text) GROUP BY query ORDER BY query;
 SELECT count(*) FROM vecidx_knn('{"[1,2,3]","[1,2,4]"}', 'knn_mat', 'v', 100000);
 INSERT INTO knn_parts SELECT i, '[1,1,1]' FROM generate_series(1, 10000) i;
 SELECT count(*) FROM vecidx_knn('{"[1,2,3]","[1,2,4]"}', 'knn_parts', 'v', 5000, 'id', 0);

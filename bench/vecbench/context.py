@@ -15,6 +15,7 @@ from .errors import BenchError
 PHASES = (
     "load",
     "client",
+    "exact",
     "short",
     "build",
     "search",

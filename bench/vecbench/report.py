@@ -490,6 +490,7 @@ class Report:
             {"seconds": False},
             ["form"],
         )
+        parts += self.exact()
         parts += self.columns() + self.filters() + self.radius() + self.planner()
         parts += self.flat(
             "cold",
@@ -508,6 +509,26 @@ class Report:
         parts += self.vacuum()
         parts += self.growth() + self.baselines() + self.sweep() + self.every_filter() + self.grid()
         return self.losses() + parts
+
+    def exact(self) -> list[str]:
+        """Exact answers without an index."""
+        points = select(self.points, phase="exact")
+        rows = []
+        for queries in distinct(p["key"]["queries"] for p in points):
+            same = select(points, queries=queries)
+            mine = by_round([p for p in same if p["variant"].startswith(OURS_PREFIX)], "ms")
+            for variant in self.ordered(same):
+                these = select(same, variant=variant)
+                cell = ""
+                if not variant.startswith(OURS_PREFIX):
+                    # compare() is for variants beside an index
+                    cell, word = advantage(mine, by_round(these, "ms"), False)
+                    if word:
+                        self.outcomes.append((word, f"exact answers, {queries} at once: {self.title(variant)}", cell))
+                        cell = f"{cell} {word}"
+                rows.append([str(queries), self.title(variant).removeprefix(OURS_PREFIX), spread(summary(these, "ms")), cell])
+        table = markdown_table(["queries at once", "by", "ms", ADVANTAGE], rows)
+        return ["### Exact answers without an index, one process", "", *table] if rows else []
 
     def vacuum(self) -> list[str]:
         """VACUUM after deleting a tenth."""

@@ -16,6 +16,7 @@ from . import (
     measure_build,
     measure_change,
     measure_client,
+    measure_exact,
     measure_filter,
     measure_planner,
     measure_search,
@@ -31,6 +32,7 @@ from .progress import Progress, counting
 PHASE_STEPS: dict[str, Callable[[Context], list[Step]]] = {
     "load": measure_build.load_steps,
     "client": measure_client.steps,
+    "exact": measure_exact.steps,
     "short": measure_search.short_steps,
     "build": measure_build.build_steps,
     "search": measure_search.search_steps,

@@ -133,7 +133,7 @@ typedef struct Neighbour
 	uint32_t	row;
 } Neighbour;
 
-/* The nearest rows of each query, ties by number of row. */
+/* The nearest rows of each query, ties by number of row, the last first: so later rows take the place of earlier ones. */
 typedef struct Lists
 {
 	VxBatch    *batch;
@@ -149,7 +149,7 @@ is_nearer(Neighbour a, Neighbour b)
 {
 	if (a.distance < b.distance || (!isnan(a.distance) && isnan(b.distance)))
 		return true;
-	return (a.distance == b.distance || (isnan(a.distance) && isnan(b.distance))) && a.row < b.row;
+	return (a.distance == b.distance || (isnan(a.distance) && isnan(b.distance))) && a.row > b.row;
 }
 
 static void
