@@ -34,6 +34,10 @@ SELECT key, distance FROM vecidx_knn('{"[1,1,1]"}', 'knn', 'v', 2, 'id', 0);
 SELECT key, distance FROM vecidx_knn('{"[1,1,1]"}', 'knn', 'v', 2, 'name', NULL::text);
 CREATE VIEW knn_null AS SELECT CASE WHEN id <> 1 THEN id END AS id, v FROM knn;
 SELECT key, distance FROM vecidx_knn('{"[1,1,1]"}', 'knn_null', 'v', 2, 'id', 0);
+-- keys of types whose names, without a length, are those of types of length 1
+CREATE VIEW knn_padded AS SELECT name::char(10) AS name, id::bit(12) AS bits, v FROM knn;
+SELECT key, pg_typeof(key) FROM vecidx_knn('{"[999,5,1]"}', 'knn_padded', 'v', 1, 'name', NULL::char(10));
+SELECT key, pg_typeof(key) FROM vecidx_knn('{"[999,5,1]"}', 'knn_padded', 'v', 1, 'bits', NULL::bit(12));
 -- extremes
 CREATE TABLE knn_far (id int, v vector);
 INSERT INTO knn_far VALUES (1, '[1e20,0]'), (2, '[1e-24,0]'), (3, '[-1e-24,0]'), (4, '[3e38,3e38]'), (5, '[1e20,1e20]'), (6, '[0,0]'), (7, '[1,1]');
@@ -106,6 +110,16 @@ SELECT query, count(*), min(distance) FROM vecidx_knn(ARRAY(SELECT v FROM knn WH
 SELECT count(*) FROM vecidx_knn('{"[1,2,3]","[1,2,4]"}', 'knn_mat', 'v', 100000);
 INSERT INTO knn_parts SELECT i, '[1,1,1]' FROM generate_series(1, 10000) i;
 SELECT count(*) FROM vecidx_knn('{"[1,2,3]","[1,2,4]"}', 'knn_parts', 'v', 5000, 'id', 0);
+-- a view that calls what replaces it by another one, between the passes
+CREATE FUNCTION knn_replace(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'DROP VIEW knn_other; CREATE VIEW knn_other AS SELECT ' || $1;
+	RETURN true;
+END $$;
+CREATE VIEW knn_other AS SELECT id, v FROM knn WHERE id > 1 OR knn_replace('1 AS id, 2 AS v');
+SELECT count(*) FROM vecidx_knn(ARRAY(SELECT v FROM knn WHERE id <= 1000), 'knn_other', 'v', 50, 'id', 0);
+DROP VIEW knn_other;
+DROP FUNCTION knn_replace;
 RESET work_mem;
 
 -- rights and row security are the caller's

@@ -280,9 +280,17 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* DestReceiver.rStartup */
 static void
-start_rows(DestReceiver *self, int operation, TupleDesc typeinfo)
+start_rows(DestReceiver *self, int operation, TupleDesc row)
 {
+	Knn		   *knn = (Knn *) self;
+
+	vecgraph_check_source(&knn->source, row, 2);
+	if (TupleDescAttr(row, 0)->atttypid != knn->key.type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("keys have changed their type while they were read")));
 }
 
 static void
@@ -459,7 +467,9 @@ use_column(Knn *knn, const char *column, Oid type)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(knn->source.table))));
-	knn->key.expression = psprintf("%s::%s", quote_identifier(column), format_type_be_qualified(type));
+	/* bpchar and bit without a length would else be names of types of length 1 */
+	knn->key.expression = psprintf("%s::%s", quote_identifier(column),
+								   format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 	knn->key.type = type;
 }
 
@@ -478,11 +488,11 @@ look_up_key_type(Key *key)
 	get_typlenbyval(key->type, &key->length, &key->by_value);
 }
 
-/* The query that reads the table; the lock on it stays until the transaction ends. */
+/* The query that reads the table. */
 static char *
 query_of(const Knn *knn)
 {
-	Relation	relation = relation_open(knn->source.table, AccessShareLock);
+	Relation	relation = relation_open(knn->source.table, NoLock);
 	char	   *sql = psprintf("SELECT %s, %s FROM %s", knn->key.expression, knn->source.expression,
 							   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation)));
 

@@ -218,10 +218,16 @@ typedef struct VecGraphSource
 } VecGraphSource;
 
 /*
- * Fills in source, without a lock. function: one of the extension, whose vectors a column of another type is cast to. Errors: no such
- * column, a relation that has no rows, no right to read it.
+ * Fills in source, and locks the table for reading until the transaction ends: its columns stay what they are. function: one of the
+ * extension, whose vectors a column of another type is cast to. Errors: no such column, a relation that has no rows, no right to read it.
  */
 extern void vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source);
+
+/*
+ * Makes sure that a column (from 1) of rows that a query of the source gives is of its type: what a view calls can have replaced the view
+ * since, despite the lock. Errors: it is of another type.
+ */
+extern void vecgraph_check_source(const VecGraphSource *source, TupleDesc row, int column);
 
 /*
  * Reads the column, or of a large table a sample of about four times as many values as wanted: calls take with each, but for NULLs, for as

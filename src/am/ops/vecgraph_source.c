@@ -8,19 +8,19 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #define FETCH_ROWS 1000
 
-void
-vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source)
+/* The number of the column. Errors: those of vecgraph_open_source. */
+static AttrNumber
+readable_column(Oid table, const char *column)
 {
 	AttrNumber	attribute = get_attnum(table, column);
 	char		kind = get_rel_relkind(table);
-	Oid			sql_type;
-	Oid			collation;
 
 	if (kind == '\0')
 		ereport(ERROR,
@@ -38,7 +38,19 @@ vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK
 		&& pg_attribute_aclcheck(table, attribute, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(table));
-	get_atttypetypmodcoll(table, attribute, &sql_type, &source->typmod, &collation);
+	return attribute;
+}
+
+void
+vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource *source)
+{
+	Oid			sql_type;
+	Oid			collation;
+
+	/* nobody without rights waits for a lock; and who has waited may find another table */
+	(void) readable_column(table, column);
+	LockRelationOid(table, AccessShareLock);
+	get_atttypetypmodcoll(table, readable_column(table, column), &sql_type, &source->typmod, &collation);
 	source->table = table;
 	source->column = column;
 	source->type = vecgraph_type_of(getBaseType(sql_type));
@@ -50,11 +62,20 @@ vecgraph_open_source(Oid table, const char *column, Oid function, VecGraphSource
 								  format_type_be_qualified(vecgraph_sql_type_of(source->type, function)));
 }
 
+void
+vecgraph_check_source(const VecGraphSource *source, TupleDesc row, int column)
+{
+	if (vecgraph_type_of(getBaseType(TupleDescAttr(row, column - 1)->atttypid)) != source->type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" has changed its type while it was read", source->column)));
+}
+
 /* SQL for the column. */
 static char *
 query_of(const VecGraphSource *source, int wanted)
 {
-	Relation	relation = relation_open(source->table, AccessShareLock);
+	Relation	relation = relation_open(source->table, NoLock);
 	char	   *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 												  RelationGetRelationName(relation));
 	double		rows = relation->rd_rel->reltuples;
@@ -66,7 +87,7 @@ query_of(const VecGraphSource *source, int wanted)
 	if (can_sample && rows > 8.0 * wanted)
 		appendStringInfo(&query, " TABLESAMPLE pg_catalog.system (%.6f) REPEATABLE (1)", 400.0 * wanted / rows);
 	appendStringInfo(&query, " WHERE %s IS NOT NULL", quote_identifier(source->column));
-	relation_close(relation, AccessShareLock);
+	relation_close(relation, NoLock);
 	return query.data;
 }
 
@@ -76,6 +97,7 @@ vecgraph_read_source(const VecGraphSource *source, int wanted, bool (*take) (voi
 	Portal		cursor = SPI_cursor_open_with_args(NULL, query_of(source, wanted), 0, NULL, NULL, NULL, true, 0);
 	bool		more = true;
 
+	vecgraph_check_source(source, cursor->tupDesc, 1);
 	while (more)
 	{
 		SPI_cursor_fetch(cursor, true, FETCH_ROWS);
