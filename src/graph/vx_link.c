@@ -103,14 +103,28 @@ collect_answers(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t
 	return with;
 }
 
+bool
+vx_link_seek(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxSought *sought, float (*score_of) (void *context))
+{
+	vx_search_begin(&linker->search, store, query, list_size, 0);
+	sought->score = score_of(sought->context);
+	return vx_search_seek(&linker->search, sought);
+}
+
 void
 vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self)
+{
+	vx_search_begin(&linker->search, store, query, list_size, 0);
+	vx_search_converge(&linker->search);
+	vx_link_choose_found(linker, store, query, list_size, self);
+}
+
+void
+vx_link_choose_found(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self)
 {
 	uint32_t	nearest;
 	uint32_t	n;
 
-	vx_search_begin(&linker->search, store, query, list_size, 0);
-	vx_search_converge(&linker->search);
 	n = nearest = collect(linker, 0, UINT32_MAX, self);
 	if (store->ops->asks_otherwise != NULL && store->ops->asks_otherwise(store, query))
 		n = collect_answers(linker, store, query, n, list_size, self);
@@ -132,12 +146,14 @@ vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t 
 }
 
 /*
- * Chooses at most max of the n ids in linker->ids as edges of node id, into out. Returns how many, 0 if the node is gone.
+ * Chooses at most max of the n ids in linker->ids as edges of node id, into out. Returns how many, 0 if the node is gone. The first of its
+ * edges is to be the first id: where it leads to a node in the same place, that may have no other edge to it (vx_link_beside), and stays.
  */
 static uint32_t
 choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t max, VxNodeId *out)
 {
 	uint32_t	usable = 0;
+	uint32_t	first;			/* how many stay in front */
 	const void *node;
 
 	store->ops->gather(store, &id, 1, &linker->node);
@@ -158,7 +174,8 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 			.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 		};
 	store->stats.compared += usable;
-	vx_prune_sort(linker->candidates, usable, id);
+	first = usable > 0 && linker->candidates[0].score <= 0;
+	vx_prune_sort(linker->candidates + first, usable - first, id);
 	return vx_prune(&linker->pruner, store, linker->candidates, usable, max, out);
 }
 
@@ -205,7 +222,7 @@ static uint32_t
 find_spare(VxLinker *linker, VxStore *store, const VxEdges *edges)
 {
 	VxEdges    *further = &linker->further;
-	uint32_t	behind = 0;		/* the place behind the last that was found */
+	uint32_t	behind = 1;		/* the place behind the last that was found: never the first, see vx_link_beside */
 
 	for (uint32_t i = 0; i < edges->count && behind < edges->count; i++)
 	{
@@ -215,7 +232,7 @@ find_spare(VxLinker *linker, VxStore *store, const VxEdges *edges)
 			if (contains(further->ids, further->count, edges->ids[place]))
 				behind = place + 1;
 	}
-	return behind > 0 ? behind - 1 : edges->count;
+	return behind > 1 ? behind - 1 : edges->count;
 }
 
 /* So many nodes are asked for a spare edge, which takes reading the edges of all their neighbours. */
@@ -282,6 +299,127 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 		reachable = force_edge(linker, store, linker->edges.ids[i], id, store->edge_capacity, SPARE_EDGE);
 	for (uint32_t i = 0; i < linker->edges.count && !reachable; i++)
 		reachable = force_edge(linker, store, linker->edges.ids[i], id, store->edge_capacity, LAST_EDGE);
+}
+
+bool
+vx_link_copy(VxLinker *linker, VxStore *store, VxNodeId beside)
+{
+	VxEdges    *edges = &linker->edges;
+
+	/* it takes two edges: along the line, and back to where it was led from */
+	if (store->edge_capacity < 2 || store->ops->read_edges(store, beside, NULL, edges) != VX_OK || !edges->live || edges->count == 0)
+		return false;
+	/* as in collect(): the new node must have no edge to a deleted one */
+	for (uint32_t i = 0; i < edges->count; i++)
+		if (store->ops->read_edges(store, edges->ids[i], NULL, &linker->other) != VX_OK || !linker->other.live)
+			return false;
+	/* who comes to the new node must find all others in its place by them, whichever they were led from: see vx_search_seek */
+	edges->count = VX_MIN(edges->count + 1, store->edge_capacity);
+	memmove(edges->ids + 2, edges->ids + 1, (edges->count - 2) * sizeof(VxNodeId));
+	edges->ids[1] = beside;
+	return true;
+}
+
+/* Whether two nodes are in one place, as far as can be told. */
+static bool
+share_place(VxLinker *linker, VxStore *store, VxNodeId a, VxNodeId b)
+{
+	VxNodeId	both[2] = {a, b};
+	VxPointSet *set = &linker->points;
+
+	store->ops->gather(store, both, 2, set);
+	if (set->points[0] == NULL || set->points[1] == NULL)
+		return false;
+	reserve(linker, 1);
+	store->ops->pairs(store, set->points[0], set->points + 1, 1, linker->distance);
+	return linker->distance[0] <= 0;
+}
+
+/* Moves an id to the front, if it is there. Returns whether it is. */
+static bool
+bring_forward(VxNodeId *ids, uint32_t n, VxNodeId id)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] == id)
+		{
+			memmove(ids + 1, ids, i * sizeof(VxNodeId));
+			ids[0] = id;
+			return true;
+		}
+	return false;
+}
+
+/* Puts an id that is not there in front of a node's edges; where there is no room the last goes. */
+static void
+put_in_front(VxEdges *edges, uint32_t capacity, VxNodeId id)
+{
+	edges->count = VX_MIN(edges->count + 1, capacity);
+	memmove(edges->ids + 1, edges->ids, (edges->count - 1) * sizeof(VxNodeId));
+	edges->ids[0] = id;
+}
+
+void
+vx_link_keep_line(VxLinker *linker, VxStore *store, VxNodeId id, const VxEdges *before)
+{
+	VxEdges    *edges = &linker->edges;
+
+	if (before->count == 0 || !share_place(linker, store, id, before->ids[0])
+		|| store->ops->read_edges(store, before->ids[0], NULL, &linker->other) != VX_OK || !linker->other.live)
+		return;
+	if (!bring_forward(edges->ids, edges->count, before->ids[0]))
+		put_in_front(edges, store->max_degree, before->ids[0]);
+}
+
+/*
+ * Makes first the first edge of a node; it has one already to where the one that was leads. That goes if it is to the same place, and others
+ * where there is no room.
+ */
+static bool
+put_first(VxLinker *linker, VxStore *store, VxNodeId id, VxEdges *edges, VxNodeId first, VxStatus *status)
+{
+	if (share_place(linker, store, id, edges->ids[0]))
+		edges->ids[0] = first;
+	else
+	{
+		if (edges->count == store->edge_capacity)
+		{
+			reserve(linker, edges->count);
+			memcpy(linker->ids, edges->ids, edges->count * sizeof(VxNodeId));
+			edges->count = choose_among(linker, store, id, edges->count, VX_MIN(store->overflow_degree, store->edge_capacity - 1), edges->ids);
+		}
+		put_in_front(edges, store->edge_capacity, first);
+	}
+	*status = store->ops->replace_edges(store, id, edges->version, edges->ids, edges->count);
+	store->stats.conflicts += *status == VX_CONFLICT;
+	return *status == VX_OK;
+}
+
+bool
+vx_link_beside(VxLinker *linker, VxStore *store, VxNodeId beside, VxNodeId id)
+{
+	VxEdges    *from = &linker->other;
+	VxEdges    *to = &linker->further;
+
+	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+	{
+		VxStatus	status;
+
+		if (store->ops->read_edges(store, beside, NULL, from) != VX_OK || !from->live || from->count == 0
+			|| store->ops->read_edges(store, id, NULL, to) != VX_OK || to->count == 0)
+			return false;
+		/* others may have come between: the first edge of the one is to be that of the other, before it is taken from there */
+		if (to->ids[0] != from->ids[0])
+		{
+			if (contains(to->ids, to->count, from->ids[0]) || !put_first(linker, store, id, to, from->ids[0], &status))
+				return false;
+			continue;
+		}
+		if (put_first(linker, store, beside, from, id, &status))
+			return true;
+		if (status != VX_CONFLICT)
+			return false;
+	}
+	return false;
 }
 
 /*
@@ -394,14 +532,75 @@ vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
 	}
 }
 
+/* So many dead nodes in a line are followed to a live one. */
+#define LONGEST_LINE 256
+
+/*
+ * Follows the first edges of a dead node as long as they lead to dead ones: nodes in one place are in a line (vx_link_beside), and of a row
+ * that has changed often the last is alive. Returns the live one that the last dead one leads to first, or VX_NO_NODE.
+ */
+static VxNodeId
+follow_line(VxLinker *linker, VxStore *store, VxNodeId dead, bool (*is_dead) (void *context, VxNodeId id), void *context)
+{
+	VxEdges    *other = &linker->other;
+	VxNodeId	mark = dead;	/* to notice circles: Brent's way */
+
+	for (uint32_t step = 1; step <= LONGEST_LINE; step++)
+	{
+		if (store->ops->read_edges(store, dead, NULL, other) != VX_OK || other->count == 0)
+			return VX_NO_NODE;
+		if (!is_dead(context, other->ids[0]))
+			return other->ids[0];
+		dead = other->ids[0];
+		if (dead == mark)
+			return VX_NO_NODE;
+		if ((step & (step - 1)) == 0)
+			mark = dead;
+	}
+	return VX_NO_NODE;
+}
+
+/*
+ * Adds to the n nodes in linker->ids those by which the edge of id to a dead one is replaced; next is where the line of that leads. Returns
+ * how many there are then.
+ */
+static uint32_t
+add_heirs(VxLinker *linker, VxStore *store, VxNodeId id, VxNodeId dead, VxNodeId next, uint32_t n,
+		  bool (*is_dead) (void *context, VxNodeId id), void *context)
+{
+	VxEdges    *other = &linker->other;
+	uint32_t	heirs = 0;
+	uint32_t	most = HEIRS;
+
+	if (next != VX_NO_NODE && next != id)
+	{
+		if (!contains(linker->ids, n, next))
+			linker->ids[n++] = next;
+		heirs++;
+	}
+	if (store->ops->read_edges(store, dead, NULL, other) != VX_OK)
+		return n;
+	/* in a short list nothing else makes up for a neighbour that is left out */
+	if (n + other->count <= store->max_degree / 2)
+		most = other->count;
+	/* The edges of a node are nearest first (but for late additions), so its first live ones are its nearest. */
+	for (uint32_t j = 0; j < other->count && heirs < most; j++)
+		/* one that is there already counts as an heir: the way around the dead node exists */
+		if (other->ids[j] != id && other->ids[j] != next && !is_dead(context, other->ids[j]))
+		{
+			if (!contains(linker->ids, n, other->ids[j]))
+				linker->ids[n++] = other->ids[j];
+			heirs++;
+		}
+	return n;
+}
+
 VxStatus
 vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
 			   void *context, uint32_t *remaining)
 {
 	VxEdges    *own = &linker->edges;
-	VxEdges    *other = &linker->other;
 
-	*remaining = 0;
 	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
 	{
 		uint32_t	n = 0;
@@ -409,37 +608,28 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 		VxNodeId	chosen[VX_MAX_EDGES];
 		const VxNodeId *edges;
 
+		*remaining = 0;
 		if (store->ops->read_edges(store, id, NULL, own) != VX_OK || !own->live)
 			return VX_GONE;
+		/* another attempt may find that whoever was faster has pruned the dead ones away */
+		for (uint32_t i = 0; i < own->count; i++)
+			*remaining += !is_dead(context, own->ids[i]);
+		if (*remaining == own->count)
+			return VX_OK;
+
 		reserve(linker, own->count * (HEIRS + 1) + store->max_degree);
 		for (uint32_t i = 0; i < own->count; i++)
 			if (!is_dead(context, own->ids[i]))
 				linker->ids[n++] = own->ids[i];
-		*remaining = n;
-		/* another attempt may find that whoever was faster has pruned the dead ones away */
-		if (n == own->count)
-			return VX_OK;
-
-		/* The edges of a node are nearest first (but for late additions), so its first live ones are its nearest. */
 		for (uint32_t i = 0; i < own->count; i++)
-		{
-			uint32_t	heirs = 0;
-			uint32_t	most = HEIRS;
+			if (is_dead(context, own->ids[i]))
+			{
+				VxNodeId	next = follow_line(linker, store, own->ids[i], is_dead, context);
 
-			if (!is_dead(context, own->ids[i]) || store->ops->read_edges(store, own->ids[i], NULL, other) != VX_OK)
-				continue;
-			/* in a short list nothing else makes up for a neighbour that is left out */
-			if (n + other->count <= store->max_degree / 2)
-				most = other->count;
-			for (uint32_t j = 0; j < other->count && heirs < most; j++)
-				/* one that is there already counts as an heir: the way around the dead node exists */
-				if (other->ids[j] != id && !is_dead(context, other->ids[j]))
-				{
-					if (!contains(linker->ids, n, other->ids[j]))
-						linker->ids[n++] = other->ids[j];
-					heirs++;
-				}
-		}
+				n = add_heirs(linker, store, id, own->ids[i], next, n, is_dead, context);
+				if (i == 0)
+					bring_forward(linker->ids, n, next);
+			}
 
 		/* more than fit are rare, since each dead neighbour makes room; only then this compares nodes */
 		edges = linker->ids;

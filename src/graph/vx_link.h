@@ -36,6 +36,14 @@ void		vx_linker_init(VxLinker *linker, const VxMem *mem);
 void		vx_linker_free(VxLinker *linker);
 
 /*
+ * Searches with list_size for what is near a node at query (with linking set) that is not in the graph, until what is sought is found.
+ * score_of says what that would score, once the query is prepared; the rest of sought is filled in. Returns whether it was found; if
+ * not, vx_link_choose_found goes on.
+ */
+bool		vx_link_seek(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxSought *sought,
+						 float (*score_of) (void *context));
+
+/*
  * Finds the neighbours that a node at query (with linking set) should have: searches with list_size, and once more as a query
  * would where the store says that this finds others (asks_otherwise), and prunes to the store's max degree. self is left out
  * (VX_NO_NODE for a node that is not in the graph). The choice is in linker->edges, the live candidates that were looked at,
@@ -43,11 +51,32 @@ void		vx_linker_free(VxLinker *linker);
  */
 void		vx_link_choose(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self);
 
+/* The same with what the last search, of the same query and list_size, has found. */
+void		vx_link_choose_found(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxNodeId self);
+
+/*
+ * A short way for a node in the same place as one that is linked, beside. Its edges, in linker->edges, are to be the same, and one to that.
+ * Returns false if that cannot be: beside is going, or has edges to such nodes, or has none.
+ */
+bool		vx_link_copy(VxLinker *linker, VxStore *store, VxNodeId beside);
+
+/*
+ * Then: leads to it, id, from beside, and from nowhere else. Nodes in one place so make a line, each with the next as its first edge, which
+ * is never given up. Returns false if others have changed the edges of beside so much that it must be linked as any other.
+ */
+bool		vx_link_beside(VxLinker *linker, VxStore *store, VxNodeId beside, VxNodeId id);
+
 /*
  * Adds the edge neighbour -> id for every neighbour in linker->edges, pruning those that are full. At least one keeps it, so
  * the node can be reached.
  */
 void		vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id);
+
+/*
+ * For a node that has got other edges, in linker->edges: keeps the one by which it leads to the next in its place, if it had one. before:
+ * those that it had.
+ */
+void		vx_link_keep_line(VxLinker *linker, VxStore *store, VxNodeId id, const VxEdges *before);
 
 /* Adds one edge from -> to, pruning if full. Returns whether the edge is there now. */
 bool		vx_link_edge(VxLinker *linker, VxStore *store, VxNodeId from, VxNodeId to);

@@ -482,28 +482,63 @@ skip_expanded(VxSearch *search)
 		search->cursor++;
 }
 
+/* Expands the nearest of the list, which is not expanded, and says which that was. */
+static VxCandidate
+expand_next(VxSearch *search)
+{
+	VxStore    *store = search->store;
+	VxCandidate *next;
+	VxCandidate expanded;
+
+	store->ops->poll(store);
+	next = &search->list[search->cursor++];
+	next->expanded = true;
+	/* unless a nearer one turns up among the edges of this, the one behind it is next */
+	skip_expanded(search);
+	if (store->ops->prefetch != NULL && search->cursor < search->count)
+		store->ops->prefetch(store, search->list[search->cursor].id);
+	next->dead = !meet(search, next->score, next->id, is_wanted(search, next->id));
+	/* by now, as the list moves */
+	expanded = *next;
+	offer(search, search->edges.ids, search->edges.count);
+	return expanded;
+}
+
 void
 vx_search_converge(VxSearch *search)
 {
-	VxStore    *store = search->store;
-
 	for (;;)
 	{
-		VxCandidate *next;
-
 		skip_expanded(search);
 		if (search->cursor == search->count)
 			return;
+		expand_next(search);
+	}
+}
 
-		store->ops->poll(store);
-		next = &search->list[search->cursor++];
-		next->expanded = true;
-		/* unless a nearer one turns up among the edges of this, the one behind it is next */
+bool
+vx_search_seek(VxSearch *search, const VxSought *sought)
+{
+	VxLikeness	best = VX_UNLIKE;
+
+	for (;;)
+	{
+		VxCandidate expanded;
+
 		skip_expanded(search);
-		if (store->ops->prefetch != NULL && search->cursor < search->count)
-			store->ops->prefetch(store, search->list[search->cursor].id);
-		next->dead = !meet(search, next->score, next->id, is_wanted(search, next->id));
-		offer(search, search->edges.ids, search->edges.count);
+		if (search->cursor == search->count)
+			return best != VX_UNLIKE;
+		if (best == VX_LIKE && search->list[search->cursor].score > sought->score)
+			return true;
+		expanded = expand_next(search);
+		if (!expanded.dead && expanded.score <= sought->score)
+		{
+			VxLikeness	likeness = sought->ask(sought->context, expanded.id);
+
+			if (likeness == VX_SOUGHT)
+				return true;
+			best = VX_MAX(best, likeness);
+		}
 	}
 }
 

@@ -121,6 +121,28 @@ void		vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n);
 /* Expands until no candidate of the list is unexpanded. */
 void		vx_search_converge(VxSearch *search);
 
+/* Whether a node is the one that is sought. */
+typedef enum VxLikeness
+{
+	VX_UNLIKE,
+	VX_LIKE,					/* it will do, if there is no other of its score that is the one */
+	VX_SOUGHT
+} VxLikeness;
+
+/* A node that may be there, and that a search need not go on behind. */
+typedef struct VxSought
+{
+	float		score;			/* what it would score */
+	VxLikeness	(*ask) (void *context, VxNodeId id);
+	void	   *context;
+} VxSought;
+
+/*
+ * The same, but asks about each live node that scores no more than what is sought, once it is expanded. Ends when it is the one, or when one
+ * was like it and all that is left scores more. Returns whether it ended so.
+ */
+bool		vx_search_seek(VxSearch *search, const VxSought *sought);
+
 typedef enum VxPatience
 {
 	VX_SEARCH_STAY,				/* only what the list holds now: all of it, in order, then nothing */

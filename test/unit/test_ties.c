@@ -96,19 +96,25 @@ fill_store(VxMemStore *store, const Ties *kind)
 	}
 }
 
-/* How many live nodes cannot be reached. */
+/* How many live nodes from this id on cannot be reached. */
 static uint32_t
-unreachable(VxMemStore *store)
+unreachable_from(VxMemStore *store, VxNodeId first)
 {
 	VxVisited	reached;
 	uint32_t	n = 0;
 
 	vx_visited_init(&reached, &unit_mem);
 	vx_check_reach(&store->base, &unit_mem, store->count, &reached);
-	for (VxNodeId id = 0; id < store->count; id++)
+	for (VxNodeId id = first; id < store->count; id++)
 		n += !store->deleted[id] && !vx_visited_has(&reached, id);
 	vx_visited_free(&reached);
 	return n;
+}
+
+static uint32_t
+unreachable(VxMemStore *store)
+{
+	return unreachable_from(store, 0);
 }
 
 /* The share of what searches find for the points themselves that is no farther than the tenth nearest. */
@@ -226,6 +232,114 @@ test_inserted(void **state)
 	}
 }
 
+/* Random points, of which the last ones are in the places of the first, forty in each. */
+#define PLACES 20
+#define SPREAD 400
+#define IN_PLACE 40
+
+static void
+fill_places(uint32_t i, uint32_t dim, float *x)
+{
+	VxRng		rng = {i < SPREAD ? i : i % PLACES};
+
+	for (uint32_t j = 0; j < dim; j++)
+		x[j] = (float) vx_rng_unit(&rng);
+}
+
+typedef struct Seeking
+{
+	VxMemStore *store;
+	VxNodeId	self;
+	VxNodeId	wanted;			/* VX_NO_NODE: any in the same place will do */
+	VxNodeId	beside;
+} Seeking;
+
+static float
+score_of_place(void *context)
+{
+	(void) context;
+	return 0;
+}
+
+static VxLikeness
+is_in_place(void *context, VxNodeId id)
+{
+	Seeking    *seeking = context;
+	VxMemStore *store = seeking->store;
+
+	if (!vx_space_same(&store->space, vx_memstore_point(store, id), vx_memstore_point(store, seeking->self)))
+		return VX_UNLIKE;
+	if (seeking->beside == VX_NO_NODE)
+		seeking->beside = id;
+	return id == seeking->wanted ? VX_SOUGHT : VX_LIKE;
+}
+
+/* Nodes of one place, each led to from one other: all can be reached, and found by a search that goes no farther, also when most are deleted. */
+static void
+test_lines(void **state)
+{
+	static const Ties kind = {"lines", VX_METRIC_L2, SPREAD + PLACES * IN_PLACE, 16, 12, fill_places};
+	VxMemStore	store;
+	VxLinker	linker;
+	VxRng		rng = {7};
+
+	(void) state;
+	fill_store(&store, &kind);
+	store.base.edge_capacity = store.base.max_degree;
+	store.base.overflow_degree = store.base.max_degree * 4 / 5;
+	vx_memstore_seal(&store);
+	store.entry_count = 1;
+	store.entry_ids[0] = 0;
+	vx_linker_init(&linker, &unit_mem);
+	for (VxNodeId id = 1; id < store.count; id++)
+	{
+		VxQuery		query = {.point = vx_memstore_point(&store, id),.linking = true,.salt = id};
+		Seeking		seeking = {.store = &store,.self = id,.wanted = VX_NO_NODE,.beside = VX_NO_NODE};
+		VxSought	sought = {.ask = is_in_place,.context = &seeking};
+		bool		seen = vx_link_seek(&linker, &store.base, &query, 80, &sought, score_of_place);
+
+		assert_int_equal(seen, id >= SPREAD);
+		if (!seen)
+			vx_link_choose_found(&linker, &store.base, &query, 80, VX_NO_NODE);
+		else
+			assert_true(vx_link_copy(&linker, &store.base, seeking.beside));
+		store.base.ops->replace_edges(&store.base, id, 0, linker.edges.ids, linker.edges.count);
+		if (!seen)
+			vx_link_back(&linker, &store.base, id);
+		else
+			assert_true(vx_link_beside(&linker, &store.base, seeking.beside, id));
+		/* others come, whose edges may drive out what they like, but not the one to the next in line */
+		for (int i = 0; i < 2; i++)
+		{
+			VxNodeId	from = (VxNodeId) vx_rng_below(&rng, id);
+
+			vx_link_edge(&linker, &store.base, from, (VxNodeId) ((from + 1 + vx_rng_below(&rng, id)) % (id + 1)));
+		}
+	}
+	assert_int_equal(unreachable_from(&store, SPREAD), 0);
+	for (VxNodeId id = SPREAD; id < store.count; id++)
+	{
+		VxQuery		query = {.point = vx_memstore_point(&store, id),.linking = true,.salt = ~id};
+		Seeking		seeking = {.store = &store,.self = id,.wanted = id,.beside = VX_NO_NODE};
+		VxSought	sought = {.ask = is_in_place,.context = &seeking};
+
+		assert_true(vx_link_seek(&linker, &store.base, &query, 80, &sought, score_of_place));
+	}
+
+	/* whole ends and middles of lines go */
+	for (VxNodeId id = 1; id < store.count; id++)
+		store.deleted[id] = id < SPREAD ? id % 5 == 1 : (id - SPREAD) / PLACES % 10 != 6;
+	for (VxNodeId id = 0; id < store.count; id++)
+	{
+		uint32_t	remaining;
+
+		vx_link_repair(&linker, &store.base, id, is_deleted, &store, &remaining);
+	}
+	assert_int_equal(unreachable_from(&store, SPREAD), 0);
+	vx_linker_free(&linker);
+	vx_memstore_free(&store);
+}
+
 static bool
 query_for(void *context, VxNodeId id, VxQuery *query)
 {
@@ -264,6 +378,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_built),
 		cmocka_unit_test(test_inserted),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_attach_many),
 	};
 

@@ -9,12 +9,10 @@
 
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "pg/vecidx_fault.h"
-
-/* How many of the nearest nodes may have another vector than a new row, until there is no twin of it among those behind them. */
-#define TWIN_CANDIDATES 8
 
 /* What one statement keeps between the rows that it inserts (in IndexInfo.ii_AmCache). */
 typedef struct VecGraphInsertState
@@ -70,31 +68,113 @@ has_signature(VecGraphStore *store, VxNodeId id, const uint64 *signature)
 	return memcmp(own, signature, filter_count * sizeof(uint64)) == 0;
 }
 
+/* What an insert looks for, before it looks for neighbours. */
+typedef struct Twin
+{
+	VecGraphStore *store;
+	VecGraphRow *row;
+	const uint8 *code;			/* of the row; NULL without codes */
+	const VxQuery *query;
+	VxNodeId	id;				/* has this vector and signature, or VX_NO_NODE */
+	VxNodeId	beside;			/* has this vector and another signature, or VX_NO_NODE */
+} Twin;
+
+/* What a twin scores, for it has the same code; by codes of another model, while both may be met, it scores otherwise and is not noticed. */
+static float
+twin_score(void *context)
+{
+	Twin	   *twin = context;
+	VxComputer *computer = &twin->store->computer;
+	const void *item = computer->ops->scores_codes ? (const void *) twin->code : (const void *) twin->row->point;
+	float		score;
+
+	return computer->ops->score(computer, twin->query, &item, 1, &score) ? score : -get_float4_infinity();
+}
+
+/* VxSought.ask */
+static VxLikeness
+is_twin(void *context, VxNodeId id)
+{
+	Twin	   *twin = context;
+
+	if (!has_vector(twin->store, id, twin->row->point))
+		return VX_UNLIKE;
+	if (!has_signature(twin->store, id, twin->row->signature))
+	{
+		if (twin->beside == VX_NO_NODE)
+			twin->beside = id;
+		return VX_LIKE;
+	}
+	twin->id = id;
+	return VX_SOUGHT;
+}
+
+/* Gives the row to its twin, if that is still there. */
+static bool
+add_to_twin(Twin *twin)
+{
+	VECIDX_FAULT_POINT("insert-twin-found");
+	return vecgraph_add_tid(&twin->store->index, twin->id, twin->row->point, &twin->row->tid);
+}
+
+/* Copies the edges of twin->beside, unless that is going; a twin that others have put behind it meanwhile becomes twin->id. */
+static bool
+copy_edges(VecGraphStore *store, VxLinker *linker, Twin *twin)
+{
+	if (twin->beside == VX_NO_NODE || !vx_link_copy(linker, &store->base, twin->beside))
+		return false;
+	is_twin(twin, linker->edges.ids[0]);
+	return true;
+}
+
 /*
- * Looks for a twin among the nearest nodes that vx_link_choose found, and gives it the TID. There may be many of this vector with other
- * signatures, in any order: all that were found are asked.
+ * Looks for a twin of the row, which gets it then. Returns whether it has. Else linker->edges are those for a new node: copied, where there
+ * is one of the same vector (twin->beside), mostly of the same row before an UPDATE; or chosen. A twin, at distance 0, is on the way of
+ * every search for neighbours, unless that goes astray, or others are just inserting it: then the vector gets a second node.
  */
 static bool
-add_to_twin(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
+find_place(VecGraphStore *store, VxLinker *linker, Twin *twin)
 {
-	uint32		others = 0;
+	VxSought	sought = {.ask = is_twin,.context = twin};
+	uint32		list_size = store->index.meta.build_list_size;
+	bool		found = vx_link_seek(linker, &store->base, twin->query, list_size, &sought, twin_score);
+	bool		copied = false;
 
-	for (uint32 i = 0; i < linker->usable && others < TWIN_CANDIDATES; i++)
+	if (!found)
+		vx_link_choose_found(linker, &store->base, twin->query, list_size, VX_NO_NODE);
+	VECIDX_FAULT_POINT("insert-edges-chosen");
+	if (twin->id == VX_NO_NODE && found)
+		copied = copy_edges(store, linker, twin);
+	if (twin->id != VX_NO_NODE && add_to_twin(twin))
+		return true;
+	if (found && !copied)
 	{
-		VxNodeId	id = linker->candidates[i].id;
-
-		if (!has_vector(store, id, row->point))
-		{
-			others++;
-			continue;
-		}
-		if (!has_signature(store, id, row->signature))
-			continue;
-		VECIDX_FAULT_POINT("insert-twin-found");
-		if (vecgraph_add_tid(&store->index, id, row->point, &row->tid))
-			return true;
+		/* what was found is going by now */
+		twin->beside = VX_NO_NODE;
+		vx_link_choose(linker, &store->base, twin->query, list_size, VX_NO_NODE);
 	}
 	return false;
+}
+
+/* Leads to a new node from others. */
+static void
+lead_to(VecGraphStore *store, VxLinker *linker, VxNodeId id, VxNodeId beside)
+{
+	if (beside != VX_NO_NODE && vx_link_beside(linker, &store->base, beside, id))
+		return;
+	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
+	if (linker->edges.count > 0)
+		vx_link_back(linker, &store->base, id);
+	else if (!vecgraph_add_entry(&store->index, id))
+		vecgraph_relink(store, linker, id);
+}
+
+/* Makes the code of the row again if a search has learnt of a new model since. */
+static void
+bring_code_up_to_date(VecGraphStore *store, const VxPoint *point, uint8 *code)
+{
+	if (code != NULL && !vx_codec_is_current(&store->index.codes->codec, code))
+		vx_codec_encode(&store->index.codes->codec, point, code);
 }
 
 void
@@ -103,6 +183,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	const VxPoint *point = row->point;
 	VxQuery		query = {.point = point,.linking = true};
 	NewNode		node = {.point = point,.edges = &linker->edges,.heap_tid = &row->tid};
+	Twin		twin = {.store = store,.row = row,.query = &query,.id = VX_NO_NODE,.beside = VX_NO_NODE};
 	VecGraphDigests digest = {0};
 	uint8	   *code = NULL;
 	VxNodeId	id;
@@ -115,17 +196,19 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 		&& store->index.space.max_norm2 < vx_space_norm_bound(store->index.meta.usual_norm2))
 		is_far_longest = vecgraph_raise_max_norm(&store->index, point->norm2);
 
-	/* a twin, at distance 0, is among the nearest of these, unless the search went astray: then the vector gets a second node */
-	vx_link_choose(linker, &store->base, &query, store->index.meta.build_list_size, VX_NO_NODE);
-	VECIDX_FAULT_POINT("insert-edges-chosen");
-	if (add_to_twin(store, linker, row))
-		return;
-
 	if (store->index.codes != NULL)
 	{
-		code = vx_alloc(&store->index.mem, store->index.geometry.code_bytes);
+		code = vx_alloc(&store->index.mem, store->index.geometry.code_bytes + VX_CODE_OVERREAD);
 		vx_codec_encode(&store->index.codes->codec, point, code);
 	}
+	twin.code = code;
+	if (find_place(store, linker, &twin))
+	{
+		vx_free(&store->index.mem, code);
+		return;
+	}
+
+	bring_code_up_to_date(store, point, code);
 	digest.codes = code;
 	digest.signatures = store->index.geometry.filter_count > 0 ? row->signature : NULL;
 	/* from here on the row is in the index, for passes over signatures and for VACUUM, whatever becomes of the edges to it */
@@ -134,12 +217,7 @@ vecgraph_insert_row(VecGraphStore *store, VxLinker *linker, VecGraphRow *row)
 	VECIDX_FAULT_POINT("insert-before-back-links");
 	if (VECIDX_FAULT_REFUSES("insert-back-links"))
 		return;
-
-	/* without a neighbour it is the first live node: an entry, unless another insert was faster; then it is linked to that */
-	if (linker->edges.count > 0)
-		vx_link_back(linker, &store->base, id);
-	else if (!vecgraph_add_entry(&store->index, id))
-		vecgraph_relink(store, linker, id);
+	lead_to(store, linker, id, twin.beside);
 	/* what most queries ask for now would be hard to find from where the index was so far */
 	if (is_far_longest)
 		(void) vecgraph_add_entry(&store->index, id);

@@ -55,6 +55,7 @@ vecgraph_relink(VecGraphStore *store, VxLinker *linker, VxNodeId id)
 				return;
 			continue;
 		}
+		vx_link_keep_line(linker, &store->base, id, &before);
 
 		/*
 		 * a conflict means that an insert has given it an edge, or a heap TID: choose again, as there are other neighbours
