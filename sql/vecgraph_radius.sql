@@ -47,7 +47,7 @@ MOVE ABSOLUTE 0 FROM d;
 FETCH 1 FROM d;
 COMMIT;
 -- every metric and storage: which share of the rows within the radius of 20 and 200 rows came, and whether others did
-CREATE FUNCTION share(metric text, col text, condition text) RETURNS TABLE (share_20 boolean, share_200 boolean, wrong bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION share(metric text, col text, condition text, in_order boolean) RETURNS TABLE (share_20 boolean, share_200 boolean, wrong bigint) LANGUAGE plpgsql AS $$
 DECLARE
 	expected bigint;
 	found bigint;
@@ -69,7 +69,8 @@ BEGIN
 			within := within + n;
 			SET LOCAL enable_indexscan = on;
 			EXECUTE format('SELECT $1 + count(*), $2 + count(*) FILTER (WHERE NOT (d <= %L)) FROM (SELECT %I %s %L AS d FROM r '
-				'WHERE %I %s %L <= %L AND %s ORDER BY %I %s %L) s', radius, col, metric, q, col, metric, q, radius, condition, col, metric, q)
+				'WHERE %I %s %L <= %L AND %s %s) s', radius, col, metric, q, col, metric, q, radius, condition,
+				CASE WHEN in_order THEN format('ORDER BY %I %s %L', col, metric, q) END)
 				INTO found, wrong USING found, wrong;
 		END LOOP;
 		shares := shares || found / within::float8;
@@ -78,8 +79,8 @@ BEGIN
 	share_200 := shares[2] >= 0.99 AND shares[2] <= 1;
 	RETURN NEXT;
 END $$;
-SELECT m, s.* FROM (VALUES ('<->', 'h', 'true'), ('<->', 'h', 'c < 10'), ('<=>', 'w', 'true'), ('<#>', 'w', 'true'), ('<+>', 'w', 'true'),
-	('<->', 'w', 'true'), ('<->', 'w', 'c IN (1, 2, 3, 4, 5)')) q(m, col, condition), share(m, col, condition) s;
+SELECT m, o, s.* FROM (VALUES ('<->', 'h', 'true'), ('<->', 'h', 'c < 10'), ('<=>', 'w', 'true'), ('<#>', 'w', 'true'), ('<+>', 'w', 'true'),
+	('<->', 'w', 'true'), ('<->', 'w', 'c IN (1, 2, 3, 4, 5)')) q(m, col, condition), (VALUES (true), (false)) p(o), share(m, col, condition, o) s;
 -- what the rows within the radius are hidden by: nearer ones that the condition leaves out, more candidates than memory has room for
 CREATE TABLE far (id int, c int, v vector(4));
 INSERT INTO far SELECT i, (i % 10 < 3)::int, array_agg(random() + CASE WHEN i % 10 < 3 THEN 20 ELSE 0 END)::vector
@@ -93,6 +94,40 @@ SELECT count(*) FROM (SELECT id FROM far WHERE v <-> '[0,0,0,0]' < 1000 ORDER BY
 SELECT count(*) FROM (SELECT id FROM far WHERE c = 0 AND v <-> '[0,0,0,0]' < 1000 ORDER BY v <-> '[0,0,0,0]') q;
 RESET work_mem;
 DROP TABLE far;
+-- without ORDER BY: either side, every way to ask of filter columns, children, joins; not where rows are changed or locked
+EXPLAIN (COSTS OFF) SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < 1.1;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE 1.1 >= '[1,2,3]' <-> v AND 4 = c AND c IN (4, 5) AND c IS NOT NULL AND c + 1 > 0 AND h IS NOT NULL;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < c;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' > 1.1;
+EXPLAIN (COSTS OFF) UPDATE r SET c = 1 WHERE v <-> '[1,2,3]' < 1.1;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < 1.1 FOR UPDATE;
+SET vecgraph.enable_radius_scan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM r WHERE v <-> '[1,2,3]' < 1.1;
+RESET vecgraph.enable_radius_scan;
+SELECT array_agg(id ORDER BY id) FROM r WHERE v <-> '[1,2,3]' < 1.1;
+SELECT array_agg(id ORDER BY id) FROM r WHERE 1.1 >= '[1,2,3]' <-> v AND 34 = c AND c IN (34, 5) AND c IS NOT NULL AND c + 1 > 0;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < NULL::float8;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < -1;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < 'Infinity' AND c = 1;
+SELECT v <-> '[1,2,3]' AS d, count(*) FROM r WHERE v <-> '[1,2,3]' < 1.5 GROUP BY d ORDER BY d;
+PREPARE near(vector, float8) AS SELECT count(*) FROM r WHERE v <-> $1 < $2;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE near('[1,2,3]', 1.1);
+EXECUTE near('[1,2,3]', 1.1);
+EXECUTE near('[6,10,12]', 1.1);
+EXECUTE near(NULL, 1.1);
+EXECUTE near('[1,2]', 1.1);
+RESET plan_cache_mode;
+SELECT q.x, (SELECT count(*) FROM r WHERE v <-> q.x < 1.1) FROM (VALUES ('[1,2,3]'::vector), ('[6,10,12]'), (NULL)) q(x);
+SELECT count(*) FROM r a, r b WHERE a.v <-> '[1,2,3]' < 1.1 AND b.v <-> a.v < 1.1 AND b.id < 100;
+CREATE TABLE parts (id int, c int, v vector(3)) PARTITION BY LIST (c);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1, 2, 3);
+CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
+INSERT INTO parts SELECT id, c, v FROM r;
+CREATE INDEX ON parts USING vecgraph (v, c);
+EXPLAIN (COSTS OFF) SELECT id FROM parts WHERE v <-> '[1,2,3]' < 1.1;
+SELECT array_agg(id ORDER BY id) FROM parts WHERE v <-> '[1,2,3]' < 1.1;
+DROP TABLE parts;
 -- rows without a vector are not what an index has
 CREATE FUNCTION scan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -248,7 +248,8 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
--- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+-- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
+-- from where it is measured
 
 CREATE FUNCTION vecgraph_within(vector, double precision) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -257,6 +258,15 @@ COMMENT ON FUNCTION vecgraph_within(vector, double precision) IS 'true; as an in
 
 CREATE OPERATOR <-| (
 	LEFTARG = vector, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
+CREATE FUNCTION vecgraph_within(vector, vector) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(vector, vector) IS 'true; as an index condition, what the distance of a scan is measured from';
+
+CREATE OPERATOR <-| (
+	LEFTARG = vector, RIGHTARG = vector, FUNCTION = vecgraph_within
 );
 
 CREATE OPERATOR + (
@@ -329,6 +339,7 @@ CREATE OPERATOR CLASS vector_l2_ops
 	DEFAULT FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (vector, double precision),
+	OPERATOR 9 <-| (vector, vector),
 	FUNCTION 1 vecgraph_vector_l2_support(internal);
 
 CREATE FUNCTION vecgraph_vector_ip_support(internal) RETURNS internal
@@ -338,6 +349,7 @@ CREATE OPERATOR CLASS vector_ip_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (vector, double precision),
+	OPERATOR 9 <-| (vector, vector),
 	FUNCTION 1 vecgraph_vector_ip_support(internal);
 
 CREATE FUNCTION vecgraph_vector_cosine_support(internal) RETURNS internal
@@ -347,6 +359,7 @@ CREATE OPERATOR CLASS vector_cosine_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (vector, double precision),
+	OPERATOR 9 <-| (vector, vector),
 	FUNCTION 1 vecgraph_vector_cosine_support(internal);
 
 CREATE FUNCTION vecgraph_vector_l1_support(internal) RETURNS internal
@@ -356,6 +369,7 @@ CREATE OPERATOR CLASS vector_l1_ops
 	FOR TYPE vector USING vecgraph AS
 	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (vector, double precision),
+	OPERATOR 9 <-| (vector, vector),
 	FUNCTION 1 vecgraph_vector_l1_support(internal);
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -568,7 +582,8 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
--- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+-- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
+-- from where it is measured
 
 CREATE FUNCTION vecgraph_within(halfvec, double precision) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -577,6 +592,15 @@ COMMENT ON FUNCTION vecgraph_within(halfvec, double precision) IS 'true; as an i
 
 CREATE OPERATOR <-| (
 	LEFTARG = halfvec, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
+CREATE FUNCTION vecgraph_within(halfvec, halfvec) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(halfvec, halfvec) IS 'true; as an index condition, what the distance of a scan is measured from';
+
+CREATE OPERATOR <-| (
+	LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = vecgraph_within
 );
 
 CREATE OPERATOR + (
@@ -649,6 +673,7 @@ CREATE OPERATOR CLASS halfvec_l2_ops
 	DEFAULT FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (halfvec, double precision),
+	OPERATOR 9 <-| (halfvec, halfvec),
 	FUNCTION 1 vecgraph_halfvec_l2_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_ip_support(internal) RETURNS internal
@@ -658,6 +683,7 @@ CREATE OPERATOR CLASS halfvec_ip_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (halfvec, double precision),
+	OPERATOR 9 <-| (halfvec, halfvec),
 	FUNCTION 1 vecgraph_halfvec_ip_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_cosine_support(internal) RETURNS internal
@@ -667,6 +693,7 @@ CREATE OPERATOR CLASS halfvec_cosine_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (halfvec, double precision),
+	OPERATOR 9 <-| (halfvec, halfvec),
 	FUNCTION 1 vecgraph_halfvec_cosine_support(internal);
 
 CREATE FUNCTION vecgraph_halfvec_l1_support(internal) RETURNS internal
@@ -676,6 +703,7 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 	FOR TYPE halfvec USING vecgraph AS
 	OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (halfvec, double precision),
+	OPERATOR 9 <-| (halfvec, halfvec),
 	FUNCTION 1 vecgraph_halfvec_l1_support(internal);
 
 CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec
@@ -837,7 +865,8 @@ CREATE OPERATOR <+> (
 	COMMUTATOR = '<+>'
 );
 
--- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+-- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
+-- from where it is measured
 
 CREATE FUNCTION vecgraph_within(sparsevec, double precision) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -846,6 +875,15 @@ COMMENT ON FUNCTION vecgraph_within(sparsevec, double precision) IS 'true; as an
 
 CREATE OPERATOR <-| (
 	LEFTARG = sparsevec, RIGHTARG = double precision, FUNCTION = vecgraph_within
+);
+
+CREATE FUNCTION vecgraph_within(sparsevec, sparsevec) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(sparsevec, sparsevec) IS 'true; as an index condition, what the distance of a scan is measured from';
+
+CREATE OPERATOR <-| (
+	LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = vecgraph_within
 );
 
 CREATE OPERATOR < (
@@ -900,6 +938,7 @@ CREATE OPERATOR CLASS sparsevec_l2_ops
 	DEFAULT FOR TYPE sparsevec USING vecgraph AS
 	OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (sparsevec, double precision),
+	OPERATOR 9 <-| (sparsevec, sparsevec),
 	FUNCTION 1 vecgraph_sparsevec_l2_support(internal);
 
 CREATE FUNCTION vecgraph_sparsevec_ip_support(internal) RETURNS internal
@@ -909,6 +948,7 @@ CREATE OPERATOR CLASS sparsevec_ip_ops
 	FOR TYPE sparsevec USING vecgraph AS
 	OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (sparsevec, double precision),
+	OPERATOR 9 <-| (sparsevec, sparsevec),
 	FUNCTION 1 vecgraph_sparsevec_ip_support(internal);
 
 CREATE FUNCTION vecgraph_sparsevec_cosine_support(internal) RETURNS internal
@@ -918,6 +958,7 @@ CREATE OPERATOR CLASS sparsevec_cosine_ops
 	FOR TYPE sparsevec USING vecgraph AS
 	OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (sparsevec, double precision),
+	OPERATOR 9 <-| (sparsevec, sparsevec),
 	FUNCTION 1 vecgraph_sparsevec_cosine_support(internal);
 
 CREATE FUNCTION vecgraph_sparsevec_l1_support(internal) RETURNS internal
@@ -927,6 +968,7 @@ CREATE OPERATOR CLASS sparsevec_l1_ops
 	FOR TYPE sparsevec USING vecgraph AS
 	OPERATOR 1 <+> (sparsevec, sparsevec) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (sparsevec, double precision),
+	OPERATOR 9 <-| (sparsevec, sparsevec),
 	FUNCTION 1 vecgraph_sparsevec_l1_support(internal);
 
 CREATE FUNCTION vector_to_sparsevec(vector, integer, boolean) RETURNS sparsevec
@@ -1027,7 +1069,8 @@ CREATE OPERATOR <%> (
 	COMMUTATOR = '<%>'
 );
 
--- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+-- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
+-- from where it is measured
 
 CREATE FUNCTION vecgraph_within(bit, double precision) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -1038,6 +1081,15 @@ CREATE OPERATOR <-| (
 	LEFTARG = bit, RIGHTARG = double precision, FUNCTION = vecgraph_within
 );
 
+CREATE FUNCTION vecgraph_within(bit, bit) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vecgraph_within(bit, bit) IS 'true; as an index condition, what the distance of a scan is measured from';
+
+CREATE OPERATOR <-| (
+	LEFTARG = bit, RIGHTARG = bit, FUNCTION = vecgraph_within
+);
+
 CREATE FUNCTION vecgraph_bit_hamming_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
@@ -1045,6 +1097,7 @@ CREATE OPERATOR CLASS bit_hamming_ops
 	FOR TYPE bit USING vecgraph AS
 	OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (bit, double precision),
+	OPERATOR 9 <-| (bit, bit),
 	FUNCTION 1 vecgraph_bit_hamming_support(internal);
 
 CREATE FUNCTION vecgraph_bit_jaccard_support(internal) RETURNS internal
@@ -1054,6 +1107,7 @@ CREATE OPERATOR CLASS bit_jaccard_ops
 	FOR TYPE bit USING vecgraph AS
 	OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
 	OPERATOR 9 <-| (bit, double precision),
+	OPERATOR 9 <-| (bit, bit),
 	FUNCTION 1 vecgraph_bit_jaccard_support(internal);
 
 -- ---------------------------------------------------------------------------------------------------------------------

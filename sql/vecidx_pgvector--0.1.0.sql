@@ -120,7 +120,8 @@ BEGIN
 		within := format('(%s, double precision)', c.type);
 		IF to_regoperator(format('%s.<-| %s', own, within)) IS NULL THEN
 			EXECUTE format($within$
--- what the planner tells an index of a condition such as v <-> query < 0.5 in a query that is ordered by that distance: the bound
+-- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
+-- from where it is measured
 
 CREATE FUNCTION %1$s.vecgraph_within(%2$s, double precision) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -131,12 +132,22 @@ CREATE OPERATOR %1$s.<-| (
 	LEFTARG = %2$s, RIGHTARG = double precision, FUNCTION = %1$s.vecgraph_within
 );
 
+CREATE FUNCTION %1$s.vecgraph_within(%2$s, %2$s) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION %1$s.vecgraph_within(%2$s, %2$s) IS 'true; as an index condition, what the distance of a scan is measured from';
+
+CREATE OPERATOR %1$s.<-| (
+	LEFTARG = %2$s, RIGHTARG = %2$s, FUNCTION = %1$s.vecgraph_within
+);
+
 				$within$, own, c.type);
-			objects := objects || format('FUNCTION %s.vecgraph_within%s', own, within) || format('OPERATOR %s.<-| %s', own, within);
+			objects := objects || format('FUNCTION %s.vecgraph_within%s', own, within) || format('OPERATOR %s.<-| %s', own, within)
+				|| format('FUNCTION %s.vecgraph_within(%s, %2$s)', own, c.type) || format('OPERATOR %s.<-| (%s, %2$s)', own, c.type);
 		END IF;
 		class := format('%s.%s_%s_ops', own, c.name, c.metric);
 		EXECUTE format('CREATE OPERATOR CLASS %s %s FOR TYPE %s USING vecgraph AS OPERATOR 1 %s FOR ORDER BY float_ops, '
-			'OPERATOR 9 %s.<-| %s, FUNCTION 1 (%3$s, %3$s) %5$s.vecgraph_%7$s_%8$s_support(internal)',
+			'OPERATOR 9 %s.<-| %s, OPERATOR 9 %5$s.<-| (%3$s, %3$s), FUNCTION 1 (%3$s, %3$s) %5$s.vecgraph_%7$s_%8$s_support(internal)',
 			class, CASE c.metric WHEN 'l2' THEN 'DEFAULT' END, c.type, c.operator, own, within, c.name, c.metric);
 		objects := objects || format('OPERATOR FAMILY %s USING vecgraph', class) || format('OPERATOR CLASS %s USING vecgraph', class);
 		made := made || class;

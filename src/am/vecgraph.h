@@ -76,6 +76,7 @@ extern int	vecgraph_search_list_size;
 extern int	vecgraph_iterative_scan;
 extern int	vecgraph_max_scan_tuples;
 extern double vecgraph_scan_mem_multiplier;
+extern bool vecgraph_enable_radius_scan;
 extern int	vecgraph_rerank;
 
 /* Defines options and settings. _PG_init calls it, once. */
@@ -335,6 +336,12 @@ extern void vecgraph_init_paths(void);
 
 /* What the operator <-| of strategy VECGRAPH_STRATEGY_WITHIN calls where it is tested outside of a scan: true. amvalidate knows it by its address. */
 extern PGDLLEXPORT Datum vecgraph_within(PG_FUNCTION_ARGS);
+
+/* Whether a path is one of those for a radius without order. */
+extern bool vecgraph_has_centre(const struct IndexPath *path);
+
+/* Installs the hook that makes paths for a radius without order. */
+extern void vecgraph_init_radius(void);
 
 /*
  * Called while a path in order of a distance is costed: if the conditions of its table set that distance an upper bound, adds an index

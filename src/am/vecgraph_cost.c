@@ -96,16 +96,17 @@ index_kind(IndexOptInfo *info)
 	return kind;
 }
 
-/* Whether a path has conditions on filter columns. */
-static bool
-has_filter(const IndexPath *path)
+/* The conditions of a path on filter columns. */
+static List *
+filter_clauses(const IndexPath *path)
 {
+	List	   *clauses = NIL;
 	ListCell   *cell;
 
 	foreach(cell, path->indexclauses)
 		if (lfirst_node(IndexClause, cell)->indexcol > 0)
-			return true;
-	return false;
+			clauses = lappend(clauses, lfirst(cell));
+	return clauses;
 }
 
 /* Whether the rows that a path is to find are those without a vector, which are not indexed. */
@@ -172,18 +173,22 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	double		met;			/* nodes that are expanded before the first row leaves */
 	double		read_pages;
 	bool		has_radius;
+	List	   *clauses;
 	GenericCosts costs = {0};
 
-	/* without an order there is nothing that this index can do */
-	if (wants_absent(path) || !vecgraph_admit_order(root, path))
+	/* without an order, and a radius in place of it, there is nothing that this index can do */
+	if (wants_absent(path) || (!vecgraph_has_centre(path) && !vecgraph_admit_order(root, path)))
 	{
 		refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 
 	vecgraph_add_conditions(root, path);
-	/* selectivity of the conditions and of the index predicate, if any */
+	/* selectivity of the conditions on filter columns, and of the index predicate, if any; a radius that was found before is no such condition */
+	clauses = path->indexclauses;
+	path->indexclauses = filter_clauses(path);
 	genericcostestimate(root, path, loop_count, &costs);
+	path->indexclauses = clauses;
 	get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
 	cached = Min(1, effective_cache_size / page_count);
 	page_cost = cached * CACHED_PAGE_SHARE * seq_page_cost + (1 - cached) * random_page_cost;
@@ -204,7 +209,7 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	met = list;
 	matches = nodes;
 	*startup_cost = 0;
-	if (has_filter(path))
+	if (filter_clauses(path) != NIL)
 	{
 		matches = Min(nodes, Max(1, costs.indexSelectivity * info->rel->tuples));
 		met = filtered_start(nodes, list, matches, met_cost, startup_cost);

@@ -144,7 +144,9 @@ within_fault(Form_pg_amop op)
 
 	if (op->amoppurpose != AMOP_SEARCH)
 		return "a purpose other than searching";
-	if (!check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype, FLOAT8OID))
+	if (op->amoprighttype != FLOAT8OID && op->amoprighttype != op->amoplefttype)
+		return "a wrong type of what it is given";
+	if (!check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype, op->amoprighttype))
 		return "a wrong signature";
 	fmgr_info(get_opcode(op->amopopr), &info);
 	return info.fn_addr == vecgraph_within ? NULL : "a meaning other than that of its strategy number";

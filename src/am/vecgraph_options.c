@@ -12,6 +12,7 @@ int			vecgraph_search_list_size;
 int			vecgraph_iterative_scan;
 int			vecgraph_max_scan_tuples;
 double		vecgraph_scan_mem_multiplier;
+bool		vecgraph_enable_radius_scan;
 int			vecgraph_rerank;
 
 static relopt_kind option_kind;
@@ -92,6 +93,10 @@ vecgraph_init_options(void)
 							"How many rows are fetched ahead to be put in exact order, where the index does not hold vectors.",
 							"0 chooses automatically, by how wrong the distances in the index are.",
 							&vecgraph_rerank, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("vecgraph.enable_radius_scan",
+							 "Lets the planner find what lies within a distance by an index, also without ORDER BY.",
+							 "The index may leave a few rows out, as in an ORDER BY.",
+							 &vecgraph_enable_radius_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vecgraph");
 }
 

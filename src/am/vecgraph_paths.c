@@ -18,9 +18,9 @@
  * What leaves a query level says nothing of its order, if that rests on a scan of vecgraph (hide_order). The rows come in it all the
  * same, so an outer query that wants no order pays nothing; one that wants it sorts.
  *
- * Conditions on filter columns are given to a path by the server, but for two sorts, which are added while it is costed: lists (IN, = ANY),
- * which up to version 16 no path has that is in an order, and conditions on boolean columns that are no comparison (flag, NOT
- * flag), which up to 15 only the server's own operator families have.
+ * Conditions on filter columns are given to a path in order by the server, but for two sorts, which are added while it is costed: lists
+ * (IN, = ANY), which up to version 16 no path has that is in an order, and conditions on boolean columns that are no comparison (flag,
+ * NOT flag), which up to 15 only the server's own operator families have. Paths that vecgraph_radius.c makes get all of theirs so.
  *
  * (This file and vecgraph_cost.c know each other: while a path is costed there it is looked at here, and a path of vecgraph is known here by
  * who costs it.)
@@ -164,6 +164,40 @@ element_condition(PlannerInfo *root, IndexOptInfo *index, int column, ScalarArra
 																   InvalidOid, comparison->inputcollid)));
 }
 
+/* A comparison of the index column, or whether it is NULL, as the server has it where it makes the path; NIL if it is not that. */
+static List *
+plain_condition(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo *rinfo)
+{
+	OpExpr	   *comparison = (OpExpr *) rinfo->clause;
+	Node	   *constant;
+
+	if (IsA(comparison, NullTest))
+	{
+		NullTest   *test = (NullTest *) comparison;
+
+		return !test->argisrow && match_index_to_operand((Node *) test->arg, column, index) ? list_make1(rinfo) : NIL;
+	}
+	if (!IsA(comparison, OpExpr) || list_length(comparison->args) != 2
+		|| (OidIsValid(index->indexcollations[column]) && index->indexcollations[column] != comparison->inputcollid))
+		return NIL;
+	if (!match_index_to_operand(linitial(comparison->args), column, index))
+	{
+		Oid			commuted = get_commutator(comparison->opno);
+
+		if (!OidIsValid(commuted) || !match_index_to_operand(lsecond(comparison->args), column, index))
+			return NIL;
+		comparison = (OpExpr *) make_opclause(commuted, BOOLOID, false, lsecond(comparison->args), linitial(comparison->args),
+											  InvalidOid, comparison->inputcollid);
+		rinfo = make_simple_restrictinfo(root, (Expr *) comparison);
+	}
+	constant = lsecond(comparison->args);
+	if (!op_in_opfamily(comparison->opno, index->opfamily[column])
+		|| bms_is_member(index->rel->relid, pull_varnos(root, constant))
+		|| contain_volatile_functions(constant))
+		return NIL;
+	return list_make1(rinfo);
+}
+
 /* The operator of strategy = with which a clause is a condition on the index column, made if there is none in it; NIL if it is not. */
 static List *
 condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo *rinfo)
@@ -185,6 +219,8 @@ condition_on(PlannerInfo *root, IndexOptInfo *index, int column, RestrictInfo *r
 			return list_make1(rinfo);
 		return element_condition(root, index, column, comparison);
 	}
+	if (IsA(clause, OpExpr) || IsA(clause, NullTest))
+		return plain_condition(root, index, column, rinfo);
 	if (!op_in_opfamily(BooleanEqualOperator, index->opfamily[column]))
 		return NIL;
 	/* where a clause is asked of an index it is not looked at whether it is false or NULL */

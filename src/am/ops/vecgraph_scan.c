@@ -24,6 +24,7 @@
 
 #include "access/relscan.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -93,6 +94,7 @@ typedef struct VecGraphScan
 	VecGraphFilters filters;	/* of the index's filter columns, once there are conditions */
 	VxFilter	filter;			/* the conditions; none: all nodes pass */
 	double		radius;			/* nothing farther is wanted; infinity: all is */
+	const ScanKeyData *asked;	/* has what distances are measured from */
 	VecGraphMatcher matcher;
 	bool		passing;		/* the search is a pass */
 	double		walk_share;		/* which share of the nodes is thought to pass, in a walk */
@@ -265,17 +267,23 @@ take_conditions(IndexScanDesc scan)
 
 	memset(&state->filter, 0, sizeof(state->filter));
 	state->radius = get_float8_infinity();
-	if (scan->numberOfKeys == 0)
-		return true;
+	state->asked = scan->numberOfOrderBys > 0 ? scan->orderByData : NULL;
 	for (int i = 0; i < scan->numberOfKeys; i++)
 		if (scan->keyData[i].sk_attno == 1 && scan->keyData[i].sk_strategy == VECGRAPH_STRATEGY_WITHIN)
 		{
 			if (scan->keyData[i].sk_flags & SK_ISNULL)
 				return false;
+			if (scan->keyData[i].sk_subtype != FLOAT8OID)
+				state->asked = &scan->keyData[i];
 			/* a NaN is greater than all */
-			if (DatumGetFloat8(scan->keyData[i].sk_argument) < state->radius)
+			else if (DatumGetFloat8(scan->keyData[i].sk_argument) < state->radius)
 				state->radius = DatumGetFloat8(scan->keyData[i].sk_argument);
 		}
+	/* the planner makes no other paths, see vecgraph_costestimate */
+	if (state->asked == NULL)
+		elog(ERROR, "vecgraph index can only be scanned in order of a distance");
+	if (scan->numberOfKeys == 0)
+		return true;
 	if (state->filters.count == 0)
 		vecgraph_filters_open(scan->indexRelation, state->context, &state->filters);
 	vecgraph_check_kinds(scan->indexRelation, &state->filters, &state->store.index.meta);
@@ -430,9 +438,6 @@ start_search(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
 
-	if (scan->numberOfOrderBys != 1)
-		elog(ERROR, "vecgraph index can only be scanned in order of a distance");
-
 	/*
 	 * No page stays pinned between two rows, so VACUUM may take a heap TID away that this scan has read, and the heap may use it
 	 * for another row: only an MVCC snapshot tells that this one is too new.
@@ -454,18 +459,18 @@ start_search(IndexScanDesc scan)
 		state->phase = PHASE_END;
 		return;
 	}
-	if (scan->orderByData->sk_flags & SK_ISNULL)
+	if (state->asked->sk_flags & SK_ISNULL)
 	{
 		state->query.point = NULL;
 		state->phase = PHASE_SWEEP;
 		return;
 	}
-	if (state->store.opclass->type->dim(scan->orderByData->sk_argument) != state->store.index.space.dim && !has_live_node(state))
+	if (state->store.opclass->type->dim(state->asked->sk_argument) != state->store.index.space.dim && !has_live_node(state))
 	{
 		state->phase = PHASE_END;
 		return;
 	}
-	state->query.point = state->store.opclass->type->point(&state->store.index.space, scan->orderByData->sk_argument, true,
+	state->query.point = state->store.opclass->type->point(&state->store.index.space, state->asked->sk_argument, true,
 														   state->query_context);
 	if (!vx_storage_is_exact(state->store.index.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
