@@ -97,7 +97,8 @@ typedef struct VecidxOpened
 static inline void
 vecidx_open(VecidxDense type, Datum datum, VecidxOpened *opened)
 {
-	VecidxVector *v = DatumGetVecidxVector(datum);	/* a halfvec is the same up to its elements */
+	/* a halfvec is the same up to its elements */
+	VecidxVector *v = VARATT_IS_EXTENDED(DatumGetPointer(datum)) ? DatumGetVecidxVector(datum) : (VecidxVector *) DatumGetPointer(datum);
 
 	opened->dim = v->dim;
 	opened->detoasted = (Pointer) v != DatumGetPointer(datum) ? v : NULL;

@@ -11,6 +11,9 @@
 /* In bytes before a value: the header of its row, and columns in front of it. */
 #define VECIDX_ROW_HEAD 32
 
+/* In blocks: what is farther away than this has nothing to do with the last one. A table that was loaded beside others has every other block. */
+#define VECIDX_MOST_STEP 8
+
 /* Where the last value was. */
 typedef struct VecidxReadAhead
 {
@@ -37,7 +40,7 @@ vecidx_read_ahead(const void *value, Size bytes)
 	{
 		ptrdiff_t	step = block - vecidx_ahead.block;
 
-		vecidx_ahead.step = step == 1 || step == -1 ? step : 0;
+		vecidx_ahead.step = step <= VECIDX_MOST_STEP && step >= -VECIDX_MOST_STEP ? step : 0;
 		vecidx_ahead.block = block;
 		/* the page's header and line pointers */
 		if (vecidx_ahead.step != 0)

@@ -31,7 +31,8 @@ open_pair(FunctionCallInfo fcinfo, VecidxDense type, VecidxOpened *a, VecidxOpen
 {
 	vecidx_open(type, vecidx_operand(fcinfo, 0), a);
 	vecidx_open(type, vecidx_operand(fcinfo, 1), b);
-	vecidx_check_same_dim(type, a->dim, b->dim);
+	if (unlikely(a->dim != b->dim))
+		vecidx_check_same_dim(type, a->dim, b->dim);
 }
 
 static inline void
