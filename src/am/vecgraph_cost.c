@@ -184,7 +184,7 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	}
 
 	vecgraph_add_conditions(root, path);
-	/* selectivity of the conditions on filter columns, and of the index predicate, if any; a radius that was found before is no such condition */
+	/* selectivity of the conditions on filter columns, not of a radius that was found before, and of the index predicate, if any */
 	clauses = path->indexclauses;
 	path->indexclauses = filter_clauses(path);
 	genericcostestimate(root, path, loop_count, &costs);

@@ -190,11 +190,13 @@ radius_path(PlannerInfo *root, IndexOptInfo *index)
 	foreach(cell, index->indrestrictinfo)
 	{
 		RestrictInfo *condition = lfirst_node(RestrictInfo, cell);
-		OpExpr	   *distance = condition->pseudoconstant || !restriction_is_securely_promotable(condition, index->rel) ? NULL
-			: bounded_distance(root, index, condition);
+		OpExpr	   *distance;
 		Expr	   *bound;
 		IndexClause *clause;
 
+		if (condition->pseudoconstant || !restriction_is_securely_promotable(condition, index->rel))
+			continue;
+		distance = bounded_distance(root, index, condition);
 		if (distance == NULL)
 			continue;
 		lesser_side(condition->clause, &bound);

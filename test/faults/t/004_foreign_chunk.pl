@@ -27,14 +27,14 @@ my $search = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres')
 	'>', \$out, '2>', \$error);
 ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 'a search is among the signatures');
 # the index loses its chunk when nobody knows what has changed in it
-$node->safe_psql('postgres', "SET vecidx.fault = 'code-log:refuse'; INSERT INTO items SELECT 1001, v, 8 FROM items WHERE id = 1");
+$node->safe_psql('postgres', "SET vecidx.fault = 'code-log:refuse'; INSERT INTO items SELECT 1001, v * v, 8 FROM items WHERE id = 1");
 $node->safe_psql('postgres', "SELECT vecgraph_prewarm('other_v')");
 # an insert that prunes neighbours loads the chunk again before the other index comes: then another one is tried
 my $taken = 0;
 for my $id (2 .. 40)
 {
 	$taken = $node->safe_psql('postgres', "SELECT cached FROM vecgraph_info('other_v')") > $others and last;
-	$node->safe_psql('postgres', "SET vecidx.fault = 'code-log:refuse'; INSERT INTO items SELECT 1000 + $id, v, 8 FROM items WHERE id = $id");
+	$node->safe_psql('postgres', "SET vecidx.fault = 'code-log:refuse'; INSERT INTO items SELECT 1000 + $id, v * v, 8 FROM items WHERE id = $id");
 	$node->safe_psql('postgres', "SELECT vecgraph_prewarm('other_v')");
 }
 ok($taken, 'another index has the chunk');
