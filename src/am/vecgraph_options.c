@@ -37,8 +37,9 @@ static relopt_enum_elt_def codes_values[] = {
  */
 #define AUTOMATIC_LIST_SIZE 64
 
-/* The same where codes are of sketches, from which more are nearly as near as the nearest: of 50,000 tf-idf vectors of paragraphs 0.99. */
+/* The same where codes are of sketches, from which more are nearly as near as the nearest: of 50,000 tf-idf vectors of paragraphs. */
 #define SKETCHED_LIST_SIZE 256
+#define SKETCHED_L1_LIST_SIZE 640
 
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", VECGRAPH_ITERATIVE_OFF, false},
@@ -163,7 +164,9 @@ vecgraph_effective_list_size(const VxSpace *space)
 {
 	if (vecgraph_search_list_size > 0)
 		return vecgraph_search_list_size;
-	return space->form == VX_FORM_SPARSE ? SKETCHED_LIST_SIZE : AUTOMATIC_LIST_SIZE;
+	if (space->form != VX_FORM_SPARSE)
+		return AUTOMATIC_LIST_SIZE;
+	return space->metric == VX_METRIC_L1 ? SKETCHED_L1_LIST_SIZE : SKETCHED_LIST_SIZE;
 }
 
 const char *

@@ -160,15 +160,36 @@ sparse_of(const VxPoint *point)
 #define SPARSE_PART_DIM (VX_SKETCH_MAX_DIM / SPARSE_PARTS)
 #define SPARSE_LOT_BITS (64 / SPARSE_PARTS)
 
+/*
+ * What a non-zero is in a sketch. Where one of two vectors has a zero, their L1 distance is the squared distance of the roots, and nearly so
+ * where values are alike.
+ */
+static inline double
+sketched(const VxSpace *space, float value)
+{
+	return space->metric == VX_METRIC_L1 ? copysign(sqrt(fabs((double) value)), (double) value) : (double) value;
+}
+
+/* The squared length of that. */
+static double
+sketched_norm2(const VxSpace *space, const VxSparse *x)
+{
+	double		norm2 = 0;
+
+	for (uint32_t i = 0; i < x->nnz; i++)
+		norm2 += sketched(space, x->values[i]) * sketched(space, x->values[i]);
+	return norm2;
+}
+
 /* Sums of a sketch, for which floats may be too small. */
 static void
-add_to_sketch(const VxSparse *x, double *sums)
+add_to_sketch(const VxSpace *space, const VxSparse *x, double *sums)
 {
 	memset(sums, 0, VX_SKETCH_MAX_DIM * sizeof(double));
 	for (uint32_t i = 0; i < x->nnz; i++)
 	{
 		uint64_t	lot = sketch_lot((uint32_t) x->indices[i]);
-		double		value = x->values[i];
+		double		value = sketched(space, x->values[i]);
 
 		for (uint32_t part = 0; part < SPARSE_PARTS; part++, lot >>= SPARSE_LOT_BITS)
 			sums[part * SPARSE_PART_DIM + (lot & (SPARSE_PART_DIM - 1))] += (lot >> (SPARSE_LOT_BITS - 1) & 1) != 0 ? value : -value;
@@ -180,7 +201,7 @@ sketch_sparse(const VxSpace *space, const VxPoint *point, float *out)
 {
 	VxSparse	x = sparse_of(point);
 	double		sums[VX_SKETCH_MAX_DIM];
-	double		wanted2 = vx_space_wide_norm2(space, point);
+	double		wanted2 = sketched_norm2(space, &x);
 	double		norm2 = 0;
 	double		scale;
 
@@ -190,10 +211,10 @@ sketch_sparse(const VxSpace *space, const VxPoint *point, float *out)
 	{
 		memset(sums, 0, space->dim * sizeof(double));
 		for (uint32_t i = 0; i < x.nnz; i++)
-			sums[x.indices[i]] = x.values[i];
+			sums[x.indices[i]] = sketched(space, x.values[i]);
 	}
 	else
-		add_to_sketch(&x, sums);
+		add_to_sketch(space, &x, sums);
 	for (uint32_t i = 0; i < vx_space_coded_dim(space); i++)
 		norm2 += sums[i] * sums[i];
 	scale = norm2 > 0 ? sqrt(wanted2 / norm2) : 0;
