@@ -378,10 +378,43 @@ test_faulty_stores(void **state)
 	}
 }
 
+/*
+ * By what nodes are linked: codes that estimate another distance lead to edges less good than those of points, but sparse points, of any
+ * length, are much slower to compare than their codes, and searches go by these in any case.
+ */
+static void
+test_comparisons(void **state)
+{
+	static const struct
+	{
+		VxSpace		space;
+		VxCodeKind	kind;
+		VxComparison wanted;
+	}			cases[] = {
+		{{.metric = VX_METRIC_L2,.dim = DIM}, VX_CODES_SCALAR4, VX_BY_CODES},
+		{{.metric = VX_METRIC_L2,.dim = DIM}, VX_CODES_SCALAR2, VX_BY_CODES_AND_POINTS},
+		{{.metric = VX_METRIC_L1,.dim = DIM}, VX_CODES_SCALAR4, VX_BY_POINTS},
+		{{.metric = VX_METRIC_L1,.dim = 100000,.form = VX_FORM_SPARSE}, VX_CODES_SCALAR4, VX_BY_CODES},
+		{{.metric = VX_METRIC_IP,.dim = 100000,.form = VX_FORM_SPARSE}, VX_CODES_SCALAR4, VX_BY_CODES},
+		{{.metric = VX_METRIC_HAMMING,.dim = DIM,.form = VX_FORM_BITS}, VX_CODES_BITS, VX_BY_CODES},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		VxCodec		codec;
+
+		vx_codec_init(&codec, &unit_mem, cases[i].kind, &cases[i].space, 0);
+		assert_int_equal(vx_comparison_for_linking(&codec), cases[i].wanted);
+		vx_codec_free(&codec, &unit_mem);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_comparisons),
 		cmocka_unit_test(test_memory_store),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_faulty_stores),
