@@ -12,7 +12,7 @@ BEGIN
 				DETAIL = 'Both make the access method vecgraph, and a database has one of that name.',
 				HINT = 'That one has vecgraph for the types of extension "vector"; this one has types of its own.';
 	END IF;
-	IF EXISTS (SELECT FROM pg_extension WHERE extname = 'vector' AND extnamespace = quote_ident(current_schema())::regnamespace) THEN
+	IF EXISTS (SELECT FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector' AND nspname = current_schema()) THEN
 		RAISE EXCEPTION 'extension "vecidx" cannot be installed in the schema of extension "vector"'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = 'Both make types of the same names.',

@@ -18,9 +18,11 @@ $alone$;
 -- below, vector is that type of extension vector: a script looks in its own schema first
 DO $own$
 BEGIN
-	IF NOT EXISTS (
-		SELECT FROM pg_depend JOIN pg_extension e ON e.oid = refobjid AND extname = 'vector'
-		WHERE classid = 'pg_type'::regclass AND objid = to_regtype('vector') AND refclassid = 'pg_extension'::regclass AND deptype = 'e')
+	IF EXISTS (
+		SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace
+		WHERE typname = 'vector' AND nspname = current_schema() AND NOT EXISTS (
+			SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = refobjid AND e.tableoid = refclassid AND extname = 'vector'
+			WHERE classid = t.tableoid AND objid = t.oid AND deptype = 'e'))
 	THEN
 		RAISE EXCEPTION 'type "vector" of schema "%" is not that of extension "vector"', current_schema()
 			USING ERRCODE = 'duplicate_object', HINT = 'Give extension "vecidx_pgvector" another SCHEMA.';
@@ -86,7 +88,8 @@ CREATE FUNCTION vecgraph_bit_jaccard_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
 -- Which types and operators there are depends on the version of extension vector. All names below are qualified: it may be in another
--- schema than this extension, and either may move.
+-- schema than this extension, and either may move. Objects of names that it makes are used only if they belong to the extension: others may
+-- have made them before.
 CREATE FUNCTION vecidx_pgvector_refresh() RETURNS text[]
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refresh$
 DECLARE
@@ -97,10 +100,14 @@ DECLARE
 	object text;
 	class text;
 	within text;
+	done regtype;	-- the last type whose radius has been made
 	c record;
 BEGIN
 	FOR c IN
-		SELECT o.oid::regoperator AS operator, o.oprleft::regtype AS type, w.name, w.metric
+		SELECT o.oid::regoperator AS operator, o.oprleft::regtype AS type, w.name, w.metric, EXISTS (
+				SELECT FROM pg_operator r JOIN pg_depend d ON d.classid = r.tableoid AND d.objid = r.oid AND d.deptype = 'e'
+				JOIN pg_extension e ON e.tableoid = d.refclassid AND e.oid = d.refobjid AND e.extname = 'vecidx_pgvector'
+				WHERE r.oprname = '<-|' AND r.oprleft = o.oprleft) AS has_radius
 		FROM (VALUES
 			(1, 'vector', 'l2', '<->'), (2, 'vector', 'ip', '<#>'), (3, 'vector', 'cosine', '<=>'), (4, 'vector', 'l1', '<+>'),
 			(5, 'halfvec', 'l2', '<->'), (6, 'halfvec', 'ip', '<#>'), (7, 'halfvec', 'cosine', '<=>'), (8, 'halfvec', 'l1', '<+>'),
@@ -118,7 +125,7 @@ BEGIN
 		ORDER BY w.number
 	LOOP
 		within := format('(%s, double precision)', c.type);
-		IF to_regoperator(format('%s.<-| %s', own, within)) IS NULL THEN
+		IF NOT c.has_radius AND c.type IS DISTINCT FROM done THEN
 			EXECUTE format($within$
 -- what the planner tells an index of a condition such as v <-> query < 0.5: the bound and, unless the query is ordered by that distance,
 -- from where it is measured
@@ -144,6 +151,7 @@ CREATE OPERATOR %1$s.<-| (
 				$within$, own, c.type);
 			objects := objects || format('FUNCTION %s.vecgraph_within%s', own, within) || format('OPERATOR %s.<-| %s', own, within)
 				|| format('FUNCTION %s.vecgraph_within(%s, %2$s)', own, c.type) || format('OPERATOR %s.<-| (%s, %2$s)', own, c.type);
+			done := c.type;
 		END IF;
 		class := format('%s.%s_%s_ops', own, c.name, c.metric);
 		EXECUTE format('CREATE OPERATOR CLASS %s %s FOR TYPE %s USING vecgraph AS OPERATOR 1 %s FOR ORDER BY float_ops, '
@@ -156,7 +164,10 @@ CREATE OPERATOR %1$s.<-| (
 		SELECT FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
 		JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid AND e.extname = 'vector'
 		WHERE t.typname = 'halfvec')
-		AND to_regprocedure(own || '.vecidx_unpack_halfvec(bytea, integer)') IS NULL
+		AND NOT EXISTS (
+			SELECT FROM pg_proc p JOIN pg_depend d ON d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'e'
+			JOIN pg_extension e ON e.tableoid = d.refclassid AND e.oid = d.refobjid AND e.extname = 'vecidx_pgvector'
+			WHERE p.proname = 'vecidx_unpack_halfvec')
 	THEN
 		EXECUTE format($unpack$
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
@@ -204,7 +215,7 @@ COMMENT ON FUNCTION vecidx_pgvector_refresh() IS
 
 DO $made$
 BEGIN
-	IF vecidx_pgvector_refresh() = '{}' THEN
+	IF pg_catalog.cardinality(vecidx_pgvector_refresh()) = 0 THEN
 		RAISE EXCEPTION 'extension "vector" has no type of vectors with an operator that vecgraph knows'
 			USING ERRCODE = 'feature_not_supported', HINT = 'Use pgvector 0.5 or later.';
 	END IF;

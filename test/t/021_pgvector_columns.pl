@@ -216,6 +216,35 @@ like(error_of($own, 'CREATE SCHEMA taken; CREATE DOMAIN taken.vector AS int; DRO
 	qr/type "vector" of schema "taken" is not that of extension "vector".*HINT/s, 'a schema with another type of the name');
 sql($own, 'CREATE EXTENSION vecidx_pgvector');
 
+# what others have made in the schema is not called with the rights of who installs the extension, and does not become part of it
+sql($own, q{DROP EXTENSION vecidx_pgvector; CREATE ROLE mallory; CREATE SCHEMA shared; GRANT CREATE, USAGE ON SCHEMA shared TO mallory; SET ROLE mallory;
+	CREATE FUNCTION shared.trap(anyelement) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped as %', current_user; END $$;
+	CREATE FUNCTION shared.quote_ident(name) RETURNS text LANGUAGE sql AS 'SELECT shared.trap($1)::text';
+	CREATE FUNCTION shared.cardinality(text[]) RETURNS int LANGUAGE sql AS 'SELECT shared.trap($1)::int';
+	CREATE FUNCTION shared.to_regtype(varchar) RETURNS regtype LANGUAGE sql AS 'SELECT shared.trap($1)::int::regtype';
+	DO $do$
+	DECLARE
+		pair text;
+	BEGIN
+		FOREACH pair IN ARRAY '{"oid, regclass","oid, regtype","oid, regproc","oid, regnamespace","text[], text[]","name, text","name, varchar"}'::text[] LOOP
+			EXECUTE format('CREATE FUNCTION shared.trap(%s) RETURNS boolean LANGUAGE sql AS ''SELECT shared.trap($1)''', pair);
+			EXECUTE format('CREATE OPERATOR shared.= (FUNCTION = shared.trap, LEFTARG = %s, RIGHTARG = %s)', split_part(pair, ', ', 1), split_part(pair, ', ', 2));
+		END LOOP;
+	END $do$});
+is(error_of($own, 'CREATE EXTENSION vecidx_pgvector SCHEMA shared; DROP EXTENSION vecidx_pgvector; CREATE EXTENSION vecidx SCHEMA shared;
+	DROP EXTENSION vecidx'), '', "others' functions and operators");
+sql($own, 'SET ROLE mallory; CREATE FUNCTION shared.vecgraph_within(vector, float4) RETURNS boolean LANGUAGE sql AS $$SELECT shared.trap($1)$$;
+	CREATE FUNCTION shared.within(vector, float8) RETURNS boolean LANGUAGE sql AS $$SELECT shared.trap($1)$$;
+	CREATE OPERATOR shared.<-| (FUNCTION = shared.within, LEFTARG = vector, RIGHTARG = float8)');
+like(error_of($own, 'CREATE EXTENSION vecidx_pgvector SCHEMA shared'), qr/operator <-[|] already exists/, "another's operator");
+if (sql($own, q{SELECT to_regtype('halfvec') IS NOT NULL}) eq 't')
+{
+	sql($own, 'DROP OPERATOR shared.<-| (vector, float8); SET ROLE mallory;
+		CREATE FUNCTION shared.vecidx_unpack_halfvec(bytea, int) RETURNS int LANGUAGE sql AS $$SELECT shared.trap($1)::int$$');
+	like(error_of($own, 'CREATE EXTENSION vecidx_pgvector SCHEMA shared'), qr/function "vecidx_unpack_halfvec" already exists/, "another's function");
+}
+sql($own, 'DROP SCHEMA shared CASCADE; DROP ROLE mallory; CREATE EXTENSION vecidx_pgvector');
+
 # which goes first
 like(error_of($own, 'DROP EXTENSION vector'),
 	qr/cannot drop extension vector because other objects depend on it.*extension vecidx_pgvector depends on extension vector/s, 'vector first: refused');
