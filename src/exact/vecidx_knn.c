@@ -7,7 +7,7 @@
  * keys, so that the result is the same in whatever order rows come.
  *
  * Memory: one half of work_mem for the queries of a pass, and one for their heaps. Queries for which there is no room wait for another pass;
- * so do those, the last half each time, whose heaps turn out to be too large. Besides there is one block, and the result, which goes to disk
+ * so do those, the last half each time, whose heaps turn out to be too large. Besides there is one block, of vectors and keys, and the result, which goes to disk
  * beyond work_mem as that of any function does.
  */
 #include "pg/vecidx_compat.h"
@@ -36,6 +36,9 @@
 #include "type/vecidx_vector.h"
 
 #define FIRST_CAPACITY 16
+
+/* A block ends when its keys have so many bytes. */
+#define MOST_KEY_BYTES (1024 * 1024)
 
 /* What a row is called in the result, and what orders rows at the same distance. */
 typedef struct Key
@@ -87,6 +90,7 @@ typedef struct Knn
 	Datum	   *keys;			/* [block], in keys_context */
 	bool	   *null_keys;
 	MemoryContext keys_context;
+	Size		key_bytes;		/* in it */
 } Knn;
 
 /* ---- the nearest rows of a query ---- */
@@ -247,6 +251,7 @@ scan_block(Knn *knn)
 	CHECK_FOR_INTERRUPTS();
 	vx_batch_scan(knn->batch, knn->rows, take_row, knn);
 	knn->rows = 0;
+	knn->key_bytes = 0;
 	MemoryContextReset(knn->keys_context);
 }
 
@@ -267,15 +272,15 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (!isnull && !knn->key.by_value)
 	{
 		MemoryContext before = MemoryContextSwitchTo(knn->keys_context);
+		Datum		plain = knn->key.length == -1 ? PointerGetDatum(PG_DETOAST_DATUM_PACKED(key)) : key;
 
-		if (knn->key.length == -1)
-			key = PointerGetDatum(PG_DETOAST_DATUM_PACKED(key));
-		key = datumCopy(key, false, knn->key.length);
+		key = plain == key ? datumCopy(key, false, knn->key.length) : plain;
 		MemoryContextSwitchTo(before);
+		knn->key_bytes += GetMemoryChunkSpace(DatumGetPointer(key));
 	}
 	knn->keys[knn->rows] = key;
 	knn->null_keys[knn->rows] = isnull;
-	if (++knn->rows == vx_batch_block_rows(knn->batch))
+	if (++knn->rows == vx_batch_block_rows(knn->batch) || knn->key_bytes > MOST_KEY_BYTES)
 		scan_block(knn);
 	return true;
 }
@@ -349,6 +354,7 @@ make_pass(Knn *knn, uint32 first)
 	knn->heap_bytes = 0;
 	knn->batch = vx_batch_new(&mem, knn->metric, knn->dim, floats_of_queries(knn), knn->active_count);
 	knn->rows = 0;
+	knn->key_bytes = 0;
 	knn->keys = MemoryContextAlloc(knn->context, vx_batch_block_rows(knn->batch) * sizeof(Datum));
 	knn->null_keys = MemoryContextAlloc(knn->context, vx_batch_block_rows(knn->batch) * sizeof(bool));
 	knn->keys_context = AllocSetContextCreate(knn->context, "vecidx_knn keys", ALLOCSET_DEFAULT_SIZES);

@@ -116,11 +116,17 @@ $node->safe_psql('postgres', 'CREATE TABLE small AS SELECT id, v FROM sift WHERE
 my ($small, $large) = map { /VmPeak:\s*(\d+)/ ? $1 : 0 } split /-----/,
   $node->safe_psql('postgres', join(";SELECT '-----';", map { sprintf($search, $_) . q{; SELECT pg_read_file('/proc/self/status')} } qw(small large)));
 cmp_ok($small, '>', 10000, 'memory is known');
+# keys are the caller's: blocks of rows do not hold many large ones
+$node->safe_psql('postgres', q{CREATE TABLE wide (id text, v vector(1));
+	INSERT INTO wide SELECT repeat(chr(32 + i), 1000000), ARRAY[i] FROM generate_series(1, 90) i});
+$search = q{SELECT count(*) FROM vecidx_knn('{"[1]"}', '%s', 'v', 1, 'id', NULL::text); SELECT pg_read_file('/proc/self/status')};
+my $wide = $node->safe_psql('postgres', "SET work_mem = '64MB'; " . sprintf($search, 'wide')) =~ /VmPeak:\s*(\d+)/ ? $1 : 0;
 SKIP:
 {
 	# AddressSanitizer keeps what was freed
-	skip 'under a sanitizer', 1 if $ENV{ASAN_OPTIONS};
+	skip 'under a sanitizer', 2 if $ENV{ASAN_OPTIONS};
 	cmp_ok($large - $small, '<', 2000, "as much memory for a hundred times the rows: $small and $large kB");
+	cmp_ok($wide - $small, '<', 20000, "memory with keys of a megabyte: $wide kB");
 }
 
 # interrupts
