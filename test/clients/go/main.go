@@ -291,9 +291,7 @@ func main() {
 	db.do("SET enable_seqscan = off")
 	db.do("SET vecgraph.search_list_size = 200")
 	for _, k := range kinds {
-		if slices.Contains(strings.Fields(os.Getenv("VECIDX_KINDS")), k.name) {
-			db.try(k)
-		}
+		db.try(k)
 	}
 
 	a, b := kinds[0].rows()[0].value, kinds[0].queries()[0]

@@ -197,10 +197,7 @@ public class Client {
 
     public static void main(String[] args) throws SQLException {
         try (Connection text = connect(0); Connection binary = connect(-1)) {
-            List<String> there = List.of(System.getenv("VECIDX_KINDS").split(" "));
-            for (Kind kind : KINDS) {
-                if (there.contains(kind.name)) tryKind(text, binary, kind);
-            }
+            for (Kind kind : KINDS) tryKind(text, binary, kind);
             float[] a = KINDS[0].row(1), b = KINDS[0].query(0);
             try (PreparedStatement distances = binary.prepareStatement("SELECT v <-> w, v <#> w, v <=> w, v <+> w FROM (SELECT ?::vector v, ?::vector w) s")) {
                 distances.setObject(1, new PGvector(a));

@@ -10,6 +10,8 @@ WRAP = {'vector': Vector, 'halfvec': HalfVector, 'sparsevec': SparseVector, 'bit
 
 
 def plain(value):
+    if isinstance(value, bytes):  # bits in binary, which psycopg does not read
+        value = Bit.from_binary(value).to_text()
     return value if isinstance(value, str) else value.to_list()
 
 

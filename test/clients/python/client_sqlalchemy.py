@@ -53,10 +53,10 @@ def settings(connection, _):
 
 MODELS = [(kind, model(kind)) for kind in KINDS]
 engine = create_engine('postgresql+psycopg://')
+event.listen(engine, 'connect', settings)
 with engine.begin() as connection:
     for extension in EXTENSIONS:
         connection.execute(text(f'CREATE EXTENSION {extension}'))
-event.listen(engine, 'connect', settings)
 Base.metadata.create_all(engine)
 
 for kind, item in MODELS:
@@ -71,8 +71,10 @@ for kind, item in MODELS:
     ok(found['dialect_options']['postgresql_using'] == 'vecgraph' and found['column_names'] == ['embedding', 'tenant'],
        f'{kind.name}: the index is reflected')
     with engine.connect() as connection:
-        plan = connection.execute(text(f"EXPLAIN {search(kind, item, queries(kind)[0], 3).compile(engine, compile_kwargs={'literal_binds': True})}"
-                                       .replace(':', '\\:')))
+        query = wrap(kind, queries(kind)[0])
+        literal = query.to_text() if isinstance(query, SparseVector) else query
+        plan = connection.exec_driver_sql(f"EXPLAIN SELECT id FROM {kind.table} WHERE tenant = 3 "
+                                          f"ORDER BY embedding {kind.operator} '{literal}' LIMIT {LIMIT}").all()
         ok(any(f'{kind.table}_index' in line for line, in plan), f'{kind.name}: the index is used')
 
 for driver in ('psycopg', 'psycopg2'):

@@ -52,7 +52,6 @@ KINDS = [
     Kind('sparsevec', 'sparsevec_l2_ops', '<->', lambda values, id: [v if i % 4 == id % 4 else 0.0 for i, v in enumerate(values)], l2),
     Kind('bit', 'bit_hamming_ops', '<~>', lambda values, id: ''.join('1' if v > 0 else '0' for v in values), hamming),
 ]
-KINDS = [kind for kind in KINDS if kind.name in os.environ['VECIDX_KINDS'].split()]
 
 
 def numbers():
