@@ -50,6 +50,9 @@ SET LOCAL hnsw.ef_search = 100;
 SET LOCAL hnsw.iterative_scan = strict_order;
 SET LOCAL hnsw.other = 1;
 SELECT id FROM items ORDER BY v <-> '[5,5,1]' LIMIT 1;
+-- workers have the settings of their session, which has told of them
+SELECT count(*) FROM (SELECT set_config(name, 'on', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')) s;
+SELECT id FROM items ORDER BY v <-> '[5,5,1]' LIMIT 1;
 COMMIT;
 SELECT id FROM items ORDER BY v <-> '[5,5,1]' LIMIT 1;
 -- how to find them in a session, where pg_settings does not list them

@@ -38,6 +38,11 @@ SELECT key, distance FROM vecidx_knn('{"[1,1,1]"}', 'knn_null', 'v', 2, 'id', 0)
 CREATE VIEW knn_padded AS SELECT name::char(10) AS name, id::bit(12) AS bits, v FROM knn;
 SELECT key, pg_typeof(key) FROM vecidx_knn('{"[999,5,1]"}', 'knn_padded', 'v', 1, 'name', NULL::char(10));
 SELECT key, pg_typeof(key) FROM vecidx_knn('{"[999,5,1]"}', 'knn_padded', 'v', 1, 'bits', NULL::bit(12));
+-- rows as keys, which stay of their own type
+CREATE TYPE knn_row AS (a int, b text);
+CREATE VIEW knn_rows AS SELECT ROW(id % 7, name)::knn_row AS key, v FROM knn;
+SELECT key FROM vecidx_knn('{"[999,5,1]"}', 'knn_rows', 'v', 2, 'key', NULL::knn_row);
+SELECT key FROM vecidx_knn('{"[999,5,1]"}', 'knn_rows', 'v', 2, 'key', NULL::record);
 -- extremes
 CREATE TABLE knn_far (id int, v vector);
 INSERT INTO knn_far VALUES (1, '[1e20,0]'), (2, '[1e-24,0]'), (3, '[-1e-24,0]'), (4, '[3e38,3e38]'), (5, '[1e20,1e20]'), (6, '[0,0]'), (7, '[1,1]');
@@ -146,5 +151,6 @@ RESET ROLE;
 SELECT key FROM vecidx_knn('{"[4,4,1]"}', 'knn_part1', 'v', 1, 'id', 0);
 
 DROP TABLE knn, knn_child, knn_far, knn_empty, knn_parts, knn_temp CASCADE;
+DROP TYPE knn_row;
 DROP DOMAIN knn_domain;
 DROP ROLE regress_knn;

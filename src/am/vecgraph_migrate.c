@@ -4,6 +4,7 @@
  */
 #include "am/vecgraph.h"
 
+#include "access/parallel.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/array.h"
@@ -111,6 +112,9 @@ vecgraph_notice_other_settings(void)
 {
 	static uint64 scans;
 
+	/* the session that workers work for tells of its own */
+	if (IsParallelWorker())
+		return;
 	/* a client may set them at any time, and to ask each time takes longer than nothing */
 	scans++;
 	if ((scans & (scans - 1)) != 0)

@@ -292,7 +292,8 @@ start_rows(DestReceiver *self, int operation, TupleDesc row)
 	Knn		   *knn = (Knn *) self;
 
 	vecgraph_check_source(&knn->source, row, 2);
-	if (TupleDescAttr(row, 0)->atttypid != knn->key.type)
+	/* a row that is cast to record is of its own type still */
+	if (TupleDescAttr(row, 0)->attlen != knn->key.length || TupleDescAttr(row, 0)->attbyval != knn->key.by_value)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("keys have changed their type while they were read")));
