@@ -30,6 +30,19 @@ vx_rng_below(VxRng *rng, uint32_t bound)
 	return (uint32_t) (((vx_rng_next(rng) >> 32) * (uint64_t) bound) >> 32);
 }
 
+/*
+ * Uniform in part i of [0, n), which is cut into parts of equal size; none is empty where n >= parts. One of each part is a sample from
+ * all over, whatever order the n are in.
+ */
+static inline uint32_t
+vx_rng_in_part(VxRng *rng, uint32_t n, uint32_t i, uint32_t parts)
+{
+	uint32_t	low = (uint32_t) ((uint64_t) n * i / parts);
+	uint32_t	high = (uint32_t) ((uint64_t) n * (i + 1) / parts);
+
+	return low + vx_rng_below(rng, high - low);
+}
+
 /* Uniform in [0, 1). */
 static inline double
 vx_rng_unit(VxRng *rng)

@@ -31,14 +31,8 @@ choose_entries(VxBuild *build, VxRng *rng)
 	VxNodeId   *ids = vx_alloc_array(mem, n, sizeof(VxNodeId));
 	VxPointSet	sample = {0};
 
-	/* one point from each of n equal stretches */
 	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	low = (uint32_t) ((uint64_t) store->count * i / n);
-		uint32_t	high = (uint32_t) ((uint64_t) store->count * (i + 1) / n);
-
-		ids[i] = low + vx_rng_below(rng, high - low);
-	}
+		ids[i] = vx_rng_in_part(rng, store->count, i, n);
 	store->base.ops->gather(&store->base, ids, n, &sample);
 	store->entry_count = vx_entries_choose(&store->base, mem, ids, &sample, n, rng, store->entry_ids);
 	vx_free(mem, ids);

@@ -191,9 +191,7 @@ draw_sample(Maker *maker, const VxPoint *(*point) (void *context, uint32_t i), v
 
 	for (uint32_t i = 0; i < maker->n; i++)
 	{
-		uint32_t	low = (uint32_t) ((uint64_t) n * i / maker->n);
-		uint32_t	high = (uint32_t) ((uint64_t) n * (i + 1) / maker->n);
-		const VxPoint *p = point(context, low + vx_rng_below(&maker->rng, high - low));
+		const VxPoint *p = point(context, vx_rng_in_part(&maker->rng, n, i, maker->n));
 
 		vx_space_coded(&order->space, p, maker->rows + (size_t) i * order->dim);
 		maker->picked[i] = i;

@@ -73,8 +73,9 @@ vecidx_sparse_check_nnz(int nnz, int dim)
 				 errmsg("sparsevec cannot have more elements than dimensions")));
 }
 
-void
-vecidx_sparse_check_index(const int32 *indices, int i, int dim)
+/* A position, the i-th of a value: in bounds, and behind the one before. */
+static void
+check_index(const int32 *indices, int i, int dim)
 {
 	if (indices[i] < 0 || indices[i] >= dim)
 		ereport(ERROR,
@@ -235,7 +236,7 @@ vecidx_sparsevec_in(PG_FUNCTION_ARGS)
 	{
 		v->indices[i] = elements[i].index;
 		VECIDX_SPARSEVEC_VALUES(v)[i] = elements[i].value;
-		vecidx_sparse_check_index(v->indices, i, dim);
+		check_index(v->indices, i, dim);
 	}
 	pfree(elements);
 	PG_RETURN_POINTER(v);
@@ -304,7 +305,7 @@ vecidx_sparsevec_recv(PG_FUNCTION_ARGS)
 	for (int i = 0; i < nnz; i++)
 	{
 		v->indices[i] = (int32) pq_getmsgint(message, sizeof(int32));
-		vecidx_sparse_check_index(v->indices, i, dim);
+		check_index(v->indices, i, dim);
 	}
 	values = VECIDX_SPARSEVEC_VALUES(v);
 	for (int i = 0; i < nnz; i++)

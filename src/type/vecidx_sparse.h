@@ -23,9 +23,6 @@ extern void vecidx_sparse_check_same_dim(int a, int b);
 /* How many elements are not zero: not more than a value may have, nor than it has dimensions. */
 extern void vecidx_sparse_check_nnz(int nnz, int dim);
 
-/* A position, the i-th of a value: in bounds, and behind the one before. */
-extern void vecidx_sparse_check_index(const int32 *indices, int i, int dim);
-
 /* An element: not a NaN, not infinite. */
 extern void vecidx_sparse_check_element(float value);
 

@@ -67,12 +67,9 @@ fit_mean(VecGraphBuild *build, const VxMemStore *store, VxCodec *codec)
 	VxSample	sample;
 
 	vx_sample_init(&sample, &build->mem, dim, Min(n, vx_robust_sample(dim)), VECGRAPH_BUILD_SEED);
-	/* one point from each of as many equal stretches */
 	for (uint32 i = 0; i < sample.capacity; i++)
 	{
-		uint32		low = (uint64) n * i / sample.capacity;
-		uint32		high = (uint64) n * (i + 1) / sample.capacity;
-		const VxPoint *point = vx_memstore_point(store, low + vx_rng_below(&rng, high - low));
+		const VxPoint *point = vx_memstore_point(store, vx_rng_in_part(&rng, n, i, sample.capacity));
 
 		vx_space_coded(&build->space, point, vx_sample_add(&sample));
 	}

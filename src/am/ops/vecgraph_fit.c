@@ -419,17 +419,13 @@ some_nodes(VecGraphStore *store, VxNodeId *ids, uint32 count)
 	VxRng		rng = {FIT_SEED};
 	VxEdges		edges;
 	uint32		bound = vx_id_bound(&store->index.geometry, vecgraph_filled_blocks(store->index.relation));
+	uint32		parts = Min(count, bound);
 	uint32		n = 0;
 
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < parts; i++)
 	{
-		uint32		low = (uint64) bound * i / count;
-		uint32		high = (uint64) bound * (i + 1) / count;
-
 		store->base.ops->poll(&store->base);
-		if (low == high)
-			continue;
-		ids[n] = low + vx_rng_below(&rng, high - low);
+		ids[n] = vx_rng_in_part(&rng, bound, i, parts);
 		if (store->base.ops->read_edges(&store->base, ids[n], NULL, &edges) == VX_OK && edges.live)
 			n++;
 	}

@@ -148,6 +148,49 @@ extend(VecGraphIndex *index)
 }
 
 /*
+ * Takes the first free slot of a page, if there is one, and unless meta_buffer is InvalidBuffer the page from the list, all in one
+ * record: of up to four pages, more than which no generic record can have. Both pages are locked exclusively, and stay so. Returns the
+ * id, or VX_NO_NODE.
+ */
+static VxNodeId
+take_slot_of(VecGraphIndex *index, const PageOfSlots *from, Buffer meta_buffer, VecGraphFill fill, void *context,
+			 const VecGraphDigests *digest)
+{
+	BlockNumber block = BufferGetBlockNumber(from->buffer);
+	int			slot = find_free_slot(&index->geometry, BufferGetPage(from->buffer));
+	VxNodeId	id = slot < 0 ? VX_NO_NODE : vx_block_first_id(&index->geometry, block) + slot;
+	VecGraphDigestPlace place = {InvalidBuffer, InvalidBuffer};
+	VecGraphDelta delta;
+	VxPageSpecial *special;
+	uint32	   *free_page = NULL;
+
+	if ((slot >= 0) != (from->special->free_slots > 0))
+		vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
+	if (slot >= 0)
+		place = vecgraph_lock_digest(index, id, digest);
+	vecgraph_delta_start(&delta, index);
+	/* images are asked for page by page, and on a page in the order of its bytes */
+	if (meta_buffer != InvalidBuffer)
+		free_page = vecgraph_delta_image(&delta, meta_buffer, &vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page, sizeof(uint32));
+	if (slot >= 0)
+		fill_slot(index, &delta, from->buffer, slot, fill, context);
+	special = vecgraph_delta_image(&delta, from->buffer, from->special, sizeof(VxPageSpecial));
+	if (free_page != NULL)
+	{
+		*free_page = special->next_free;
+		special->next_free = VX_NOT_LISTED;
+	}
+	if (slot >= 0)
+	{
+		special->free_slots--;
+		vecgraph_put_digests(index, &delta, place, &id, digest, 1);
+	}
+	vecgraph_delta_finish(&delta);
+	vecgraph_unlock_digest(place);
+	return id;
+}
+
+/*
  * Takes a slot from a listed page that keeps at least one more, so the meta page is not needed. Returns its id, or VX_NO_NODE if the
  * page has left the list, or has no more than one.
  */
@@ -158,31 +201,14 @@ take_from_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void 
 	VxNodeId	id = VX_NO_NODE;
 
 	if (lock_free_page(index, block, &from) && from.special->free_slots > 1)
-	{
-		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		VecGraphDigestPlace place;
-		VecGraphDelta delta;
-		VxPageSpecial *special;
-
-		if (slot < 0)
-			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
-		id = vx_block_first_id(&index->geometry, block) + slot;
-		place = vecgraph_lock_digest(index, id, digest);
-		vecgraph_delta_start(&delta, index);
-		fill_slot(index, &delta, from.buffer, slot, fill, context);
-		special = vecgraph_delta_image(&delta, from.buffer, from.special, sizeof(VxPageSpecial));
-		special->free_slots--;
-		vecgraph_put_digests(index, &delta, place, &id, digest, 1);
-		vecgraph_delta_finish(&delta);
-		vecgraph_unlock_digest(place);
-	}
+		id = take_slot_of(index, &from, InvalidBuffer, fill, context, digest);
 	UnlockReleaseBuffer(from.buffer);
 	return id;
 }
 
 /*
- * Takes the last slot of the first listed page, and the page from the list; of up to four pages in one record, more than which no
- * generic record can have. Returns its id, or VX_NO_NODE if the page is not the first any more, or has got more free slots.
+ * Takes the last slot of the first listed page, and the page from the list. Returns its id, or VX_NO_NODE if the page is not the first
+ * any more, or has got more free slots.
  */
 static VxNodeId
 take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, void *context, const VecGraphDigests *digest)
@@ -191,44 +217,14 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 	PageOfSlots from;
 	VxNodeId	id = VX_NO_NODE;
 
-	if (vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page != block)
+	if (vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page == block)
 	{
-		UnlockReleaseBuffer(meta_buffer);
-		return VX_NO_NODE;
+		if (!lock_free_page(index, block, &from))
+			vecgraph_corrupted(index->relation, block, -1, "the first free page is not in the list of free pages");
+		if (from.special->free_slots <= 1)
+			id = take_slot_of(index, &from, meta_buffer, fill, context, digest);
+		UnlockReleaseBuffer(from.buffer);
 	}
-	if (!lock_free_page(index, block, &from))
-		vecgraph_corrupted(index->relation, block, -1, "the first free page is not in the list of free pages");
-	if (from.special->free_slots <= 1)
-	{
-		int			slot = find_free_slot(&index->geometry, BufferGetPage(from.buffer));
-		VecGraphDigestPlace place = {InvalidBuffer, InvalidBuffer};
-		VecGraphDelta delta;
-		VxPageSpecial *special;
-		uint32	   *free_page;
-
-		if ((slot >= 0) != (from.special->free_slots == 1))
-			vecgraph_corrupted(index->relation, block, -1, "no free slot where one should be");
-		if (slot >= 0)
-		{
-			id = vx_block_first_id(&index->geometry, block) + slot;
-			place = vecgraph_lock_digest(index, id, digest);
-		}
-		vecgraph_delta_start(&delta, index);
-		free_page = vecgraph_delta_image(&delta, meta_buffer, &vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page, sizeof(uint32));
-		if (slot >= 0)
-			fill_slot(index, &delta, from.buffer, slot, fill, context);
-		special = vecgraph_delta_image(&delta, from.buffer, from.special, sizeof(VxPageSpecial));
-		*free_page = special->next_free;
-		special->next_free = VX_NOT_LISTED;
-		if (slot >= 0)
-		{
-			special->free_slots--;
-			vecgraph_put_digests(index, &delta, place, &id, digest, 1);
-		}
-		vecgraph_delta_finish(&delta);
-		vecgraph_unlock_digest(place);
-	}
-	UnlockReleaseBuffer(from.buffer);
 	UnlockReleaseBuffer(meta_buffer);
 	return id;
 }
