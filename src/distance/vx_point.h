@@ -49,7 +49,7 @@ typedef struct VxSparsePoint
 static inline const float *
 vx_sparse_values(const VxSparsePoint *point)
 {
-	return (const float *) (point->parts + point->count);
+	return (const float *) (const void *) (point->parts + point->count);
 }
 
 #endif							/* VX_POINT_H */
