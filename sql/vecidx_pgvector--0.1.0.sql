@@ -20,9 +20,9 @@ DO $own$
 BEGIN
 	IF EXISTS (
 		SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace
-		WHERE typname = 'vector' AND nspname = current_schema() AND NOT EXISTS (
+		WHERE typname = 'vector' AND nspname = current_schema() AND (typtype <> 'b' OR NOT EXISTS (
 			SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = refobjid AND e.tableoid = refclassid AND extname = 'vector'
-			WHERE classid = t.tableoid AND objid = t.oid AND deptype = 'e'))
+			WHERE classid = t.tableoid AND objid = t.oid AND deptype = 'e')))
 	THEN
 		RAISE EXCEPTION 'type "vector" of schema "%" is not that of extension "vector"', current_schema()
 			USING ERRCODE = 'duplicate_object', HINT = 'Give extension "vecidx_pgvector" another SCHEMA.';
@@ -88,8 +88,9 @@ CREATE FUNCTION vecgraph_bit_jaccard_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 
 -- Which types and operators there are depends on the version of extension vector. All names below are qualified: it may be in another
--- schema than this extension, and either may move. Objects of names that it makes are used only if they belong to the extension: others may
--- have made them before.
+-- schema than this extension, and either may move. Its owner may have added types to it that are not made of its functions: those are no base
+-- types, which only superusers make. Objects of names that this makes are used only if they belong to this
+-- extension: others may have made them before.
 CREATE FUNCTION vecidx_pgvector_refresh() RETURNS text[]
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $refresh$
 DECLARE
@@ -115,7 +116,7 @@ BEGIN
 			(13, 'bit', 'hamming', '<~>'), (14, 'bit', 'jaccard', '<%>')
 		) AS w (number, name, metric, operator)
 		JOIN pg_operator o ON o.oprname = w.operator AND o.oprleft = o.oprright
-		JOIN pg_type t ON t.oid = o.oprleft AND t.typname = w.name
+		JOIN pg_type t ON t.oid = o.oprleft AND t.typname = w.name AND t.typtype = 'b'
 		JOIN pg_depend d ON d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
 		WHERE NOT EXISTS (
@@ -163,7 +164,7 @@ CREATE OPERATOR %1$s.<-| (
 	IF EXISTS (
 		SELECT FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
 		JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid AND e.extname = 'vector'
-		WHERE t.typname = 'halfvec')
+		WHERE t.typname = 'halfvec' AND t.typtype = 'b')
 		AND NOT EXISTS (
 			SELECT FROM pg_proc p JOIN pg_depend d ON d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'e'
 			JOIN pg_extension e ON e.tableoid = d.refclassid AND e.oid = d.refobjid AND e.extname = 'vecidx_pgvector'

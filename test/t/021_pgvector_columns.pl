@@ -243,6 +243,15 @@ if (sql($own, q{SELECT to_regtype('halfvec') IS NOT NULL}) eq 't')
 		CREATE FUNCTION shared.vecidx_unpack_halfvec(bytea, int) RETURNS int LANGUAGE sql AS $$SELECT shared.trap($1)::int$$');
 	like(error_of($own, 'CREATE EXTENSION vecidx_pgvector SCHEMA shared'), qr/function "vecidx_unpack_halfvec" already exists/, "another's function");
 }
+# extension vector may belong to somebody who adds types to it, whose values are not what functions take them for
+sql($own, "CREATE SCHEMA added; CREATE TYPE added.vector AS ENUM ('1'); ALTER EXTENSION vector ADD TYPE added.vector");
+like(error_of($own, 'CREATE EXTENSION vecidx_pgvector SCHEMA added'), qr/type "vector" of schema "added" is not that of extension "vector"/, 'an enum named vector');
+sql($own, "CREATE FUNCTION added.distance(added.vector, added.vector) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 1.0::float8';
+	CREATE OPERATOR added.<-> (FUNCTION = added.distance, LEFTARG = added.vector, RIGHTARG = added.vector);
+	ALTER EXTENSION vector ADD OPERATOR added.<-> (added.vector, added.vector); CREATE EXTENSION vecidx_pgvector");
+is(sql($own, $classes), "@expected", 'an enum named vector, with an operator');
+sql($own, 'DROP EXTENSION vecidx_pgvector; ALTER EXTENSION vector DROP OPERATOR added.<-> (added.vector, added.vector);
+	ALTER EXTENSION vector DROP TYPE added.vector; DROP SCHEMA added CASCADE');
 sql($own, 'DROP SCHEMA shared CASCADE; DROP ROLE mallory; CREATE EXTENSION vecidx_pgvector');
 
 # which goes first
