@@ -183,8 +183,8 @@ uint32_t	vx_space_coded_dim(const VxSpace *space);
  * distances and products roughly. Source: Charikar, Chen, Farach-Colton 2002, "Finding frequent items in data streams", section 3: each
  * dimension is added to one of few sums, with a sign; which sum and sign is as if drawn by lot. Those are never to change: there may be
  * codes on disk. Of non-zeros each is added to a sum in each of SPARSE_PARTS (vx_space.c) parts of the sketch, which then gets the length of
- * the vector; few dimensions are the sketch themselves. Under L1 it is made of their roots, signs kept, whose squared distances are much
- * like L1 distances: the same where one of two has a zero.
+ * the vector; few dimensions are the sketch themselves. Under L1, but for few dimensions, it is made of their roots, signs kept, whose squared
+ * distances are much like L1 distances: the same where one of two has a zero.
  */
 void		vx_space_coded(const VxSpace *space, const VxPoint *point, float *out);
 

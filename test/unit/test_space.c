@@ -192,6 +192,32 @@ test_sparse_scores(void **state)
 	}
 }
 
+/* Under L1 a sketch is of roots, but of few dimensions, which are not zero mostly. */
+static void
+test_sparse_roots(void **state)
+{
+	static const uint32_t dims[] = {1, 3, 15, 16, 2048};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
+		for (size_t m = 0; m < 4; m++)
+		{
+			VxSpace		space = {.metric = metrics[m],.dim = dims[i],.form = VX_FORM_SPARSE};
+			VxSparsePoint *point = calloc(1, VX_SPARSE_POINT_BYTES(1));
+			float		sketch[VX_SKETCH_MAX_DIM];
+			float		value = -9;
+			float		wanted = metrics[m] == VX_METRIC_COSINE ? -1 : metrics[m] == VX_METRIC_L1 && dims[i] >= 16 ? -3 : -9;
+
+			point->count = 1;
+			point->parts[0] = dims[i] - 1;
+			memcpy(point->parts + 1, &value, sizeof(float));
+			point->norm2 = vx_space_norm2(&space, (VxPoint *) point);
+			vx_space_coded(&space, (VxPoint *) point, sketch);
+			assert_true(fabsf(sketch[dims[i] - 1] - wanted) < 1e-5f);
+			free(point);
+		}
+}
+
 /* What is out of range, or has no direction, is far, and never a NaN; sketches are finite. */
 static void
 test_sparse_extremes(void **state)
@@ -500,6 +526,7 @@ main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_sparse_scores),
+		cmocka_unit_test(test_sparse_roots),
 		cmocka_unit_test(test_sparse_extremes),
 		cmocka_unit_test(test_sketches),
 		cmocka_unit_test(test_place),
