@@ -133,6 +133,15 @@ EXECUTE near('[1,2]', 1.1);
 RESET plan_cache_mode;
 SELECT q.x, (SELECT count(*) FROM r WHERE v <-> q.x < 1.1) FROM (VALUES ('[1,2,3]'::vector), ('[6,10,12]'), (NULL)) q(x);
 SELECT count(*) FROM r a, r b WHERE a.v <-> '[1,2,3]' < 1.1 AND b.v <-> a.v < 1.1 AND b.id < 100;
+-- all that lies within is wanted, whatever is to be left out of an order
+SET vecgraph.iterative_scan = off;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < 5;
+SET vecgraph.iterative_scan = strict_order;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < 5;
+RESET vecgraph.iterative_scan;
+SET vecgraph.max_scan_tuples = 10;
+SELECT count(*) FROM r WHERE v <-> '[1,2,3]' < 5;
+RESET vecgraph.max_scan_tuples;
 CREATE TABLE parts (id int, c int, v vector(3)) PARTITION BY LIST (c);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1, 2, 3);
 CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
@@ -140,6 +149,32 @@ INSERT INTO parts SELECT id, c, v FROM r;
 CREATE INDEX ON parts USING vecgraph (v, c);
 EXPLAIN (COSTS OFF) SELECT id FROM parts WHERE v <-> '[1,2,3]' < 1.1;
 SELECT array_agg(id ORDER BY id) FROM parts WHERE v <-> '[1,2,3]' < 1.1;
+-- not where rows are changed or locked by what is found, nor of a sample; columns that are computed with another table's
+CREATE FUNCTION uses(index text, query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line LIKE '%using ' || index || ' %' THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END $$;
+SELECT uses('r_v', 'SELECT id FROM parts WHERE id NOT IN (SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1)');
+SELECT uses('r_v', 'DELETE FROM parts WHERE id NOT IN (SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1)');
+SELECT uses('r_v', 'WITH near AS MATERIALIZED (SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1) DELETE FROM parts USING near WHERE near.id = parts.id');
+SELECT uses('r_v', 'WITH near AS MATERIALIZED (SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1), gone AS (DELETE FROM parts USING near WHERE near.id = parts.id) '
+	'SELECT 1');
+SELECT uses('r_v', 'SELECT id FROM parts WHERE id > (SELECT max(id) FROM r WHERE v <-> ''[1,2,3]'' < 1.1) FOR UPDATE');
+SELECT uses('r_v', 'INSERT INTO parts SELECT max(id) FROM r WHERE v <-> ''[1,2,3]'' < 1.1');
+SET seq_page_cost = 1000;
+SELECT uses('r_v', 'SELECT id FROM r TABLESAMPLE BERNOULLI (99) WHERE v <-> ''[1,2,3]'' < 1.1');
+RESET seq_page_cost;
+SELECT q.x, s.* FROM (VALUES (1), (2)) q(x) LEFT JOIN LATERAL
+	(SELECT coalesce(q.x, 0) + 1 AS y, min(id) FROM r WHERE v <-> '[1,2,3]' < 1.1) s ON true;
+SELECT a.id, s.* FROM parts a LEFT JOIN LATERAL
+	(SELECT coalesce(a.id, 0) + 1 AS y, id FROM r WHERE v <-> '[1,2,3]' < 1.1) s ON s.id = a.id WHERE a.id < 3 ORDER BY 1;
 DROP TABLE parts;
-DROP FUNCTION share, scan_of;
+DROP FUNCTION share, scan_of, uses;
 DROP TABLE r;

@@ -8,7 +8,7 @@
  *
  * Where nothing asks for that order, the condition is reason enough for a path of its own, in no order. The scan must be told what the
  * distance is measured from, too:  embedding <-| query.  Like all that the index answers this is approximate, so it is for reading only:
- * who changes rows, or locks them, must find all. vecgraph.enable_radius_scan = off has the table read.
+ * who changes rows, or locks them, must find all, in every part of the query. vecgraph.enable_radius_scan = off has the table read.
  */
 #include "am/vecgraph.h"
 
@@ -202,9 +202,21 @@ radius_path(PlannerInfo *root, IndexOptInfo *index)
 		lesser_side(condition->clause, &bound);
 		clause = make_clause(root, index, distance, condition, bound, true);
 		if (clause != NULL)
-			return create_index_path(root, index, list_make1(clause), NIL, NIL, NIL, ForwardScanDirection, false, NULL, 1.0, false);
+			/* what the table's columns are computed with may be from the other side of a LATERAL */
+			return create_index_path(root, index, list_make1(clause), NIL, NIL, NIL, ForwardScanDirection, false, index->rel->lateral_relids,
+									 1.0, false);
 	}
 	return NULL;
+}
+
+/* Whether rows are only read here, and in all queries that this one is a part of. */
+static bool
+is_for_reading(PlannerInfo *root)
+{
+	for (; root != NULL; root = root->parent_root)
+		if (root->parse->commandType != CMD_SELECT || root->parse->rowMarks != NIL || root->parse->hasModifyingCTE)
+			return false;
+	return true;
 }
 
 static void
@@ -214,7 +226,7 @@ add_radius_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 
 	if (previous_set_rel_pathlist_hook)
 		previous_set_rel_pathlist_hook(root, rel, rti, rte);
-	if (!vecgraph_enable_radius_scan || rte->rtekind != RTE_RELATION || root->parse->commandType != CMD_SELECT || root->rowMarks != NIL)
+	if (!vecgraph_enable_radius_scan || rte->rtekind != RTE_RELATION || rte->tablesample != NULL || !is_for_reading(root))
 		return;
 	foreach(cell, rel->indexlist)
 	{

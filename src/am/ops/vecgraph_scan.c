@@ -519,9 +519,18 @@ distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *pa
 	return true;
 }
 
+/* Whether rows are wanted in order. Else all within a radius are, as if the table were read. */
+static inline bool
+is_ordered(const VecGraphScan *state)
+{
+	return state->asked->sk_strategy != VECGRAPH_STRATEGY_WITHIN;
+}
+
 static inline bool
 more_than_list(VecGraphScan *state)
 {
+	if (!is_ordered(state))
+		return true;
 	return vecgraph_iterative_scan != VECGRAPH_ITERATIVE_OFF
 		&& (vecgraph_max_scan_tuples < 0 || state->tuples < vecgraph_max_scan_tuples);
 }
@@ -532,7 +541,7 @@ patience(VecGraphScan *state)
 {
 	if (!more_than_list(state))
 		return VX_SEARCH_STAY;
-	return vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT ? VX_SEARCH_IN_ORDER : VX_SEARCH_GROW;
+	return is_ordered(state) && vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT ? VX_SEARCH_IN_ORDER : VX_SEARCH_GROW;
 }
 
 /*
@@ -744,7 +753,7 @@ late_are_ready(VecGraphScan *state)
 static bool
 is_late(VecGraphScan *state, const ReadyNode *node)
 {
-	if (node->distance >= state->last_distance)
+	if (node->distance >= state->last_distance || !is_ordered(state))
 		return false;
 	if (vecgraph_iterative_scan == VECGRAPH_ITERATIVE_RELAXED)
 	{
