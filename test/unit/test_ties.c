@@ -252,6 +252,7 @@ typedef struct Seeking
 	VxNodeId	self;
 	VxNodeId	wanted;			/* VX_NO_NODE: any in the same place will do */
 	VxNodeId	beside;
+	bool		found;
 } Seeking;
 
 static float
@@ -271,6 +272,7 @@ is_in_place(void *context, VxNodeId id)
 		return VX_UNLIKE;
 	if (seeking->beside == VX_NO_NODE)
 		seeking->beside = id;
+	seeking->found |= id == seeking->wanted;
 	return id == seeking->wanted ? VX_SOUGHT : VX_LIKE;
 }
 
@@ -324,6 +326,7 @@ test_lines(void **state)
 		VxSought	sought = {.ask = is_in_place,.context = &seeking};
 
 		assert_true(vx_link_seek(&linker, &store.base, &query, 80, &sought, score_of_place));
+		assert_true(seeking.found);
 	}
 
 	/* whole ends and middles of lines go */
