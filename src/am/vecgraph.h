@@ -282,6 +282,9 @@ extern VecGraphRow vecgraph_unflatten_row(const VxSpace *space, VecGraphFlatRow 
 
 /* ---- vecgraph_plan.c: what an index will look like ---- */
 
+/* Errors: there are no trained codes of such values, or for such distances. */
+extern void vecgraph_check_trained(const VecGraphOpclass *opclass);
+
 /*
  * Fills the meta page of an empty index and its geometry. subvectors: those of trained codes, 0 for untrained ones. Errors:
  * no dimensions, or options that do not go together or do not fit a page.

@@ -30,6 +30,17 @@ usual_codes(const VecidxType *type, uint32 coded_dim)
 	return vecidx_type_has_codes(type, VX_CODES_BITS) ? VX_CODES_BITS : VX_CODES_NONE;
 }
 
+void
+vecgraph_check_trained(const VecGraphOpclass *opclass)
+{
+	bool		has_type = vecidx_type_has_codes(opclass->type, VX_CODES_PQ);
+
+	if (!has_type || !vx_metric_kind(opclass->metric)->coded)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trained codes are not supported for %s", has_type ? "L1 distance" : opclass->type->name)));
+}
+
 /* Chooses storage, codes and max degree, in this order, within what the options say. */
 static void
 plan_node(VxMeta *meta, const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 body, uint32 subvectors)
@@ -47,11 +58,8 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecGraphOpclass *o
 	bool		half_fits = vecidx_type_has_storage(type, VX_STORAGE_HALF)
 		&& vx_fitting_degree(body, VX_STORAGE_HALF, meta->dim, wanted, least) > 0;
 
-	if (subvectors > 0 && (!vecidx_type_has_codes(type, VX_CODES_PQ) || !vx_metric_kind(meta->metric)->coded))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("trained codes are not supported for %s",
-						vecidx_type_has_codes(type, VX_CODES_PQ) ? "L1 distance" : type->name)));
+	if (subvectors > 0)
+		vecgraph_check_trained(opclass);
 	if (subvectors > coded_dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

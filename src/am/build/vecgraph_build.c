@@ -57,6 +57,9 @@ plan_index(Relation heap, Relation index, const VecGraphColumns *columns, VxMeta
 	uint32		subvectors = options != NULL ? options->pq_subvectors : 0;
 	VxPqCodebook *codebook = NULL;
 
+	/* before anything is said of the codebook */
+	if (named)
+		vecgraph_check_trained(opclass);
 	if (named && dim > 0)
 		codebook = heap != NULL ? vecgraph_codebook_for_build(heap, index, opclass->metric, dim, context)
 			: vecgraph_codebook_copy(index, opclass->metric, dim, context);
