@@ -36,6 +36,19 @@
 /* So many rows a scan with conditions on filter columns is thought to be asked for, when its ways are weighed. */
 #define VECGRAPH_WANTED_ROWS 10
 
+/*
+ * What those ways cost, in nanoseconds; measured. A walk meets nodes, on their pages, and scores their neighbours; a pass tests
+ * signatures, scores what passes, by codes or else from pages, and meets as many nodes as a list has.
+ */
+#define VECGRAPH_TEST_COST 0.7
+#define VECGRAPH_SCORE_COST(code_bytes) (20 + 0.15 * (code_bytes))
+#define VECGRAPH_PAGE_SCORE_COST 400
+#define VECGRAPH_MEET_COST(code_bytes) (900 + 20 * VECGRAPH_SCORE_COST(code_bytes))
+
+/* The first two as shares of the last with usual codes: for the planner, who does not open the index to see how long its codes are. */
+#define VECGRAPH_TEST_SHARE 0.0005
+#define VECGRAPH_SCORE_SHARE 0.02
+
 /* The support function, of both. */
 #define VECGRAPH_PROC_SUPPORT 1
 
@@ -322,7 +335,7 @@ extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *pa
 								  Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
 								  double *correlation, double *pages);
 
-/* ---- vecgraph_paths.c: what the order of a scan may be used for, and its conditions ---- */
+/* ---- vecgraph_paths.c: what the order of a scan may be used for ---- */
 
 /*
  * Called while a path is costed, before it is compared with others. True if its order can serve the ORDER BY of its query level
@@ -330,11 +343,13 @@ extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *pa
  */
 extern bool vecgraph_admit_order(struct PlannerInfo *root, struct IndexPath *path);
 
-/* Called likewise, before it is asked what the conditions of a path cost: adds those that the server leaves out. */
-extern void vecgraph_add_conditions(struct PlannerInfo *root, struct IndexPath *path);
-
 /* Installs the hook that keeps the order from outer query levels. */
 extern void vecgraph_init_paths(void);
+
+/* ---- vecgraph_path_conditions.c: conditions on filter columns ---- */
+
+/* Called while a path is costed, before it is asked what its conditions cost: adds those that the server leaves out. */
+extern void vecgraph_add_conditions(struct PlannerInfo *root, struct IndexPath *path);
 
 /* ---- vecgraph_radius.c: an upper bound of the distance ---- */
 

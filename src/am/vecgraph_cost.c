@@ -50,13 +50,6 @@
  */
 #define ALL_ROWS_COST 5.0e9
 
-/*
- * With conditions on filter columns: what testing a signature and scoring a node cost of what expanding one does. vecgraph_scan.c has the
- * times, which depend on the index.
- */
-#define TEST_SHARE 0.0005
-#define SCORE_SHARE 0.02
-
 /* Nobody knows how many rows lie within a radius; those who ask for it want the near ones. */
 #define RADIUS_SHARE 0.01
 
@@ -133,7 +126,7 @@ static double
 filtered_start(double nodes, double list, double matches, double met_cost, Cost *startup_cost)
 {
 	double		walk = list + VECGRAPH_WANTED_ROWS * nodes / matches;
-	double		pass = list + nodes * TEST_SHARE + matches * SCORE_SHARE;
+	double		pass = list + nodes * VECGRAPH_TEST_SHARE + matches * VECGRAPH_SCORE_SHARE;
 
 	if (pass > walk)
 		return Min(walk, nodes);

@@ -244,15 +244,6 @@ static bool ready_from_sweep(VecGraphScan *state);
 /* ---- conditions ---- */
 
 /*
- * What a pass and a walk are thought to cost, in nanoseconds; measured. A walk meets nodes, on their pages, and scores their
- * neighbours; a pass tests signatures, scores what passes and meets as many nodes as a list has.
- */
-#define TEST_COST 0.7
-#define SCORE_COST(code_bytes) (20 + 0.15 * (code_bytes))
-#define PAGE_SCORE_COST 400
-#define MEET_COST(code_bytes) (900 + 20 * SCORE_COST(code_bytes))
-
-/*
  * A walk gives up when it has cost so many times what a pass was thought to, or has met so many times the nodes that should have brought
  * the rows that have left: then those that pass lie elsewhere than the query.
  */
@@ -362,15 +353,15 @@ begin_walk(VecGraphScan *state)
 	const VxGeometry *g = &state->store.index.geometry;
 	double		list = vecgraph_effective_list_size(&state->store.index.space);
 	double		nodes = state->store.index.id_bound;
-	double		meet = MEET_COST(g->code_bytes);
-	double		score = state->store.computer.ops->scores_codes ? SCORE_COST(g->code_bytes) : PAGE_SCORE_COST;
+	double		meet = VECGRAPH_MEET_COST(g->code_bytes);
+	double		score = state->store.computer.ops->scores_codes ? VECGRAPH_SCORE_COST(g->code_bytes) : VECGRAPH_PAGE_SCORE_COST;
 
 	vecgraph_store_select(&state->store, NULL);
 	state->passing = false;
 	if (has_filter(state))
 	{
 		double		share = vecgraph_match_share(&state->matcher);
-		double		pass_cost = nodes * TEST_COST + nodes * share * score + list * meet;
+		double		pass_cost = nodes * VECGRAPH_TEST_COST + nodes * share * score + list * meet;
 
 		state->walk_share = Max(share, 1e-9);
 		state->walk_most = WALK_COSTS * pass_cost / meet;
