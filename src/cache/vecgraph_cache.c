@@ -24,15 +24,19 @@ uint8	   *vecgraph_chunk_memory = NULL;
  */
 #define IDLE_SECONDS 10
 
-/* How many chunks are looked at to find one that may be evicted. */
+/*
+ * How many chunks are looked at to find one that may be evicted: that bounds how long the exclusive lock is held. The clock hand goes on
+ * where it has stopped.
+ */
 #define EVICTION_SAMPLE 128
 
-/* A cached index is in one of so many places, which its key names. */
+/* A cached index is in one of so many places, from the one that its key names on. */
 #define INDEX_PLACES 16
 
 /* How often a backend says that an index is hot. */
 #define NOTE_HOT_SECONDS 10
 
+/* Once it is there it stays mapped, where it is, until the backend ends. */
 static VecGraphRegion *region = NULL;
 
 static uint32
@@ -58,10 +62,18 @@ vecgraph_cache_open(VecGraphCacheView *view, MemoryContext context, Oid index_oi
 	view->ids_per_chunk = VECGRAPH_CHUNK_BYTES / digest_bytes;
 	for (uint32 i = 1; i < part_count; i++)
 		view->part_start[i] = view->part_start[i - 1] + view->ids_per_chunk * part_bytes[i - 1];
+
+	/*
+	 * To divide an id by ids_per_chunk is a multiplication then, and exact: rounding up adds less than id / 2^64 to the
+	 * quotient, and to come to the next run it would take 1 / ids_per_chunk at least.
+	 */
 	view->inverse = PG_UINT64_MAX / view->ids_per_chunk + 1;
 }
 
-/* Puts an index on the list of hot ones, or renews it there; it takes the place of the one that was searched longest ago. */
+/*
+ * Puts an index on the list of hot ones, or renews it there; it takes the place of the one that was searched longest ago
+ * (places that nobody has are 0, older than all). Seldom enough for an exclusive lock (NOTE_HOT_SECONDS).
+ */
 static void
 note_hot(VecGraphCacheView *view)
 {
@@ -106,6 +118,7 @@ vecgraph_region_hot(VecGraphHotIndex *hot)
 void
 vecgraph_cache_flush(VecGraphCacheView *view)
 {
+	/* gathered in the view: to add each code here would send the cache line of the counts from one processor to the next */
 	if (region != NULL && view->hits > 0)
 		pg_atomic_fetch_add_u64(&region->hits, view->hits);
 	if (region != NULL && view->misses > 0)
@@ -145,13 +158,14 @@ vecgraph_cache_kind(void)
 
 /* ---- the hash table; all this with the cache's lock held, share for looking, exclusive for changes ---- */
 
+/* Not by the lowest bits of the tag: one of those is always set (vecgraph_cache_tag). */
 static inline uint32 *
 tag_bucket(uint64 tag)
 {
 	return &vecgraph_region_buckets(region)[(tag >> 20) % region->chunk_count];
 }
 
-/* The chunk that has a tag or is being loaded for it, or VECGRAPH_NO_CHUNK. */
+/* The chunk that has a tag or is being loaded for it, or VECGRAPH_NO_CHUNK. Owners do not change while the lock is held, if only shared. */
 static uint32
 find_chunk(uint64 tag)
 {
@@ -161,7 +175,7 @@ find_chunk(uint64 tag)
 	return VECGRAPH_NO_CHUNK;
 }
 
-/* Takes a chunk out of the hash table. */
+/* Takes a chunk out of the hash table, in which it is. */
 static void
 unhash_chunk(uint32 at, uint64 tag)
 {
@@ -194,6 +208,7 @@ take_chunk(uint32 now)
 		uint32		idle = now > chunk->used ? now - chunk->used : 0;
 
 		region->hand = (region->hand + 1) % region->chunk_count;
+		/* its loader writes to it without a lock */
 		if (chunk->loading != 0)
 			continue;
 		if (pg_atomic_read_u64(&chunk->owner) == 0)
@@ -339,6 +354,7 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadDigests rea
 		{
 			uint32	   *bucket = tag_bucket(tag);
 
+			/* the owner is still 0, so no reader takes what is in it for codes; key is what it can be forgotten by */
 			vecgraph_chunks[at].loading = tag;
 			vecgraph_chunks[at].key = view->key;
 			vecgraph_chunks[at].outdated = false;
@@ -359,6 +375,7 @@ vecgraph_cache_fetch(VecGraphCacheView *view, uint32 id, VecGraphReadDigests rea
 		load_chunk(view, at, run, read, context);
 	else if (pg_atomic_read_u64(&vecgraph_chunks[at].owner) != tag)
 		return NULL;			/* somebody else is loading it: nobody waits */
+	/* nothing holds the chunk: it may be evicted before the code is read, which costs no more than a wrong estimate (C1) */
 	note_run(view, run, at);
 	vecgraph_chunks[at].used = view->now;
 	return vecgraph_cache_place(view, at, run, id);
@@ -374,8 +391,8 @@ follow_lock(const VecGraphCacheView *view)
 }
 
 /*
- * The place of the view's index; if it has none, the one to give it: one that nobody has, or that was used longest ago. Call with the
- * cache's lock held.
+ * The place of the view's index; if it has none, the one to give it: one that nobody has, or that was used longest ago. To lose its
+ * place costs an index that its chunks are loaded again. Call with the cache's lock held.
  */
 static VecGraphCachedIndex *
 find_index(const VecGraphCacheView *view)
@@ -412,10 +429,12 @@ vecgraph_cache_lock_index(VecGraphCacheView *view, VecGraphCachePosition *positi
 		pg_atomic_write_u64(&index->stamp, 0);
 		index->key = view->key;
 	}
+	/* before anything is followed: an index that was just used does not lose its place */
 	index->used = view->now;
 	known = pg_atomic_read_u64(&index->stamp) != 0;
 	*position = index->position;
 	LWLockRelease(&region->lock);
+	/* another index may take the place at any time from now on; then the stamp, made from the key, is not the expected one */
 	view->index = index;
 	return known;
 }
@@ -473,7 +492,7 @@ void
 vecgraph_cache_forget(VecGraphCacheView *view)
 {
 	LWLockAcquire(&region->lock, LW_EXCLUSIVE);
-	/* by key, since tags of all runs of an index cannot be told from those of others */
+	/* by key, since tags of all runs of an index cannot be told from those of others; chunks that were never used have none */
 	for (uint32 at = 0; at < region->never_used; at++)
 	{
 		VecGraphChunk *chunk = &vecgraph_chunks[at];
@@ -506,6 +525,7 @@ vecgraph_cache_count(VecGraphCacheView *view, uint32 n)
 		uint64		tag = vecgraph_cache_tag(view, run);
 		uint32		at = find_chunk(tag);
 
+		/* what is being loaded nobody can read yet */
 		if (at != VECGRAPH_NO_CHUNK && pg_atomic_read_u64(&vecgraph_chunks[at].owner) == tag)
 			cached += Min(view->ids_per_chunk, n - run * view->ids_per_chunk);
 	}

@@ -61,7 +61,10 @@ region_size(void)
 	return (Size) cache_size_mb * 1024 * 1024;
 }
 
-/* How many chunks a region of this size has. */
+/*
+ * How many chunks a region of this size has. Fixed is what there is once, and the most that aligning its parts takes (vecgraph_region.h).
+ * Behind the last chunk so many bytes are readable as a code may be read beyond its end.
+ */
 static uint32
 chunks_in(Size size)
 {
@@ -80,6 +83,7 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 	VecGraphChunk *chunks;
 
 	memset(region, 0, sizeof(*region));
+	/* a handle that an earlier server has left may by now be that of a segment of somebody else; this it cannot have by chance */
 	if (!pg_strong_random(&region->cookie, sizeof(region->cookie)))
 		region->cookie = (uint64) GetCurrentTimestamp() ^ ((uint64) MyProcPid << 40);
 	region->dynamic = dynamic;
@@ -88,6 +92,7 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 	LWLockInitialize(&region->lock, region->tranche);
 	for (int i = 0; i < VECGRAPH_FOLLOW_LOCKS; i++)
 		LWLockInitialize(&region->follow[i], region->tranche);
+	/* VECGRAPH_NO_CHUNK each */
 	memset(vecgraph_region_buckets(region), 0xFF, region->chunk_count * sizeof(uint32));
 	chunks = vecgraph_region_chunks(region);
 	memset(chunks, 0, region->chunk_count * sizeof(VecGraphChunk));
@@ -106,6 +111,7 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 
 /* ---- preloaded ---- */
 
+/* The postmaster adds up what all libraries want, before it makes its shared memory; cache_size cannot change any more. */
 static void
 request_memory(void)
 {
@@ -115,6 +121,7 @@ request_memory(void)
 		RequestAddinShmemSpace(region_size());
 }
 
+/* The memory is there. */
 static void
 start_memory(void)
 {
@@ -138,6 +145,7 @@ vecgraph_cache_init(void)
 {
 	bool		preloading = process_shared_preload_libraries_in_progress;
 
+	/* a dynamic region is of the size that whoever makes it finds set; others take it as it is */
 	DefineCustomIntVariable("vecgraph.cache_size",
 							"Shared memory for the codes of vecgraph indexes.",
 							"0 scores codes from their pages.",
@@ -260,7 +268,7 @@ attach_segment(VecGraphRegion **region)
 
 	if (!read_handle(&handle))
 		return REGION_ABSENT;
-	/* an error may have struck after an earlier attachment */
+	/* an error may have struck after an earlier attachment; to attach to one segment twice is an error */
 	segment = dsm_find_mapping(handle.handle);
 	mapped = segment != NULL;
 	if (!mapped)
@@ -268,6 +276,7 @@ attach_segment(VecGraphRegion **region)
 	if (segment == NULL)
 		return failed ? REGION_OUT_OF_REACH : REGION_ABSENT;
 	*region = dsm_segment_address(segment);
+	/* the magic is that of a build of the library, the cookie that of one region */
 	if (dsm_segment_map_length(segment) >= sizeof(VecGraphRegion)
 		&& (*region)->magic == REGION_MAGIC && (*region)->cookie == handle.cookie)
 		return REGION_ATTACHED;
@@ -279,6 +288,9 @@ attach_segment(VecGraphRegion **region)
 /*
  * A new segment of the wanted size or, where the system does not give that, of at most half of what it does: parallel queries
  * need dynamic shared memory, too. NULL if that is hardly anything, or the server has no place for another segment.
+ *
+ * So the first size that can be had after one that could not (limited) only tells what there is: it is given back, and the next size, its
+ * half, is taken.
  */
 static dsm_segment *
 create_segment(void)
@@ -328,13 +340,14 @@ create_region(void)
 		dsm_detach(segment);
 		return NULL;
 	}
+	/* last: a segment that is not pinned goes with the last mapping, so what has failed above leaves none behind */
 	dsm_pin_segment(segment);
 	return region;
 }
 
 /*
  * The right to make the region, as a file to be closed, or -1. One of the server's own locks would not do: a parallel worker does
- * not wait for those that its leader has.
+ * not wait for those that its leader has. It is given back by closing the file, which the server does if the transaction fails.
  */
 static int
 lock_creation(void)
@@ -352,6 +365,7 @@ lock_creation(void)
 			file = -1;
 			break;
 		}
+		/* polled: from within a flock that waits nobody could be cancelled */
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000L);
 	}
@@ -376,6 +390,7 @@ attach_or_create(void)
 		lock = lock_creation();
 		if (lock < 0)
 			return NULL;
+		/* who had the lock has made it, mostly */
 		result = attach_segment(&region);
 		if (result == REGION_ABSENT)
 		{
@@ -395,6 +410,7 @@ vecgraph_region_attach(void)
 	static bool told = false;
 	VecGraphRegion *region;
 
+	/* outside of a transaction nothing would clean up behind an error: resource owners and open files are those of transactions */
 	if (preloaded != NULL || cache_size_mb == 0 || !IsUnderPostmaster || !IsTransactionState())
 		return preloaded;
 	if (failed_at != 0 && !TimestampDifferenceExceeds(failed_at, GetCurrentTimestamp(), retry_ms))
@@ -406,6 +422,7 @@ vecgraph_region_attach(void)
 		LWLockRegisterTranche(region->tranche, TRANCHE_NAME);
 		return region;
 	}
+	/* what is missing is mostly missing for long, and to try takes system calls and a lock that all want */
 	if (failed_at != 0)
 		retry_ms = Min(retry_ms * 2, MAX_RETRY_MS);
 	failed_at = GetCurrentTimestamp();

@@ -54,6 +54,10 @@ vx_search_free(VxSearch *search)
 	vx_search_init(search, search->mem);
 }
 
+/*
+ * The rest is in no order while the list is of fixed length: nobody takes from it then, and most searches end so. When the list grows it
+ * becomes a binary heap, the nearest first.
+ */
 static void
 rest_sift_up(VxSearch *search, uint32_t i)
 {
@@ -91,6 +95,7 @@ rest_sift_down(VxSearch *search, uint32_t i)
 	heap[i] = moving;
 }
 
+/* From the last parent to the first: less work than to add one after the other. */
 static void
 rest_make_heap(VxSearch *search)
 {
@@ -98,7 +103,7 @@ rest_make_heap(VxSearch *search)
 		rest_sift_down(search, i);
 }
 
-/* Moves the nearest n of the rest to its front: Hoare's selection. */
+/* Moves the nearest n of the rest to its front, in no order: Hoare's selection, on average linear. */
 static void
 rest_select(VxSearch *search, uint32_t n)
 {
@@ -143,6 +148,7 @@ note_farthest(VxSearch *search)
 		search->farthest = VX_MAX(search->farthest, search->rest[i].score);
 }
 
+/* Of candidates that score less than forgotten says in the end, none has been forgotten. */
 static inline void
 note_forgotten(VxSearch *search, float score)
 {
@@ -150,7 +156,7 @@ note_forgotten(VxSearch *search, float score)
 	search->forgotten = VX_MIN(search->forgotten, score);
 }
 
-/* Forgets the farther half of the rest. */
+/* Forgets the farther half of the rest: half, so that the next selection comes only when as many have been added. */
 static void
 rest_forget(VxSearch *search)
 {
@@ -174,6 +180,7 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 {
 	if (search->rest_count >= search->rest_limit)
 	{
+		/* now there is room, but where there is none at all, as in linking; and in a walk farthest is infinite */
 		rest_forget(search);
 		if (search->rest_count >= search->rest_limit || score > search->farthest)
 		{
@@ -220,7 +227,10 @@ sort_candidates(const VxSearch *search, VxCandidate *candidates, uint32_t n)
 	}
 }
 
-/* Merges n sorted candidates into the list, from its far end; what does not fit goes to the rest. */
+/*
+ * Merges n sorted candidates into the list, from its far end; what does not fit goes to the rest. In place: as long as any of fresh are
+ * left, what is written lies behind what of the list has not been read yet.
+ */
 static void
 list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 {
@@ -253,7 +263,10 @@ fits_by_rank(const VxSearch *search, const VxCandidate *worst, VxNodeId id)
 	return worst == NULL || vx_tie_rank(id, search->query->salt) < vx_tie_rank(worst->id, search->query->salt);
 }
 
-/* Scores those ids that were not scored before, and offers them to the list. */
+/*
+ * Scores those ids that were not scored before, and offers them to the list. When the list grows nothing comes into it here: all go to the
+ * rest, from which it takes its next one.
+ */
 static void
 offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 {
@@ -272,6 +285,7 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 		limit = worst->score;
 	}
 
+	/* once for all, so that none of the additions below has to look for room */
 	vx_idset_reserve(&search->visited, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -342,6 +356,7 @@ vx_search_begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t
 void
 vx_search_begin_given(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size, size_t memory, bool again)
 {
+	/* again: the search before was given its nodes, too, and what it has expanded stays visited */
 	if (!again)
 		vx_idset_clear(&search->visited);
 	begin(search, store, query, list_size, memory);
@@ -475,6 +490,7 @@ meet(VxSearch *search, float score, VxNodeId id, bool wanted)
 	return search->edges.live;
 }
 
+/* All in front of the cursor are expanded; behind it some may be, since nearer ones came in later. */
 static inline void
 skip_expanded(VxSearch *search)
 {
@@ -490,11 +506,13 @@ expand_next(VxSearch *search)
 	VxCandidate *next;
 	VxCandidate expanded;
 
+	/* this may not return, so nothing is half done here */
 	store->ops->poll(store);
 	next = &search->list[search->cursor++];
 	next->expanded = true;
 	/* unless a nearer one turns up among the edges of this, the one behind it is next */
 	skip_expanded(search);
+	/* it comes while this one is read and its neighbours are scored */
 	if (store->ops->prefetch != NULL && search->cursor < search->count)
 		store->ops->prefetch(store, search->list[search->cursor].id);
 	next->dead = !meet(search, next->score, next->id, is_wanted(search, next->id));
@@ -504,6 +522,7 @@ expand_next(VxSearch *search)
 	return expanded;
 }
 
+/* Ends when all of the list are expanded: a node is offered once, so each step leaves one less that can come. */
 void
 vx_search_converge(VxSearch *search)
 {
@@ -526,6 +545,7 @@ vx_search_seek(VxSearch *search, const VxSought *sought)
 		VxCandidate expanded;
 
 		skip_expanded(search);
+		/* all of the list has been expanded: what is sought is not there, or the list is too short for it */
 		if (search->cursor == search->count)
 			return best != VX_UNLIKE;
 		if (best == VX_LIKE && search->list[search->cursor].score > sought->score)
@@ -588,6 +608,7 @@ grow(VxSearch *search)
 	/* it may be nearer than the last one: edges lead back to what lies within the horizon, and that moves outwards only */
 	search->horizon = VX_MAX(search->horizon, next.score);
 	meet(search, next.score, next.id, wanted);
+	/* what was given is all there is */
 	if (!search->given)
 		offer(search, search->edges.ids, search->edges.count);
 }
@@ -678,6 +699,7 @@ vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 	rank_of_all = rank_among_all(search, rank);
 	if (patience == VX_SEARCH_STAY)
 	{
+		/* a list of L, and no more: what was given has none yet, and gets it now */
 		while (search->given && search->rest_count > 0 && search->reached < search->capacity)
 			grow(search);
 		if (search->handed_out >= (search->grown ? search->reached : search->capacity))
@@ -694,6 +716,7 @@ vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 			grow(search);
 		}
 	}
+	/* none is left, or none that could lie within the limit */
 	if (search->found_count == 0)
 		return NULL;
 	search->handed_out++;

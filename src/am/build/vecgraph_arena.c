@@ -25,7 +25,10 @@ struct VecGraphArena
 
 /* ---- the leader ---- */
 
-/* A new segment, or NULL if the system has no room for it. */
+/*
+ * A new segment, or NULL if the system has no room for it. By default the server has the system reserve the memory of a segment when it
+ * makes it, so that want of it shows here, and not when it is used.
+ */
 static dsm_segment *
 try_segment(VecGraphArena *arena, Size bytes)
 {
@@ -68,6 +71,7 @@ add_segment(VecGraphArena *arena, Size bytes)
 			ereport(DEBUG1,
 					(errmsg_internal("vecgraph build has no shared memory for %zu more bytes, continuing without workers",
 									 bytes)));
+		/* for good: workers must see all of it, so further segments would be of no use */
 		arena->is_local = true;
 		return NULL;
 	}
@@ -103,7 +107,9 @@ allocate(VecGraphArena *arena, Size size)
 
 	if (!AllocHugeSizeIsValid(size))
 		elog(ERROR, "invalid memory alloc request size %zu", size);
+	/* so that arrays which different participants write have no cache line in common */
 	size = CACHELINEALIGN(size);
+	/* less than a slab is left of the segment before, and that is given up */
 	if (size > arena->free_bytes && size == arena->slab_bytes)
 	{
 		arena->free = add_segment(arena, arena->segment_bytes);
@@ -131,7 +137,8 @@ resize(void *context, void *p, size_t size)
 
 	if (p == NULL)
 		return allocate(arena, size);
-	/* segments go all at once, in the end */
+
+	/* segments go all at once, in the end: what is freed before is memory in vain until then */
 	Assert(size == 0);
 	if (vecgraph_arena_place(arena, p).segment < 0)
 		pfree(p);
@@ -151,6 +158,7 @@ vecgraph_arena_begin(Size slab_bytes, Size limit, MemoryContext context)
 	arena->context = context;
 	arena->owner = ResourceOwnerCreate(CurrentResourceOwner, "vecgraph build");
 	arena->slab_bytes = slab_bytes;
+	/* whole slabs: of a segment that is full of points nothing is left over */
 	arena->segment_bytes = slab_bytes * Max(1, limit / VECGRAPH_POINT_SEGMENTS / slab_bytes);
 	return arena;
 }
@@ -176,11 +184,13 @@ vecgraph_arena_move(VecGraphArena *arena, void *array, Size bytes)
 Size
 vecgraph_arena_bytes(const VecGraphArena *arena, Size more)
 {
+	/* what is free in a segment was counted when that was made */
 	if (more == 0 || more <= arena->free_bytes)
 		return arena->total;
 	return arena->total + (arena->is_local ? more : Max(more, arena->segment_bytes));
 }
 
+/* On an error the same happens when the owner's parent, that of the command, is released. */
 void
 vecgraph_arena_end(VecGraphArena *arena)
 {
@@ -205,7 +215,7 @@ vecgraph_arena_handles(const VecGraphArena *arena, VecGraphArenaHandles *handles
 		handles->segments[i] = dsm_segment_handle(arena->segments[i]);
 }
 
-/* ---- a worker ---- */
+/* ---- a worker; its mappings go with an error, too ---- */
 
 VecGraphArena *
 vecgraph_arena_attach(const VecGraphArenaHandles *handles)

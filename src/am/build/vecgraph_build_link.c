@@ -35,8 +35,9 @@
 #define LEAST_LINK_BATCH 16
 #define MOST_LINK_BATCH 1024
 #define LINK_BATCHES 64			/* for each participant, if that makes neither too small nor too large ones */
-#define LIGHT_BATCH 256
+#define LIGHT_BATCH 256			/* for phases in which each id costs little, and about the same */
 
+/* In their order: the server's barrier counts one further each time that all have arrived, and a worker that comes late is told its count. */
 typedef enum Phase
 {
 	PHASE_ENCODE,				/* barrier phases: they count from 0 */
@@ -132,7 +133,7 @@ take_some(LinkShared *shared, Phase phase, uint32 count, uint32 size, uint32 *fi
 	return true;
 }
 
-/* Waits until all participants have done a phase; returns the next one. */
+/* Waits until all participants have done a phase, and sees what they have written in it; returns the next one. */
 static int
 end_phase(LinkShared *shared, int phase)
 {
@@ -162,12 +163,14 @@ link_phases(Participant *me, int phase)
 	{
 		if (me->is_leader)
 		{
+			/* entries are linked to each other while there is nothing else: one participant has to do it */
 			vx_build_begin(&linking, store, list_size, VECGRAPH_BUILD_SEED);
 			memcpy(shared->entry_ids, store->entry_ids, sizeof(shared->entry_ids));
 			shared->entry_count = store->entry_count;
 		}
 		phase = end_phase(shared, phase);
 	}
+	/* not before the phase is over, or the leader might be writing them; a worker that comes later finds them complete */
 	if (!me->is_leader)
 	{
 		memcpy(store->entry_ids, shared->entry_ids, sizeof(shared->entry_ids));
@@ -221,6 +224,7 @@ participate(Participant *me, int phase)
 	{
 		while (take_some(me->shared, PHASE_WRITE, me->pages->tail - head, VECGRAPH_WRITE_BATCH, &first, &end))
 			vecgraph_build_write(me->build, me->nodes, me->pages, head + first, head + end);
+		/* workers detach when they have written theirs, which counts as arriving: the leader waits for the last of them */
 		if (me->is_leader)
 			end_phase(me->shared, phase);
 	}
@@ -231,6 +235,7 @@ participate(Participant *me, int phase)
 static void
 hear_build(const LinkShared *shared, VecGraphBuild *build)
 {
+	/* a copy of the leader's, whose pointers are to its own memory: those that are wanted here are replaced */
 	*build = shared->build;
 	memset(&build->columns, 0, sizeof(build->columns)); /* of the leader: rows are nodes by now */
 	build->index = index_open(shared->index, vecgraph_build_index_lock(build->concurrent));
@@ -293,7 +298,10 @@ hear_place(const VecGraphArena *arena, void *array, VecGraphPlace *place)
 	return vecgraph_arena_address(arena, *place);
 }
 
-/* All arrays that are shared; place [ARRAYS + slab_count]. model: of the codes in memory. */
+/*
+ * All arrays that are shared; place [ARRAYS + slab_count]. model: of the codes in memory. The leader and its workers come by here, with
+ * another placing each, so both have the same array at the same number.
+ */
 static void
 place_arrays(LinkPlacing placing, const VecGraphArena *arena, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, void **model,
 			 VecGraphPlace *place)
@@ -368,12 +376,13 @@ start_linking(Participant *me, const VecGraphArena *arena, void *model)
 	shared->pages.model = NULL; /* the leader writes the head */
 	place_arrays(tell_place, arena, me->nodes, me->pages, &model, shares[1].address);
 	vecgraph_arena_handles(arena, &shared->arena);
+	/* the leader is counted before any worker can come: none of them could end a phase without it */
 	BarrierAttach(&shared->barrier);
 	vecgraph_workers_launch(context, "build");
 	return context;
 }
 
-/* Returns false, with nothing done but arrays moved to shared memory, if there can be no workers. */
+/* Returns false, with nothing done but arrays moved to shared memory, if there can be no workers; there the leader can use them as well. */
 static bool
 link_with_workers(VecGraphBuild *build, VecGraphBuildNodes *nodes, VecGraphBuildPages *pages, VecGraphArena *arena)
 {
@@ -423,6 +432,7 @@ vecgraph_build_link_main(dsm_segment *segment, shm_toc *toc)
 	place_arrays(hear_place, arena, &nodes, &pages, &model, shm_toc_lookup(toc, KEY_PLACES, false));
 	hear_codec(&shared->store, model, &nodes.store);
 	phase = BarrierAttach(&shared->barrier);
+	/* the others may have done all of it before this process had started */
 	if (phase < PHASE_DONE)
 		participate(&me, phase);
 	BarrierArriveAndDetach(&shared->barrier);

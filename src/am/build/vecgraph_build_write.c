@@ -20,7 +20,10 @@ typedef struct Writer
 	VecGraphBuildNodes *nodes;	/* NULL: the head alone is written */
 	VecGraphBuildPages *pages;
 
-	/* in the tail: heap TIDs that do not fit their node go to slots behind all nodes */
+	/*
+	 * in the tail: heap TIDs that do not fit their node go to slots behind all nodes, node after node; one process writes all of
+	 * it
+	 */
 	VxNodeId	chain_node;		/* whose chain is being written */
 	uint32		chain_more;		/* position + 1 of its next TID to write, 0: go to the next node */
 } Writer;
@@ -71,6 +74,11 @@ vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes,
 		pages->ids += slots;
 	}
 	pages->planned = vx_blocks_for(g, pages->ids);
+
+	/*
+	 * the page on which the first slot of a chain is, and maybe the last nodes; only the last page of all can have slots to
+	 * spare
+	 */
 	pages->tail = pages->ids > count ? vx_id_block(g, count) : pages->planned;
 	if (pages->ids % g->nodes_per_page != 0)
 		build->meta.free_page = pages->planned - 1;
@@ -78,7 +86,7 @@ vecgraph_build_plan_pages(VecGraphBuild *build, const VecGraphBuildNodes *nodes,
 
 /* ---- pages, with or without what is in memory ---- */
 
-/* Makes the index so many blocks long at least. Several participants may do so at once. */
+/* Makes the index so many blocks long at least. Several participants may do so at once: what one knows of the length may be outdated. */
 static void
 extend_to(Relation index, VecGraphBuildPages *pages, BlockNumber blocks)
 {
@@ -187,7 +195,7 @@ vecgraph_build_place_code(VecGraphBuild *build, VecGraphBuildPages *pages, VxNod
 
 /* ---- what is in memory ---- */
 
-/* The first slot of the chain of a node that has one. */
+/* The first slot of the chain of a node that has one: chains are planned in the order of their nodes. */
 static VxNodeId
 first_of_chain(const VecGraphBuildPages *pages, VxNodeId node)
 {
@@ -220,7 +228,8 @@ write_node(Writer *writer, VxSlot *slot, VxNodeId id)
 	slot->tids[slot->tid_count++] = node->first;
 	for (; more != 0 && slot->tid_count < VX_INLINE_TIDS; more = nodes->more[more - 1].next)
 		slot->tids[slot->tid_count++] = nodes->more[more - 1].tid;
-	node->more = more;			/* what is left for the chain */
+	/* what is left for the chain; each node is written by one participant, and the tail when all of them are done */
+	node->more = more;
 	if (more != 0)
 		slot->chain = first_of_chain(writer->pages, id);
 	if (!writer->pages->points_placed)
@@ -242,6 +251,7 @@ write_chain(Writer *writer, VxSlot *slot, VxNodeId id)
 		tids->tids[tids->tid_count++] = nodes->more[writer->chain_more - 1].tid;
 		writer->chain_more = nodes->more[writer->chain_more - 1].next;
 	}
+	/* slots of a chain follow each other, so the next one is known before it is written */
 	if (writer->chain_more != 0)
 		tids->chain = id + 1;
 }
@@ -281,6 +291,7 @@ write_node_page(Writer *writer, Page page, BlockNumber block)
 			write_chain(writer, slot, id);
 		vecgraph_page_special(page)->free_slots--;
 	}
+	/* the list of free pages has this one only */
 	if (block == writer->build->meta.free_page)
 		vecgraph_page_special(page)->next_free = VX_NO_BLOCK;
 }
@@ -307,6 +318,7 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 		CHECK_FOR_INTERRUPTS();
 		buffer = is_made ? lock_block(build, pages, block) : new_block(index, pages, block);
 		page = BufferGetPage(buffer);
+		/* the meta page again: when vectors were put on pages, entries were not known yet */
 		if (!is_made || block == VECGRAPH_META_BLOCK)
 			vecgraph_build_init_page(&build->meta, g, pages->model, page, block);
 		if (block >= g->first_segment && !vx_block_has_codes(g, block))
@@ -316,6 +328,7 @@ write_blocks(Writer *writer, BlockNumber first, BlockNumber end)
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
 	}
+	/* with no page locked: it locks them itself, many for each record */
 	if (RelationNeedsWAL(index) && !pages->log_later && first < end)
 		log_newpage_range(index, MAIN_FORKNUM, first, end, true);
 }

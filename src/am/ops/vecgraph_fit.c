@@ -127,6 +127,11 @@ visit_page(Walk *walk, BlockNumber block, NodeVisit visit, void *context)
 	store->base.ops->poll(&store->base);
 	if (!vecgraph_lock_nodes(&store->index, block, BUFFER_LOCK_SHARE, &buffer))
 		return;
+
+	/*
+	 * what an insert adds to the page from now on has a code of the new epoch: whoever walks to make codes has waited for a
+	 * barrier
+	 */
 	memcpy(walk->page, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
@@ -547,6 +552,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		/* the pages that no code is of: an interrupted fit, whose codes are of both, has been finished above */
 		int			parity = 1 - (meta->code_epoch & 1);
 
+		/* all of the model before the meta page speaks of it: a crash in between leaves pages that nobody reads */
 		vecgraph_write_model(&store->index, parity, model);
 		meta->code_flags |= VX_CODES_MODEL(parity) | (untrained ? VX_CODES_PARTIAL : VX_CODES_MIXED);
 		meta->code_epoch++;
@@ -609,6 +615,7 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 
 	if (names_codebook(index, true))
 		return;
+	/* the lock is not waited for: VACUUM, or another fit, may have it for long, and the next insert asks again */
 	if (index->id_bound < (kind->needs_training && !names_codebook(index, false) ? EARLY_SLOTS_TO_TRAIN : EARLY_SLOTS)
 		|| index->id_bound > EARLY_MOST_SLOTS
 		|| index->id_bound < (uint64) index->meta.fitted_slots * EARLY_GROWTH
@@ -617,7 +624,7 @@ vecgraph_fit_early(VecGraphStore *store, Relation heap)
 	context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
 	vecgraph_store_open(&ours, index->relation, context);
-	/* another insert may have done it */
+	/* another insert may have done it between this one's look at the meta page and the lock */
 	if (ours.index.id_bound >= (uint64) ours.index.meta.fitted_slots * EARLY_GROWTH)
 		vecgraph_fit(&ours, heap, false);
 	MemoryContextSwitchTo(old_context);

@@ -140,6 +140,7 @@ remove_dead_tids(VecGraphVacuum *vacuum, BlockNumber block, Page page, bool writ
 		if (kept == count || !write)
 			continue;
 		vacuum->stats->tuples_removed += count - kept;
+		/* who has read the node, and is about to write its edges, is to find that it has changed */
 		slot->version++;
 		if (slot->state == VX_SLOT_TIDS)
 		{
@@ -286,6 +287,7 @@ trim_chain(VecGraphVacuum *vacuum, VxNodeId owner, VxVisited *in_chain)
 		slot = vecgraph_chain_lock_next(index, &chain, &buffer);
 		empty = slot != NULL && slot->tid_count == 0;
 		UnlockReleaseBuffer(buffer);
+		/* others walk on when this happens; but only VACUUM takes slots out of chains, and there is no other: this one is broken */
 		if (slot == NULL || !vx_visited_add(in_chain, here))
 			vecgraph_slot_corrupted(index, here, "a chain of heap TIDs is broken");
 		/* what cannot be taken out now is for the next vacuum */
@@ -363,7 +365,10 @@ cut_dead_edges(VecGraphVacuum *vacuum, VxNodeId id)
 		store->ops->replace_edges(store, id, edges.version, edges.ids, kept);
 }
 
-/* Leaves the dead nodes that a live one points to for the next vacuum. */
+/*
+ * Leaves the dead nodes that a live one points to for the next vacuum. Read when repairing has been given up: what it does not point to
+ * by now it will not point to again, as new edges lead to live nodes.
+ */
 static void
 spare_neighbours(VecGraphVacuum *vacuum, VxNodeId id)
 {

@@ -23,8 +23,9 @@ typedef struct PageOfSlots
 } PageOfSlots;
 
 /*
- * Reads and locks a page of the list exclusively, as *out, checked. Returns whether it is in the list now. The caller unlocks and
- * releases the buffer in any case. Errors: the block is no node page of the index.
+ * Reads and locks a page of the list exclusively, as *out, checked. The number comes from another page, so it is looked at before it is
+ * read. Returns whether the page is in the list now. The caller unlocks and releases the buffer in any case. Errors: the block is no node
+ * page of the index.
  */
 static bool
 lock_free_page(VecGraphIndex *index, BlockNumber block, PageOfSlots *out)
@@ -126,6 +127,7 @@ extend(VecGraphIndex *index)
 	const VxGeometry *g = &index->geometry;
 	bool		nodes = false;
 
+	/* no page is locked here: this lock comes first in the order */
 	LockRelationForExtension(index->relation, ExclusiveLock);
 	/* somebody else may have been faster */
 	while (!nodes && first_free_page(index) == VX_NO_BLOCK)
@@ -232,6 +234,11 @@ take_last_of_page(VecGraphIndex *index, BlockNumber block, VecGraphFill fill, vo
 VxNodeId
 vecgraph_take_slot(VecGraphIndex *index, VecGraphFill fill, void *context, const VecGraphDigests *digest)
 {
+	/*
+	 * Each time round that brings nothing somebody else has got on: the page is not the first any more, or VACUUM has freed
+	 * slots on it while this was waiting for the meta page. The node page alone is tried first, since all inserts want the meta
+	 * page.
+	 */
 	for (;;)
 	{
 		BlockNumber block = first_free_page(index);
@@ -275,6 +282,7 @@ vecgraph_free_slots(VecGraphIndex *index, BlockNumber block, bool (*selected) (v
 
 		if (slot->state == VX_SLOT_DELETED && selected(context, first + i))
 		{
+			/* the version grows: whoever holds the id finds out that the slot is another one */
 			vx_slot_clear(g, slot);
 			freed++;
 		}

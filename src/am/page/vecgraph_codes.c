@@ -181,7 +181,10 @@ init_use(VecGraphIndex *index)
 
 /* ---- models ---- */
 
-/* What the files of the index are; VecGraphCacheView.key. */
+/*
+ * What the files of the index are; VecGraphCacheView.key. REINDEX and TRUNCATE make another file; its number may be that of one that is
+ * gone, but the build id, drawn for each build, is another one then.
+ */
 static uint64
 files_key(Relation index, uint64 build_id)
 {
@@ -197,7 +200,8 @@ files_key(Relation index, uint64 build_id)
 
 /*
  * Reads the models that the meta page speaks of into models [2], NULL where there is none. Returns the parity of a damaged one
- * and *wrong, else -1.
+ * and *wrong, else -1. A model is read page by page, with no lock over all of them: the check tells what came of it while a fit wrote
+ * there.
  */
 static int
 read_models(VecGraphIndex *index, MemoryContext context, void **models, const char **wrong)
@@ -319,6 +323,8 @@ vecgraph_codes_open(VecGraphIndex *index)
 	key = files_key(index->relation, index->meta.build_id);
 	if (index->codes_use == NULL)
 		init_use(index);
+
+	/* codes that were forgotten have stayed in use until here; from now on it is those that others find, too */
 	codes = index->codes_use->codes;
 	if (codes == NULL || !codes->kept || codes->view.key != key)
 	{
@@ -365,6 +371,7 @@ vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place)
 		index->code_copies = vx_alloc_array(&index->mem, VX_MAX_EDGES, copy_bytes);
 		memset(index->code_copies, 0, VX_MAX_EDGES * copy_bytes);
 	}
+	/* a place for each neighbour: all of a node are scored at once */
 	copy = index->code_copies + place * copy_bytes;
 	vecgraph_read_codes(index, id, 1, copy);
 	return copy;

@@ -11,10 +11,13 @@
  * costs more than all else about a page in memory. The buffer itself says whether it still holds the page, so an entry may be wrong,
  * and that of another index in its place. Neighbours on disk are neighbours here, since near nodes are on near pages. Local buffers, of
  * temporary indexes, are found by another table, and are not noted.
+ *
+ * 2^18 pages of 8 kB are 2 GB of an index, for 1 MB in each backend that searches. Zero is InvalidBuffer: not seen yet.
  */
 #define RECENT_BITS 18
 static Buffer recent_buffers[1 << RECENT_BITS];
 
+/* Files begin at places far from each other, by a multiplication that mixes their numbers; the blocks of one follow each other. */
 static inline Buffer *
 recent_buffer(Relation relation, BlockNumber block)
 {
@@ -46,6 +49,7 @@ vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint32 bytes)
 	const char *page;
 	const char *slot;
 
+	/* never seen; local buffers are below zero */
 	if (buffer <= 0)
 		return;
 	page = (const char *) BufferGetBlock(buffer);
@@ -55,7 +59,10 @@ vecgraph_prefetch_slot(const VecGraphIndex *index, VxNodeId id, uint32 bytes)
 	vx_prefetch(slot, Min(bytes, 32 * VX_CACHE_LINE));
 }
 
-/* The node page of a block, pinned and locked. Checked but for its slots. */
+/*
+ * The node page of a block, pinned and locked. Checked but for its slots. Who reads with a strategy (VACUUM) comes by each page once, in
+ * order: to note those would push out what searches in this backend come back to.
+ */
 static Buffer
 lock_page_of_slot(VecGraphIndex *index, BlockNumber block, int mode)
 {
@@ -83,6 +90,7 @@ vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer)
 	VxSlot	   *slot;
 	const char *wrong;
 
+	/* the length of the file is a system call, so it is asked for only where what is known of it does not do */
 	if (id >= index->id_bound)
 	{
 		index->id_bound = vx_id_bound(g, RelationGetNumberOfBlocks(index->relation));
@@ -94,7 +102,7 @@ vecgraph_lock_slot(VecGraphIndex *index, VxNodeId id, int mode, Buffer *buffer)
 	vecidx_test_for_old_snapshot(index->snapshot, index->relation, BufferGetPage(*buffer));
 	slot = vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), vx_id_slot(g, id));
 
-	/* An id that an insert has just made may lie beyond the bound that is known here; then look again. */
+	/* An edge to a node that an insert has just made may lead beyond the bound that is known here; then look again. */
 	wrong = vx_slot_check(g, slot, index->id_bound, false);
 	if (wrong != NULL)
 	{
@@ -121,6 +129,7 @@ vecgraph_lock_nodes(VecGraphIndex *index, BlockNumber block, int mode, Buffer *b
 	}
 	vecidx_test_for_old_snapshot(index->snapshot, index->relation, BufferGetPage(*buffer));
 	vecgraph_check_node_page(index->relation, *buffer, g);
+	/* no bound of ids here: edges may lead to pages that were added while this one was read */
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
 	{
 		const char *wrong = vx_slot_check(g, vx_slot(g, vecgraph_page_body(BufferGetPage(*buffer)), i), VX_NO_NODE, false);
@@ -156,6 +165,7 @@ vecgraph_slot_set_point(const VxSpace *space, const VxGeometry *g, VxSlot *slot,
 const VxPoint *
 vecgraph_slot_point(VecGraphIndex *index, VxSlot *slot)
 {
+	/* halves are unpacked, into one place for all slots of this index */
 	Assert(vx_storage_has_vector(index->geometry.storage));
 	if (index->half_buffer == NULL && vx_storage_has_halves(index->geometry.storage))
 		index->half_buffer = vx_alloc(&index->mem, vx_space_room(&index->space));

@@ -12,7 +12,10 @@
 
 #include "pg/vecidx_fault.h"
 
-/* How often a chain may change while a heap TID is added to it, before it is taken to be broken. */
+/*
+ * How often a chain may change while a heap TID is added to it, before it is taken to be broken. Each time another insert or VACUUM was
+ * faster; but a chain whose first slot is not the node's own, by damage, would look so for ever.
+ */
 #define MAX_CHAIN_ATTEMPTS 1000
 
 /*
@@ -30,7 +33,10 @@ typedef struct NewTidSlot
 	ItemPointer heap_tid;
 } NewTidSlot;
 
-/* VecGraphFill: a slot with its first heap TID, not in a chain yet. The version, which the caller has raised, stays. */
+/*
+ * VecGraphFill: a slot with its first heap TID, not in a chain yet. The version, which the caller has raised, stays. It names its owner
+ * all the same: if a crash comes before prepend_chain, VACUUM looks for it in the owner's chain, and finds an orphan.
+ */
 static void
 fill_tid_slot(const VecGraphIndex *index, VxSlot *slot, void *context)
 {
@@ -66,6 +72,7 @@ add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer 
 		VecGraphDelta delta;
 
 		vecgraph_delta_start(&delta, index);
+		/* the head of the slot; the edges behind it, the larger part, need not be copied */
 		slot = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, edges));
 		vecgraph_tid_set(&slot->tids[slot->tid_count++], heap_tid);
 		slot->version++;
@@ -75,7 +82,10 @@ add_inline(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPointer 
 	return status;
 }
 
-/* Adds the TID to the newest slot of the node's chain; ADD_GONE if VACUUM has taken it out meanwhile. No lock on entry or return. */
+/*
+ * Adds the TID to the newest slot of the node's chain; ADD_GONE if VACUUM has taken it out meanwhile. Older slots are not tried: room that
+ * VACUUM has made in them stays, until they are empty and taken out. No lock on entry or return.
+ */
 static AddStatus
 add_to_chain(VecGraphIndex *index, VxNodeId id, VxNodeId chain, ItemPointer heap_tid)
 {
@@ -157,6 +167,11 @@ vecgraph_add_tid(VecGraphIndex *index, VxNodeId id, const VxPoint *point, ItemPo
 		{
 			.owner = id,.chain = chain,.heap_tid = heap_tid
 		};
+
+		/*
+		 * written before anything leads to it, and with no lock held: taking a slot may lock the meta page, which comes before
+		 * nodes
+		 */
 		new_slot = vecgraph_take_slot(index, fill_tid_slot, &new, NULL);
 		VECIDX_FAULT_POINT("insert-before-chain");
 		if (prepend_chain(index, id, point, chain, new_slot))
@@ -187,6 +202,7 @@ vecgraph_chain_lock_next(VecGraphIndex *index, VecGraphChain *chain, Buffer *buf
 
 	if (slot->state != VX_SLOT_TIDS || slot->owner != chain->node)
 		return NULL;
+	/* read under the lock under which the caller reads the TIDs: both are of one moment */
 	chain->next = slot->chain;
 	chain->steps++;
 	return slot;
@@ -206,6 +222,7 @@ vecgraph_chain_restart(VecGraphIndex *index, VecGraphChain *chain, VecGraphPaylo
 	if (slot->state == VX_SLOT_LIVE)
 		vecgraph_fill_payload(slot, payload);
 	UnlockReleaseBuffer(buffer);
+	/* what is behind it may have been returned already: that is for the caller to know */
 	chain->next = payload->chain;
 	chain->steps = 0;
 	return true;
@@ -228,6 +245,7 @@ vecgraph_drop_tid_slot(VecGraphIndex *index, VxNodeId id, VxNodeId owner)
 		vecgraph_delta_start(&delta, index);
 		dropped = vecgraph_delta_image(&delta, buffer, slot, index->geometry.record_bytes);
 		vx_slot_clear(&index->geometry, dropped);
+		/* deleted, not free: only VACUUM frees slots, after a barrier */
 		dropped->state = VX_SLOT_DELETED;
 		vecgraph_delta_finish(&delta);
 	}
@@ -250,6 +268,7 @@ vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victi
 	VxTidSlot  *gone;
 	bool		done;
 
+	/* a is the lower block, since blocks grow with ids: the only two node pages that are ever locked at once are so in one order */
 	LockBuffer(a, BUFFER_LOCK_EXCLUSIVE);
 	if (b != InvalidBuffer)
 		LockBuffer(b, BUFFER_LOCK_EXCLUSIVE);
@@ -262,6 +281,7 @@ vecgraph_unlink_tid_slot(VecGraphIndex *index, VxNodeId previous, VxNodeId victi
 	done = from->chain == victim && gone->state == VX_SLOT_TIDS && gone->tid_count == 0;
 	if (done)
 	{
+		/* in a node and in a slot of TIDs the chain is at the same place, so it does not matter which of them leads here */
 		from->chain = gone->chain;
 		from->version++;
 		/* pass 1 has left the node alive for the sake of its chain */
