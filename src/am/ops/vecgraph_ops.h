@@ -240,18 +240,6 @@ extern VxMetric vecgraph_metric_of(const char *name, VxForm form, bool only_code
 
 /* ---- vecgraph_codebook.c: named codebooks ---- */
 
-/* Fewer vectors than this do not make a codebook; with fewer heap TIDs VACUUM does not fit an index. */
-#define VECGRAPH_TRAINING_ROWS 1000
-
-/* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */
-extern uint32 vecgraph_training_capacity(int dim, uint32 wanted);
-
-/* Raises an error if there is memory for fewer vectors than VECGRAPH_TRAINING_ROWS. */
-extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
-
-/* Raises an error if there are fewer vectors than that. */
-extern void vecgraph_check_training_rows(uint32 count);
-
 /* What looking for a codebook came to. */
 typedef enum VecGraphCodebookStatus
 {
@@ -277,6 +265,29 @@ extern VxPqCodebook *vecgraph_codebook_for_build(Relation heap, Relation index, 
 
 /* The newest codebook in an index's own pages, into context; NULL if it has none, or a damaged one. */
 extern VxPqCodebook *vecgraph_codebook_copy(Relation index, VxMetric metric, int dim, MemoryContext context);
+
+/* The table of codebooks of the extension that a function is of: one that was called, or belongs to an operator class. Takes no lock. */
+extern Oid	vecgraph_codebook_table(Oid function);
+
+/*
+ * Keeps the codebook of a name from being dropped until the transaction ends (AccessShareLock), or, to drop it, waits for those who are
+ * about to use it (AccessExclusiveLock). A name need not be there to be locked.
+ */
+extern void vecgraph_codebook_lock(Oid table, const char *name, LOCKMODE mode);
+
+/* ---- vecgraph_train_codebook.c: training and dropping them; what training wants ---- */
+
+/* Fewer vectors than this do not make a codebook; with fewer heap TIDs VACUUM does not fit an index. */
+#define VECGRAPH_TRAINING_ROWS 1000
+
+/* How many vectors maintenance_work_mem has room for while a codebook is trained from them; at most wanted. */
+extern uint32 vecgraph_training_capacity(int dim, uint32 wanted);
+
+/* Raises an error if there is memory for fewer vectors than VECGRAPH_TRAINING_ROWS. */
+extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
+
+/* Raises an error if there are fewer vectors than that. */
+extern void vecgraph_check_training_rows(uint32 count);
 
 /* ---- vecgraph_check.c: whether an index is what it should be ---- */
 
