@@ -407,6 +407,9 @@ vx_link_beside(VxLinker *linker, VxStore *store, VxNodeId beside, VxNodeId id)
 		if (store->ops->read_edges(store, beside, NULL, from) != VX_OK || !from->live || from->count == 0
 			|| store->ops->read_edges(store, id, NULL, to) != VX_OK || to->count == 0)
 			return false;
+		/* VACUUM, which saw that nobody led to it, has linked it meanwhile */
+		if (contains(from->ids, from->count, id))
+			return true;
 		/* others may have come between: the first edge of the one is to be that of the other, before it is taken from there */
 		if (to->ids[0] != from->ids[0])
 		{

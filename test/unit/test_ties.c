@@ -343,6 +343,41 @@ test_lines(void **state)
 	vx_memstore_free(&store);
 }
 
+/* VACUUM, which has met a node that nobody led to yet, may link it before the insert does: no edge comes to be there twice, or to lead to itself. */
+static void
+test_beside_linked(void **state)
+{
+	static const Ties kind = {"lines", VX_METRIC_L2, SPREAD + PLACES * 2, 16, 12, fill_places};
+
+	(void) state;
+	for (int in_front = 0; in_front < 2; in_front++)
+	{
+		VxMemStore	store;
+		VxLinker	linker;
+		const VxNodeId beside = SPREAD;
+		const VxNodeId id = SPREAD + PLACES;
+		VxNodeId	edges[3] = {SPREAD + 1, id + 1, 3};
+
+		fill_store(&store, &kind);
+		vx_memstore_seal(&store);
+		store.entry_count = 1;
+		store.entry_ids[0] = 0;
+		vx_linker_init(&linker, &unit_mem);
+		for (VxNodeId i = 0; i < store.count; i++)
+			if (i != id)
+				store.base.ops->add_edge(&store.base, i, (i + 1) % store.count);
+		store.base.ops->replace_edges(&store.base, beside, store.versions[beside] / 2, edges, 3);
+		assert_true(vx_link_copy(&linker, &store.base, beside));
+		store.base.ops->replace_edges(&store.base, id, 0, linker.edges.ids, linker.edges.count);
+		edges[in_front ? 0 : 2] = id;
+		store.base.ops->replace_edges(&store.base, beside, store.versions[beside] / 2, edges, 3);
+		assert_true(vx_link_beside(&linker, &store.base, beside, id));
+		unit_graph_check(&store);
+		vx_linker_free(&linker);
+		vx_memstore_free(&store);
+	}
+}
+
 static bool
 query_for(void *context, VxNodeId id, VxQuery *query)
 {
@@ -382,6 +417,7 @@ main(void)
 		cmocka_unit_test(test_built),
 		cmocka_unit_test(test_inserted),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_beside_linked),
 		cmocka_unit_test(test_attach_many),
 	};
 
