@@ -363,6 +363,7 @@ begin_walk(VecGraphScan *state)
 		double		share = vecgraph_match_share(&state->matcher);
 		double		pass_cost = nodes * VECGRAPH_TEST_COST + nodes * share * score + list * meet;
 
+		/* of a sample, in which none may pass: then a pass is thought to be cheap, and nothing is divided by zero */
 		state->walk_share = Max(share, 1e-9);
 		state->walk_most = WALK_COSTS * pass_cost / meet;
 		if (pass_cost <= nodes_for_rank(state, VECGRAPH_WANTED_ROWS) * meet)
@@ -436,6 +437,7 @@ start_search(IndexScanDesc scan)
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		elog(ERROR, "non-MVCC snapshots are not supported with vecgraph");
 
+	/* counted here, and not when the scan begins: one that is never asked for a row reads nothing */
 	pgstat_count_index_scan(scan->indexRelation);
 	vecidx_count_search(scan);
 	state->heap = scan->heapRelation;
@@ -450,6 +452,7 @@ start_search(IndexScanDesc scan)
 		state->phase = PHASE_END;
 		return;
 	}
+	/* the distance to NULL is NULL for all rows: any order is right, so they come as they lie on the pages */
 	if (state->asked->sk_flags & SK_ISNULL)
 	{
 		state->query.point = NULL;
@@ -642,6 +645,7 @@ ready_from_sweep(VecGraphScan *state)
 		node->id = vx_block_first_id(g, block) + i;
 		if (slot->state != VX_SLOT_LIVE || !vx_idset_add(&state->space->handed_out, node->id))
 			continue;
+		/* heap TIDs and vector are copied under one lock, so they are of one node even if its slot is used again at once */
 		vecgraph_fill_payload(slot, &node->payload);
 		node->distance = node->estimate = 0;
 		if (ordered && state->rows == NULL)
@@ -718,6 +722,7 @@ read_chain_tids(IndexScanDesc scan)
 
 	for (int i = 0; slot != NULL && i < slot->tid_count; i++)
 		add_ready_tid(scan, &slot->tids[i]);
+	/* before the page is let go, as its number is in the message */
 	if (vecgraph_chain_is_circle(index, &state->chain))
 		vecgraph_corrupted(index->relation, BufferGetBlockNumber(buffer), -1, "a chain of heap TIDs is a circle");
 	UnlockReleaseBuffer(buffer);
