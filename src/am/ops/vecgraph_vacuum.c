@@ -382,6 +382,19 @@ spare_neighbours(VecGraphVacuum *vacuum, VxNodeId id)
 			cut_dead_edges(vacuum, edges.ids[i]);
 }
 
+/* Notes what a node leads to since it was repaired: the next in a line was led to by a dead node alone. */
+static void
+note_linked(VecGraphVacuum *vacuum, VxNodeId id)
+{
+	VxStore    *store = &vacuum->store.base;
+	VxEdges		edges;
+
+	if (store->ops->read_edges(store, id, NULL, &edges) != VX_OK)
+		return;
+	for (uint32_t i = 0; i < edges.count; i++)
+		vx_visited_add(&vacuum->linked, edges.ids[i]);
+}
+
 /* Leads a live node around dead neighbours. No lock on entry or return; others may change the node meanwhile. */
 static void
 repair_node(VecGraphVacuum *vacuum, VxNodeId id)
@@ -401,6 +414,8 @@ repair_node(VecGraphVacuum *vacuum, VxNodeId id)
 		spare_neighbours(vacuum, id);
 	else if (status == VX_OK && remaining == 0)
 		vecgraph_relink(store, &vacuum->linker, id);
+	else if (status == VX_OK)
+		note_linked(vacuum, id);
 	vacuum->repaired_count++;
 }
 
