@@ -163,9 +163,9 @@ sparse_of(const VxPoint *point)
 /*
  * What a non-zero is in a sketch. Where one of two vectors has a zero, their L1 distance is the squared distance of the roots. Few dimensions
  * are rarely zero, and from their roots nothing can be told of two elements that are alike: under L1 the ten nearest of 1,200 vectors of 3
- * random elements were found to .85 by roots, to 1.0 by elements; of 8 to 64 there is no difference.
+ * random elements were found to .85 by roots, to 1.0 by elements, and those of vectors of 24 without zeros to .979 and 1.0.
  */
-#define ROOTS_FROM_DIM 16
+#define ROOTS_FROM_DIM 64
 
 static inline double
 sketched(const VxSpace *space, float value)

@@ -196,7 +196,7 @@ test_sparse_scores(void **state)
 static void
 test_sparse_roots(void **state)
 {
-	static const uint32_t dims[] = {1, 3, 15, 16, 2048};
+	static const uint32_t dims[] = {1, 3, 15, 63, 64, 2048};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
@@ -206,7 +206,7 @@ test_sparse_roots(void **state)
 			VxSparsePoint *point = calloc(1, VX_SPARSE_POINT_BYTES(1));
 			float		sketch[VX_SKETCH_MAX_DIM];
 			float		value = -9;
-			float		wanted = metrics[m] == VX_METRIC_COSINE ? -1 : metrics[m] == VX_METRIC_L1 && dims[i] >= 16 ? -3 : -9;
+			float		wanted = metrics[m] == VX_METRIC_COSINE ? -1 : metrics[m] == VX_METRIC_L1 && dims[i] >= 64 ? -3 : -9;
 
 			point->count = 1;
 			point->parts[0] = dims[i] - 1;
