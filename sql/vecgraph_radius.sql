@@ -100,7 +100,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '% Scan %' THEN
+		IF line LIKE '% Scan %' AND line NOT LIKE '% Values Scan %' THEN
 			RETURN ltrim(line, '-> ');
 		END IF;
 	END LOOP;
@@ -114,6 +114,8 @@ SELECT scan_of('SELECT id FROM r WHERE v <-> ''[1,2,3]'' < c');
 SELECT scan_of('SELECT id FROM r WHERE v <-> ''[1,2,3]'' > 1.1');
 SELECT scan_of('UPDATE r SET c = 1 WHERE v <-> ''[1,2,3]'' < 1.1');
 SELECT scan_of('SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1 FOR UPDATE');
+SELECT scan_of('SELECT x FROM (VALUES (1), (2)) q(x) WHERE NOT EXISTS (SELECT FROM r WHERE v <-> ''[1,2,3]'' < 1.1 AND id = x)');
+SELECT scan_of('SELECT id FROM (VALUES (1), (2)) q(x) LEFT JOIN (SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1) n ON id = x');
 SET vecgraph.enable_radius_scan = off;
 SELECT scan_of('SELECT id FROM r WHERE v <-> ''[1,2,3]'' < 1.1');
 RESET vecgraph.enable_radius_scan;

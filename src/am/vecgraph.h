@@ -326,6 +326,7 @@ extern void vecgraph_poll(void *context);
 
 struct PlannerInfo;
 struct IndexPath;
+struct RelOptInfo;
 
 /*
  * amcostestimate: the first row costs a search, all rows cost to drain the index. A path whose order may not serve (vecgraph_admit_order)
@@ -342,6 +343,9 @@ extern void vecgraph_costestimate(struct PlannerInfo *root, struct IndexPath *pa
  * and nothing else; then it is in order of one distance. False takes its order away: it is to be refused.
  */
 extern bool vecgraph_admit_order(struct PlannerInfo *root, struct IndexPath *path);
+
+/* Whether a join stands something else in for rows that a scan of the table leaves out: an outer join NULLs, say, or NOT EXISTS the others. */
+extern bool vecgraph_is_substituted(struct PlannerInfo *root, struct RelOptInfo *rel);
 
 /* Installs the hook that keeps the order from outer query levels. */
 extern void vecgraph_init_paths(void);

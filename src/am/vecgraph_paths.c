@@ -100,12 +100,9 @@ order_could_merge(RelOptInfo *rel, EquivalenceClass *ec)
 	return false;
 }
 
-/*
- * Whether a join stands something else in for rows that a scan leaves out: an outer join NULLs, say. The plan need not join in the
- * order of the scan.
- */
-static bool
-is_substituted(PlannerInfo *root, RelOptInfo *rel)
+/* The plan need not join in the order of the scan. */
+bool
+vecgraph_is_substituted(PlannerInfo *root, RelOptInfo *rel)
 {
 	Relids		relids = rel->top_parent_relids != NULL ? rel->top_parent_relids : rel->relids;
 	ListCell   *cell;
@@ -126,7 +123,7 @@ vecgraph_admit_order(PlannerInfo *root, IndexPath *path)
 {
 	if (path->indexorderbys == NIL || path->path.pathkeys == NIL
 		|| !order_is_final(root)
-		|| is_substituted(root, path->path.parent)
+		|| vecgraph_is_substituted(root, path->path.parent)
 		|| order_could_merge(path->path.parent, linitial_node(PathKey, path->path.pathkeys)->pk_eclass))
 	{
 		path->indexorderbys = path->indexorderbycols = path->path.pathkeys = NIL;

@@ -226,7 +226,8 @@ add_radius_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 
 	if (previous_set_rel_pathlist_hook)
 		previous_set_rel_pathlist_hook(root, rel, rti, rte);
-	if (!vecgraph_enable_radius_scan || rte->rtekind != RTE_RELATION || rte->tablesample != NULL || !is_for_reading(root))
+	if (!vecgraph_enable_radius_scan || rte->rtekind != RTE_RELATION || rte->tablesample != NULL || !is_for_reading(root)
+		|| vecgraph_is_substituted(root, rel))
 		return;
 	foreach(cell, rel->indexlist)
 	{
