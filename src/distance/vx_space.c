@@ -345,6 +345,12 @@ vx_space_unit_length(const VxSpace *space, const VxPoint *point)
 	return (float) sqrt(vx_space_wide_norm2(space, point));
 }
 
+bool
+vx_space_links_as_coded(const VxSpace *space)
+{
+	return kinds[space->metric].coded || space->form == VX_FORM_SPARSE;
+}
+
 uint32_t
 vx_space_coded_dim(const VxSpace *space)
 {

@@ -174,6 +174,12 @@ float		vx_space_unit_length(const VxSpace *space, const VxPoint *point);
 /* Of forms other than dense, a sketch: as many floats at most. */
 #define VX_SKETCH_MAX_DIM 2048
 
+/*
+ * Whether nodes are linked as well by what codes are made from as by points: where it is as far from each other as they are (VxMetricKind.coded),
+ * and in sketches under L1, too, which are of roots.
+ */
+bool		vx_space_links_as_coded(const VxSpace *space);
+
 /* Dimensions of what codes are made from. */
 uint32_t	vx_space_coded_dim(const VxSpace *space);
 

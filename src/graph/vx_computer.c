@@ -110,8 +110,7 @@ static const VxComputerOps comparisons[] = {
 VxComparison
 vx_comparison_for_linking(const VxCodec *codec)
 {
-	/* codes of sketches estimate L1, too */
-	if (!codec->ops->links || !(vx_metric_kind(codec->metric)->coded || codec->space.form == VX_FORM_SPARSE))
+	if (!codec->ops->links || !vx_space_links_as_coded(&codec->space))
 		return VX_BY_POINTS;
 	return vx_codec_prunes(codec) ? VX_BY_CODES : VX_BY_CODES_AND_POINTS;
 }
