@@ -5,7 +5,7 @@ package VecidxTest;
 use strict;
 use warnings;
 use Exporter 'import';
-use Cwd qw(abs_path);
+use Cwd qw(abs_path getcwd);
 use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 use VecidxData qw(read_rows copy_binary data_set);
 our @EXPORT_OK = qw(new_node new_pair kill_server start_again start_pgbench load_file load_set recall complete root
-  comparison compare share waves tenant_searches);
+  comparison compare share waves tenant_searches upgrade);
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
@@ -56,6 +56,24 @@ sub children_of
 		push @children, $1 if $line =~ /^(\d+) \(.*\) \S $parent /;
 	}
 	return @children;
+}
+
+# Stops a node and makes another of it by pg_upgrade, which is a test. Returns that one, started.
+sub upgrade
+{
+	my ($node) = @_;
+	my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
+	my $binaries = $node->config_data('--bindir');
+	my $here = getcwd();
+	$node->stop;
+	$upgraded->init;
+	# it writes where it is called
+	chdir $node->basedir or die;
+	command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->data_dir, '-b', $binaries, '-B', $binaries,
+			'-s', $node->host, '-p', $node->port, '-P', $upgraded->port ], 'pg_upgrade');
+	chdir $here or die;
+	$upgraded->start;
+	return $upgraded;
 }
 
 # kill -9 for the postmaster and each of its children, as a power failure would have it but for the page cache.

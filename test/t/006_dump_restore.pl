@@ -1,13 +1,12 @@
 # pg_dump and restore in any order, pg_upgrade, another schema, a crash of an unlogged table, builds and reindexing under writes.
 use strict;
 use warnings;
-use Cwd qw(getcwd);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(new_node complete);
+use VecidxTest qw(new_node complete upgrade);
 
 my $node = new_node('dump', conf => "autovacuum = off\n");
 my $random = 'array(SELECT random() FROM generate_series(1, 4) WHERE i = i)::vector';
@@ -174,16 +173,7 @@ unlike($err, qr/ERROR/, 'writers met no error');
 complete($node, 'items', 'items_v', 'built concurrently');
 
 # pg_upgrade makes empty indexes and gives them the old files
-$node->stop;
-my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
-$upgraded->init;
-my $binaries = $node->config_data('--bindir');
-my $here = getcwd();
-chdir $node->basedir or die;
-command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->data_dir, '-b', $binaries, '-B', $binaries,
-		'-s', $node->host, '-p', $node->port, '-P', $upgraded->port ], 'pg_upgrade');
-chdir $here or die;
-$upgraded->start;
+my $upgraded = upgrade($node);
 is_restored($upgraded, 'postgres', $whole, 'upgraded');
 is($upgraded->safe_psql('postgres', "SELECT vecgraph_check('filtered_v')"), '', 'upgraded: index with filter columns');
 is($upgraded->safe_psql('postgres', $by_index), $matching, 'upgraded: conditions');

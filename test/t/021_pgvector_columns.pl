@@ -1,13 +1,12 @@
 # Extension vecidx_pgvector: vecgraph indexes on pgvector's own columns. Skipped where extension vector is not available.
 use strict;
 use warnings;
-use Cwd qw(getcwd);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecidxTest qw(compare);
+use VecidxTest qw(compare upgrade);
 
 my $node = PostgreSQL::Test::Cluster->new('columns');
 plan skip_all => 'extension vector (pgvector) is not available to this server'
@@ -307,16 +306,7 @@ for my $order ($version eq '0.6.0' ? 'vecidx' : ('vector, vecidx', 'vecidx, vect
 }
 
 # pg_upgrade
-$node->stop;
-my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
-$upgraded->init;
-my $binaries = $node->config_data('--bindir');
-my $here = getcwd();
-chdir $node->basedir or die;
-command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $upgraded->data_dir, '-b', $binaries, '-B', $binaries,
-		'-s', $node->host, '-p', $node->port, '-P', $upgraded->port ], 'pg_upgrade');
-chdir $here or die;
-$upgraded->start;
+my $upgraded = upgrade($node);
 is($upgraded->safe_psql($db, $state), $before, 'upgraded');
 is($upgraded->safe_psql($apart, "$path $near; SELECT other.vecidx_pgvector_refresh()"), "5\n6\n{}", 'upgraded: other schemas');
 $upgraded->stop;
