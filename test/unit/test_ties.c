@@ -191,6 +191,17 @@ is_deleted(void *context, VxNodeId id)
 	return ((VxMemStore *) context)->deleted[id];
 }
 
+/* As pages are: lists without slack, and one entry, to begin with. */
+static void
+seal_as_pages(VxMemStore *store)
+{
+	store->base.edge_capacity = store->base.max_degree;
+	store->base.overflow_degree = store->base.max_degree * 4 / 5;
+	vx_memstore_seal(store);
+	store->entry_count = 1;
+	store->entry_ids[0] = 0;
+}
+
 /* As pages are: lists without slack, one entry, and nothing is mended in the end. Then a third is deleted, which may cut off a few. */
 static void
 test_inserted(void **state)
@@ -202,11 +213,7 @@ test_inserted(void **state)
 		VxLinker	linker;
 
 		fill_store(&store, &ties[i]);
-		store.base.edge_capacity = store.base.max_degree;
-		store.base.overflow_degree = store.base.max_degree * 4 / 5;
-		vx_memstore_seal(&store);
-		store.entry_count = 1;
-		store.entry_ids[0] = 0;
+		seal_as_pages(&store);
 		vx_linker_init(&linker, &unit_mem);
 		for (VxNodeId id = 1; id < store.count; id++)
 		{
@@ -287,11 +294,7 @@ test_lines(void **state)
 
 	(void) state;
 	fill_store(&store, &kind);
-	store.base.edge_capacity = store.base.max_degree;
-	store.base.overflow_degree = store.base.max_degree * 4 / 5;
-	vx_memstore_seal(&store);
-	store.entry_count = 1;
-	store.entry_ids[0] = 0;
+	seal_as_pages(&store);
 	vx_linker_init(&linker, &unit_mem);
 	for (VxNodeId id = 1; id < store.count; id++)
 	{
