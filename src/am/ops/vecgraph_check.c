@@ -586,7 +586,7 @@ vecgraph_check(PG_FUNCTION_ARGS)
 				(errmsg("%llu of %llu nodes of index \"%s\" cannot be reached by a search",
 						(unsigned long long) found.unreachable, (unsigned long long) found.slots[VX_SLOT_LIVE],
 						RelationGetRelationName(index)),
-				 errhint("A VACUUM that removes rows links such nodes again, and REINDEX does.")));
+				 errhint("REINDEX links them again, and so does a VACUUM that has to repair most nodes.")));
 
 	UnregisterSnapshot(snapshot);
 	relation_close(index, AccessShareLock);
