@@ -56,9 +56,7 @@
 
 #define VECGRAPH_MIN_MAX_DEGREE 4
 #define VECGRAPH_DEFAULT_LIST_SIZE 80
-#define VECGRAPH_DEFAULT_ALPHA 1.2
 #define VECGRAPH_LOW_DIM_ALPHA 2.0
-#define VECGRAPH_LENGTHS_ALPHA 2.0
 
 typedef struct VecGraphOptions
 {
@@ -102,8 +100,8 @@ extern bytea *vecgraph_options(Datum reloptions, bool validate);
 /* Whether an index whose nodes hold their vectors is to have codes as well. */
 extern bool vecgraph_wants_codes(const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 dim);
 
-/* The list size L that scans of an index with such points use now: the setting, or the automatic choice. */
-extern int	vecgraph_effective_list_size(const VxSpace *space);
+/* The list size L that scans of an index by this operator class use now: the setting, or what is usual. */
+extern int	vecgraph_effective_list_size(const VecGraphOpclass *opclass);
 
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);

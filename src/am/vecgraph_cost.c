@@ -39,10 +39,6 @@
 /* The same for scoring a code. */
 #define CODE_DIMS_PER_OPERATOR 512.0
 
-/* Edges that are scored for each node that is expanded, of so many that it has, and the node itself. */
-#define USUAL_DEGREE 64
-#define SCORED_PER_NODE (1 + USUAL_DEGREE * FRESH_SHARE)
-
 /*
  * Added where all rows are wanted in order, without a LIMIT or a cursor. Sorting gives them exactly, with those whose vector is
  * NULL, so a scan must not win by a little, as it could where rows are wide. Less than what PostgreSQL up to 17 adds for
@@ -69,6 +65,7 @@ typedef struct IndexKind
 {
 	double		dim;			/* of what is scored */
 	double		list;			/* its list size */
+	double		scored;			/* for each node that is expanded: itself and some at the ends of its edges */
 	bool		codes;			/* it scores neighbours by codes, and so reads the pages of those nodes only that it expands */
 } IndexKind;
 
@@ -80,7 +77,8 @@ index_kind(IndexOptInfo *info)
 	VxSpace		space = {.metric = opclass->metric,.dim = index_dimensions(info),.form = opclass->type->form};
 	IndexKind	kind = {
 		.dim = vx_space_coded_dim(&space),
-		.list = vecgraph_effective_list_size(&space),
+		.list = vecgraph_effective_list_size(opclass),
+		.scored = 1 + opclass->type->usual_degree * FRESH_SHARE,
 		.codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, opclass, space.dim)
 		|| !vx_storage_is_exact(opclass->type->whole)
 	};
@@ -191,13 +189,13 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 
 	if (kind.codes)
 	{
-		met_cost = node_cost + SCORED_PER_NODE * cpu_operator_cost * (1 + kind.dim / CODE_DIMS_PER_OPERATOR);
+		met_cost = node_cost + kind.scored * cpu_operator_cost * (1 + kind.dim / CODE_DIMS_PER_OPERATOR);
 		pages_per_node = 1;
 	}
 	else
 	{
-		met_cost = SCORED_PER_NODE * node_cost;
-		pages_per_node = SCORED_PER_NODE;
+		met_cost = kind.scored * node_cost;
+		pages_per_node = kind.scored;
 	}
 	met = list;
 	matches = nodes;

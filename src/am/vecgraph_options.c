@@ -32,18 +32,6 @@ static relopt_enum_elt_def codes_values[] = {
 	{(const char *) NULL}
 };
 
-/*
- * L when nothing is set: recall@10 of about 0.99 on the real data sets of bench/.
- */
-#define AUTOMATIC_LIST_SIZE 64
-
-/*
- * The same where codes are of sketches, from which more are nearly as near as the nearest: of tf-idf vectors of paragraphs. Where lengths
- * matter, as to inner product and L1, there are more.
- */
-#define SKETCHED_LIST_SIZE 256
-#define SKETCHED_LENGTHS_LIST_SIZE 640
-
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", VECGRAPH_ITERATIVE_OFF, false},
 	{"relaxed_order", VECGRAPH_ITERATIVE_RELAXED, false},
@@ -163,13 +151,11 @@ vecgraph_wants_codes(const VecGraphOptions *options, const VecGraphOpclass *opcl
 }
 
 int
-vecgraph_effective_list_size(const VxSpace *space)
+vecgraph_effective_list_size(const VecGraphOpclass *opclass)
 {
 	if (vecgraph_search_list_size > 0)
 		return vecgraph_search_list_size;
-	if (space->form != VX_FORM_SPARSE)
-		return AUTOMATIC_LIST_SIZE;
-	return space->metric == VX_METRIC_L1 || space->metric == VX_METRIC_IP ? SKETCHED_LENGTHS_LIST_SIZE : SKETCHED_LIST_SIZE;
+	return (int) opclass->type->usual[opclass->metric].list_size;
 }
 
 const char *

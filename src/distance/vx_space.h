@@ -57,6 +57,8 @@ typedef enum VxMetric
 	VX_METRIC_JACCARD = 6
 } VxMetric;
 
+#define VX_METRIC_LAST VX_METRIC_JACCARD
+
 /* What a metric is like. */
 typedef struct VxMetricKind
 {

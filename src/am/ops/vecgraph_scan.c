@@ -332,7 +332,7 @@ begin_pass(VecGraphScan *state)
 	state->search_done = false;
 	/* only nodes that pass are given, so the store need not test them once more */
 	vecgraph_store_select(&state->store, NULL);
-	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(&state->store.index.space), scan_memory(), state->passing);
+	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(state->store.opclass), scan_memory(), state->passing);
 	state->passing = true;
 	search->limit = search_limit(state);
 	vecgraph_match_all(&state->matcher, give_nodes, state);
@@ -342,7 +342,7 @@ begin_pass(VecGraphScan *state)
 static double
 nodes_for_rank(const VecGraphScan *state, double rank)
 {
-	return vecgraph_effective_list_size(&state->store.index.space) + rank / state->walk_share;
+	return vecgraph_effective_list_size(state->store.opclass) + rank / state->walk_share;
 }
 
 /* A search along the edges, unless with a filter a pass is cheaper. */
@@ -351,7 +351,7 @@ begin_walk(VecGraphScan *state)
 {
 	VxSearch   *search = &state->space->search;
 	const VxGeometry *g = &state->store.index.geometry;
-	double		list = vecgraph_effective_list_size(&state->store.index.space);
+	double		list = vecgraph_effective_list_size(state->store.opclass);
 	double		nodes = state->store.index.id_bound;
 	double		meet = VECGRAPH_MEET_COST(g->code_bytes);
 	double		score = state->store.computer.ops->scores_codes ? VECGRAPH_SCORE_COST(g->code_bytes) : VECGRAPH_PAGE_SCORE_COST;
