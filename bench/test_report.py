@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vecbench import cli, copyformat, document, engines
+from vecbench import cli, copyformat, document, engines, plots
 from vecbench.context import Recorder
 from vecbench.errors import BenchError
 
@@ -121,6 +121,25 @@ class Reports(unittest.TestCase):
         self.assertIn("| QPS, 1 client | theirs | not reached | – |", text)
         self.assertIn("100 (curve starts above)", text)
 
+    def test_inside_the_server_beside_a_library(self):
+        def point(phase: str, variant: str, recall: float, values: dict) -> dict:
+            key = {"k": 10, "search": recall, "dims": 8, "rows_of": 50}
+            return {**search(variant, 1, 1, 1), "phase": phase, "key": key, "values": {"recall": recall, **values}}
+
+        built = {"build_s": 1, "index_bytes": 1 << 20, "out_of_line": True}
+        points = [search("vecidx/g", 1, 0.9, 1)]
+        for recall, ms in ((0.95, 0.1), (0.99, 0.2)):
+            points += [
+                point("inside", "vecidx/g", recall, {"ms": ms}),
+                point("inside", "other/h", recall, {"ms": 3 * ms}),
+                point("baseline", "faiss/hnsw", recall, {"qps": 5000 / ms}),
+                point("dims", "vecidx/g", recall, {"ms": 5 * ms, **built}),
+                point("dims", "other/h", recall, {"ms": 4 * ms, **built}),
+            ]
+        text = document.markdown(self.HEADER, points)
+        self.assertIn("| 0.99 | theirs | 0.6 | 3.00 better |", text)
+        self.assertIn("| 0.99 | faiss/hnsw, in process | 0.04 |  |", text)
+        self.assertIn("| 50 x 8, out of line | 0.95 | theirs | 0.4 | 0.80 worse | 1 | 1 |", text)
 
     def test_exact_answers_have_ratios_without_an_index(self):
         def point(variant: str, queries: int, ms: float) -> dict:
@@ -136,6 +155,19 @@ class Reports(unittest.TestCase):
         self.assertIn("| 1 | pgvector/exact | 15 | 1.50 better |", text)
         self.assertIn("| 100 | vecidx_knn | 40 |  |", text)
         self.assertIn("exact answers, 100 at once: numpy/one thread | 0.50", text)
+
+
+class Plots(unittest.TestCase):
+    def test_a_recall_of_1_has_a_place(self):
+        points = [search("vecidx/g", 1, r, q) for r, q in ((0.4, 300), (0.9, 200), (1.0, 100))]
+        with tempfile.TemporaryDirectory() as directory:
+            drawn = plots.draw(Path(directory), {}, points)
+            self.assertEqual(sorted(f.suffix for f in drawn), [".png", ".svg"])
+            text = next(f for f in drawn if f.suffix == ".svg").read_text()
+        # the marks of the axis are comments before their shapes
+        self.assertIn("<!-- 0.99 -->", text)
+        self.assertIn("<!-- 1 -->", text)
+        self.assertNotIn("<!-- 0 -->", text)
 
 
 class CommandLine(unittest.TestCase):

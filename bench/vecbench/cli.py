@@ -123,6 +123,9 @@ def build_options(a: argparse.Namespace, vector_bytes: int) -> Options:
             load_rows=20000,
             workers=(parallel,),
             growth=(4,),
+            inside_queries=100,
+            churn_rounds=2,
+            dims_copies=(2,),
             **common,
         )
     return Options(
@@ -141,6 +144,9 @@ def build_options(a: argparse.Namespace, vector_bytes: int) -> Options:
         load_rows=200000,
         workers=(0, parallel),
         growth=(8, 4, 2),
+        inside_queries=500,
+        churn_rounds=10,
+        dims_copies=(1, 2, 4, 8),
         **common,
     )
 

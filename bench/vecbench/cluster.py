@@ -6,6 +6,8 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -53,6 +55,10 @@ class Cluster:
         """Where the files of the server are, if they can be seen from here."""
         return None
 
+    def standby(self) -> AbstractContextManager[Cluster]:
+        """A standby that follows the server, gone when its block ends. Private clusters only."""
+        raise BenchError(self.why_no_restart)
+
     def restart_cold(self) -> None:
         """Stops the server, drops its files from the file system cache, starts it again. Private clusters only."""
         raise BenchError(self.why_no_restart)
@@ -66,6 +72,8 @@ class PrivateCluster(Cluster):
     """A server that this run starts: own data directory, Unix socket only, as user postgres when this is root."""
 
     private = True
+    # names within its directory, and its port
+    _data, _log, _port = "data", "log", PORT
 
     def __init__(self, host: Host, bindir: str, settings: dict[str, str], keep: bool = False) -> None:
         self._host = host
@@ -119,7 +127,7 @@ class PrivateCluster(Cluster):
         options = {
             "listen_addresses": "",
             "unix_socket_directories": f"{self._work}/socket",
-            "port": PORT,
+            "port": self._port,
             **self._settings,
         }
         words = " ".join(f"-c {k}={_quote(v)}" for k, v in options.items())
@@ -130,9 +138,9 @@ class PrivateCluster(Cluster):
                 [
                     f"{self._bindir}/pg_ctl",
                     "-D",
-                    f"{self._work}/data",
+                    f"{self._work}/{self._data}",
                     "-l",
-                    f"{self._work}/log",
+                    f"{self._work}/{self._log}",
                     "-w",
                     "-t",
                     "120",
@@ -149,7 +157,7 @@ class PrivateCluster(Cluster):
         )
         if done.returncode != 0:
             raise BenchError(
-                f"the private server did not start:\n{tail(self._host.outside(self._work) / 'log') or tail(log)}"
+                f"the private server did not start:\n{tail(self._host.outside(self._work) / self._log) or tail(log)}"
             )
         self._running = True
 
@@ -157,7 +165,7 @@ class PrivateCluster(Cluster):
         """Stops the server after a checkpoint."""
         if self._running:
             self._host.run(
-                [f"{self._bindir}/pg_ctl", "-D", f"{self._work}/data", "-m", "fast", "-w", "stop"],
+                [f"{self._bindir}/pg_ctl", "-D", f"{self._work}/{self._data}", "-m", "fast", "-w", "stop"],
                 "stopping the server",
                 user=self._user,
                 check=False,
@@ -165,17 +173,25 @@ class PrivateCluster(Cluster):
             self._running = False
 
     def conninfo(self, database: str | None = None) -> str:
-        return make_conninfo(host=str(self._link), port=PORT, user="postgres", dbname=database or "postgres")
+        return make_conninfo(host=str(self._link), port=self._port, user="postgres", dbname=database or "postgres")
 
     def scratch(self) -> tuple[Path, str]:
         return self._host.outside(f"{self._work}/pgbench"), f"{self._work}/pgbench"
 
     def pgbench(self, arguments: list[str], database: str, options: str) -> list[str]:
-        target = make_conninfo(host=f"{self._work}/socket", port=PORT, user="postgres", dbname=database)
+        target = make_conninfo(host=f"{self._work}/socket", port=self._port, user="postgres", dbname=database)
         return self._host.command([f"{self._bindir}/pgbench", *arguments, target], self._user, {"PGOPTIONS": options})
 
     def data_directory(self) -> Path:
-        return self._host.outside(f"{self._work}/data")
+        return self._host.outside(f"{self._work}/{self._data}")
+
+    @contextmanager
+    def standby(self) -> Iterator[Cluster]:
+        there = Standby(self)
+        try:
+            yield there
+        finally:
+            there.close()
 
     def restart_cold(self) -> None:
         self.stop()
@@ -189,6 +205,32 @@ class PrivateCluster(Cluster):
             if not self._keep:
                 self._host.run(["rm", "-rf", self._work], "removing the data directory", check=False)
             shutil.rmtree(self._link_directory, ignore_errors=True)
+
+
+class Standby(PrivateCluster):
+    """A standby of a private cluster, beside it in its directory."""
+
+    why_no_restart = "it follows another one"
+    _data, _log, _port = "standby", "standby.log", "5433"
+
+    def __init__(self, primary: PrivateCluster) -> None:
+        self._host, self._bindir, self._settings = primary._host, primary._bindir, primary._settings
+        self._user, self._work = primary._user, primary._work
+        self._link_directory, self._link = primary._link_directory, primary._link
+        self._running = False
+        source = make_conninfo(host=f"{self._work}/socket", port=primary._port, user="postgres")
+        self._host.run(
+            [f"{self._bindir}/pg_basebackup", "-d", source, "-D", f"{self._work}/{self._data}", "-R", "-c", "fast"],
+            "copying the server",
+            user=self._user,
+        )
+        self.start()
+
+    def close(self) -> None:
+        try:
+            self.stop()
+        finally:
+            self._host.run(["rm", "-rf", f"{self._work}/{self._data}"], "removing the standby", check=False)
 
 
 def _quote(value: str) -> str:

@@ -19,11 +19,17 @@ PHASES = (
     "short",
     "build",
     "search",
+    "inside",
     "columns",
     "filter",
     "radius",
     "cold",
     "write",
+    "rows",
+    "storm",
+    "churn",
+    "standby",
+    "dims",
     "planner",
     "growth",
     "baseline",
@@ -53,6 +59,9 @@ class Options:
     load_rows: int
     workers: tuple[int, ...]  # max_parallel_maintenance_workers of builds, the last for the measured index
     growth: tuple[int, ...]  # divisors of the set's size
+    inside_queries: int  # asked by one statement
+    churn_rounds: int
+    dims_copies: tuple[int, ...]  # of the vector behind itself
     maintenance_work_mem: str
     seed: int
 

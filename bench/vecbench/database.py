@@ -111,9 +111,9 @@ def create_btrees(connection: psycopg.Connection, table: str, columns: Iterable[
         connection.execute(f"CREATE INDEX {table}_{column} ON {table} ({column})")
 
 
-def stored(query: str) -> str:
-    """The SQL of a query vector by the SQL of its number (from 1)."""
-    return f"(SELECT embedding FROM queries WHERE id = {query})"
+def stored(query: str, queries: str = "queries") -> str:
+    """The SQL of a query vector by the SQL of its number (from 1) in a table of queries."""
+    return f"(SELECT embedding FROM {queries} WHERE id = {query})"
 
 
 def literal(vector: np.ndarray) -> str:

@@ -41,6 +41,8 @@ class Variant:
     type: str = "vector"
     # filter columns: of the index, behind the vector; without method, of btree indexes of their own
     columns: tuple[str, ...] = ()
+    # more cannot be indexed; None: as many as the bench has
+    max_dims: int | None = None
 
     @property
     def key(self) -> str:
@@ -108,6 +110,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         "filters",
         "min_rows",
         "max_rows",
+        "max_dims",
         "only_full",
         "type",
     }
@@ -141,6 +144,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         entry.get("only_full", False),
         entry.get("type", "vector"),
         columns,
+        entry.get("max_dims"),
     )
 
 

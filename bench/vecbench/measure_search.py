@@ -99,15 +99,17 @@ def _floor(context: Context) -> None:
         context.add("floor", "no search", {"clients": count}, values)
 
 
-def answer_quality(context: Context, connection, variant: Variant, table: str, rows: int, k: int) -> dict:
-    """Mean and worst recall over the queries, and how many rows came back on average."""
+def answer_quality(
+    context: Context, connection, variant: Variant, table: str, rows: int, k: int, queries: str = "queries"
+) -> dict:
+    """Mean and worst recall over the queries (of that table), and how many rows came back on average."""
     data = context.data
     count = min(context.options.recall_queries, len(data.queries))
     if variant.method is None:
         count = min(count, EXACT_QUERIES)
     _, exact = data.nearest(k, rows)
     base = data.base[:rows]
-    statement = database.query_text(table, data.metric, k, database.stored("%s"))
+    statement = database.query_text(table, data.metric, k, database.stored("%s", queries))
     recalls, returned = [], []
     for q in range(count):
         ids = [r[0] for r in connection.execute(statement, (q + 1,), prepare=True)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
@@ -52,9 +53,32 @@ def _style(variant: str, order: list[str]) -> dict:
     return {"color": f"C{place % 10}", "marker": MARKERS[place % len(MARKERS)], "markersize": 4}
 
 
+# A recall of 1 is drawn here: its place on the axis would be infinitely far.
+ALL_BUT = 5e-4
+
+
+def _shown(recall: float) -> float:
+    """A recall that the axis has a place for."""
+    return min(recall, 1 - ALL_BUT)
+
+
+def _recall_axis(axes, recalls: list[float]) -> None:
+    """An axis of log(1 - recall): what is missing counts, and near 1 the plain one has no room for it."""
+    axes.set_xscale(
+        "function",
+        functions=(lambda r: -np.log10(np.maximum(1 - np.asarray(r), ALL_BUT)), lambda x: 1 - 10 ** -np.asarray(x)),
+    )
+    low = min(min(recalls, default=0.9), 0.9)
+    marks = [m for m in (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999) if m >= low]
+    axes.set_xticks([*marks, 1 - ALL_BUT], [*(f"{m:g}" for m in marks), "1"], fontsize=7)
+    axes.minorticks_off()
+    axes.set_xlim(low - 0.1 * (1 - low), 1 - ALL_BUT * 0.999999)
+
+
 def _recall(points: list[dict], one: list[dict], titles: dict, order: list[str], k: int, clients: int):
     """QPS (logarithmic) against recall, medians over the rounds; the line is the frontier, single points are all shown."""
     figure, axes = plt.subplots(figsize=(7, 4.5))
+    every: list[tuple[float, float]] = []
     groups = {v: select(points, variant=v) for v in distinct(p["variant"] for p in points)}
     if clients == 1:
         groups |= {
@@ -66,12 +90,12 @@ def _recall(points: list[dict], one: list[dict], titles: dict, order: list[str],
         for p in chosen:
             places.setdefault((p["key"].get("search"), p["key"].get("batch")), []).append(p["values"])
         found = [(median(v["recall"] for v in vs), median(v["qps"] for v in vs)) for vs in places.values()]
-        best = frontier(found, True)
+        every += found
+        best = frontier([(_shown(r), q) for r, q in found], True)
         axes.plot(*zip(*best), linewidth=1.2, label=titles.get(variant, variant), **_style(variant, order))
-        axes.plot(*zip(*found), linestyle="", **{**_style(variant, order), "markersize": 2})
+        axes.plot(*zip(*((_shown(r), q) for r, q in found)), linestyle="", **{**_style(variant, order), "markersize": 2})
     axes.set(xlabel=f"recall@{k}", ylabel="queries per second", yscale="log")
-    low = min((p["values"]["recall"] for p in points), default=0)
-    axes.set_xlim(max(0, min(low, 0.9) - 0.02), 1.002)
+    _recall_axis(axes, [r for r, _ in every])
     axes.grid(True, which="both", linewidth=0.3)
     axes.legend(fontsize=7)
     return figure

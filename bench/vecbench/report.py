@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from .context import TARGETS
 from .measure_filter import BY_RECALL
@@ -491,6 +492,7 @@ class Report:
             ["form"],
         )
         parts += self.exact()
+        parts += self.inside()
         parts += self.columns() + self.filters() + self.radius() + self.planner()
         parts += self.flat(
             "cold",
@@ -507,6 +509,57 @@ class Report:
             [],
         )
         parts += self.vacuum()
+        parts += self.flat(
+            "rows",
+            "What a changed row costs",
+            [
+                ("ms_a_row", "ms a row", number),
+                ("rows_per_s", "rows/s", number),
+                ("wal_bytes_a_row", "WAL bytes a row", number),
+                ("rows", "rows", number),
+            ],
+            {"rows_per_s": True},
+            ["change", "sessions"],
+        )
+        parts += self.flat(
+            "storm",
+            "Searches, one client, beside other work",
+            [
+                ("p50_ms", "p50 ms", number),
+                ("p99_ms", "p99 ms", number),
+                ("times_quiet", "p99, times quiet", ratio),
+                ("done", "times the work was done", number),
+            ],
+            {"p99_ms": False},
+            ["beside"],
+        )
+        parts += self.flat(
+            "churn",
+            "A fifth of the rows leave and come back",
+            [
+                ("recall", "recall", share),
+                ("ms", "ms in the server", number),
+                ("times_ms", "times fresh", ratio),
+                ("index_bytes", "index MB", megabytes),
+                ("times_size", "times fresh", ratio),
+            ],
+            {"ms": False},
+            ["rounds"],
+        )
+        parts += self.flat(
+            "standby",
+            "A standby",
+            [
+                ("standby_ms", "ms in the server", number),
+                ("times_primary", "times the primary", ratio),
+                ("insert_s", "inserts s", number),
+                ("behind_s", "replayed s later", number),
+                ("standby_after_ms", "ms after them", number),
+            ],
+            {"standby_ms": False},
+            ["search"],
+        )
+        parts += self.dims()
         parts += self.growth() + self.baselines() + self.sweep() + self.every_filter() + self.grid()
         return self.losses() + parts
 
@@ -529,6 +582,44 @@ class Report:
                 rows.append([str(queries), self.title(variant).removeprefix(OURS_PREFIX), spread(summary(these, "ms")), cell])
         table = markdown_table(["queries at once", "by", "ms", ADVANTAGE], rows)
         return ["### Exact answers without an index, one process", "", *table] if rows else []
+
+    def inside(self) -> list[str]:
+        """Milliseconds of a query in the server at equal recall, and of faiss in process."""
+        points, k = select(self.points, phase="inside"), None
+        rows = []
+        for target in TARGETS:
+            mine = at_target(select(points, variant=self.ours), "ms", target, False)
+            for variant in self.ordered(points):
+                found = at_target(select(points, variant=variant), "ms", target, False)
+                cell = self.compare(f"ms in the server at recall {target}", variant, values_of(mine), values_of(found), False)
+                rows.append([str(target), self.title(variant), at_summary(found, self.rounds), cell])
+            k = points[0]["key"]["k"] if points else None
+            program = at_target(select(self.points, phase="baseline", variant="faiss/hnsw", k=k), "qps", target, True)
+            milliseconds = {r: None if f is None else replace(f, value=1000 / f.value) for r, f in program.items()}
+            if points and program:
+                rows.append([str(target), "faiss/hnsw, in process", at_summary(milliseconds, self.rounds), ""])
+        table = markdown_table([f"recall@{k}", "engine", "ms", ADVANTAGE], rows)
+        return ["### A query inside the server", "", *table] if rows else []
+
+    def dims(self) -> list[str]:
+        """The same vectors several times over, at equal recall."""
+        points = select(self.points, phase="dims")
+        rows = []
+        for dims in distinct(p["key"]["dims"] for p in points):
+            here = select(points, dims=dims)
+            for target in TARGETS:
+                mine = at_target(select(here, variant=self.ours), "ms", target, False)
+                for variant in self.ordered(here):
+                    these = select(here, variant=variant)
+                    found = at_target(these, "ms", target, False)
+                    what = f"ms in the server at recall {target}, {dims} dimensions"
+                    cell = self.compare(what, variant, values_of(mine), values_of(found), False)
+                    where = "out of line" if these[0]["values"]["out_of_line"] else "in the row"
+                    build, size = (spread(summary(these, n), f) for n, f in (("build_s", number), ("index_bytes", megabytes)))
+                    size_of = f"{these[0]['key']['rows_of']:,} x {dims}, {where}"
+                    rows.append([size_of, str(target), self.title(variant), at_summary(found, self.rounds), cell, build, size])
+        head = ["rows", "recall", "engine", "ms in the server", ADVANTAGE, "build s", "index MB"]
+        return ["### More dimensions: each vector several times over", "", *markdown_table(head, rows)] if rows else []
 
     def vacuum(self) -> list[str]:
         """VACUUM after deleting a tenth."""
