@@ -32,6 +32,7 @@ _PG_init(void)
 	vecgraph_init_options();
 	vecgraph_init_paths();
 	vecgraph_init_radius();
+	vecgraph_init_unread();
 	if (process_shared_preload_libraries_in_progress)
 		vecgraph_prewarmer_register();
 	vecidx_fault_init();

@@ -89,6 +89,7 @@ extern int	vecgraph_iterative_scan;
 extern int	vecgraph_max_scan_tuples;
 extern double vecgraph_scan_mem_multiplier;
 extern bool vecgraph_enable_radius_scan;
+extern bool vecgraph_omit_unread_distance;
 extern int	vecgraph_rerank;
 
 /* Defines options and settings. _PG_init calls it, once. */
@@ -369,5 +370,10 @@ extern void vecgraph_init_radius(void);
  * condition by which the scan stops there. Returns whether the path has one.
  */
 extern bool vecgraph_find_radius(struct PlannerInfo *root, struct IndexPath *path);
+
+/* ---- vecgraph_unread.c: distances that nobody reads ---- */
+
+/* Installs the hook that takes them out of finished plans. */
+extern void vecgraph_init_unread(void);
 
 #endif							/* VECGRAPH_H */

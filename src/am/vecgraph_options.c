@@ -13,6 +13,7 @@ int			vecgraph_iterative_scan;
 int			vecgraph_max_scan_tuples;
 double		vecgraph_scan_mem_multiplier;
 bool		vecgraph_enable_radius_scan;
+bool		vecgraph_omit_unread_distance;
 int			vecgraph_rerank;
 
 static relopt_kind option_kind;
@@ -89,6 +90,10 @@ vecgraph_init_options(void)
 							 "Lets the planner find what lies within a distance by an index, also without ORDER BY.",
 							 "The index may leave a few rows out, as in an ORDER BY.",
 							 &vecgraph_enable_radius_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("vecgraph.omit_unread_distance",
+							 "Leaves the distance out of rows that come in its order, where nothing in the plan reads it.",
+							 "EXPLAIN (VERBOSE) shows NULL in its place.",
+							 &vecgraph_omit_unread_distance, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vecgraph");
 }
 
