@@ -621,3 +621,33 @@ CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vecgraph_prewarm(regclass) IS 'loads the codes of a vecgraph index into the cache; returns of how many nodes they are there';
+
+-- Not strict: a condition may be NULL. Unsafe: they set what the planner is to do.
+CREATE FUNCTION vecgraph_recall(index regclass, k int DEFAULT 10, sample int DEFAULT 100, condition text DEFAULT NULL, seed int DEFAULT 1,
+	OUT queries int, OUT recall double precision, OUT recall_low double precision, OUT recall_high double precision,
+	OUT index_ms double precision, OUT exact_ms double precision)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_recall(regclass, int, int, text, int) IS
+	'how many of the exactly nearest rows a vecgraph index finds, by a sample of rows as queries, with a 95 % interval';
+
+CREATE FUNCTION vecgraph_recall(index regclass, queries anyarray, k int DEFAULT 10, condition text DEFAULT NULL,
+	OUT queries int, OUT recall double precision, OUT recall_low double precision, OUT recall_high double precision,
+	OUT index_ms double precision, OUT exact_ms double precision)
+	AS 'MODULE_PATHNAME', 'vecgraph_recall_given' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_recall(regclass, anyarray, int, text) IS 'the same, by queries that are given';
+
+CREATE FUNCTION vecgraph_recall_queries(index regclass, k int DEFAULT 10, sample int DEFAULT 100, condition text DEFAULT NULL, seed int DEFAULT 1,
+	OUT query int, OUT source_row tid, OUT expected int, OUT found int, OUT recall double precision, OUT index_ms double precision)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_recall_queries(regclass, int, int, text, int) IS 'vecgraph_recall, a row for each query';
+
+CREATE FUNCTION vecgraph_recall_queries(index regclass, queries anyarray, k int DEFAULT 10, condition text DEFAULT NULL,
+	OUT query int, OUT source_row tid, OUT expected int, OUT found int, OUT recall double precision, OUT index_ms double precision)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecgraph_recall_queries_given' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vecgraph_recall_queries(regclass, anyarray, int, text) IS 'the same, by queries that are given';

@@ -10,6 +10,7 @@
 #include "distance/vx_bits.h"
 #include "distance/vx_block.h"
 #include "distance/vx_distance.h"
+#include "exact/vecgraph_recall.h"
 #include "format/vx_filter.h"
 #include "pg/vecidx_fault.h"
 #include "quant/vx_code_kernels.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	vecgraph_init_paths();
 	vecgraph_init_radius();
 	vecgraph_init_unread();
+	vecgraph_init_recall();
 	if (process_shared_preload_libraries_in_progress)
 		vecgraph_prewarmer_register();
 	vecidx_fault_init();

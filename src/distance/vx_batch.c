@@ -316,20 +316,26 @@ sift_tile(VxBatch *batch, const Panel *panel, uint32_t first, uint32_t n, VxBatc
 }
 
 void
-vx_batch_scan(VxBatch *batch, uint32_t n, VxBatchTake take, void *context)
+vx_batch_scan(VxBatch *batch, uint32_t n, VxBatchTake take, VxBatchPoll poll, void *context)
 {
 	VX_ASSERT(n <= batch->block_rows);
 	if (batch->panel_count == 0)
 	{
 		for (uint32_t query = 0; query < batch->n; query++)
+		{
+			poll(context);
 			for (uint32_t row = 0; row < n; row++)
 				try_row(batch, query, row, take, context);
+		}
 		return;
 	}
 	measure_rows(batch, n);
 	for (uint32_t p = 0; p < batch->panel_count && batch->panels[p].first < batch->n; p++)
+	{
+		poll(context);
 		for (uint32_t first = 0; first < n; first += VX_TILE_ROWS)
 			sift_tile(batch, &batch->panels[p], first, n, take, context);
+	}
 }
 
 void

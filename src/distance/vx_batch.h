@@ -49,8 +49,11 @@ uint32_t	vx_batch_block_rows(const VxBatch *batch);
 /* Where row number i of the block is to be put: finite floats [dim]. */
 float	   *vx_batch_row(VxBatch *batch, uint32_t i);
 
+/* Is called between pieces of some million operations; may leave by a jump. */
+typedef void (*VxBatchPoll) (void *context);
+
 /* Goes through the first n rows of the block. */
-void		vx_batch_scan(VxBatch *batch, uint32_t n, VxBatchTake take, void *context);
+void		vx_batch_scan(VxBatch *batch, uint32_t n, VxBatchTake take, VxBatchPoll poll, void *context);
 
 /* From now on rows farther than this are nothing to the query. A bound that is NaN is none; else it is not to grow. take may call this. */
 void		vx_batch_set_bound(VxBatch *batch, uint32_t query, double bound);

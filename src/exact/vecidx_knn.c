@@ -30,9 +30,9 @@
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
-#include "am/ops/vecgraph_ops.h"
 #include "am/vecgraph.h"
 #include "distance/vx_batch.h"
+#include "exact/vecidx_knn.h"
 #include "type/vecidx_vector.h"
 
 #define FIRST_CAPACITY 16
@@ -40,28 +40,21 @@
 /* A block ends when its keys have so many bytes. */
 #define MOST_KEY_BYTES (1024 * 1024)
 
-/* What a row is called in the result, and what orders rows at the same distance. */
+/* What orders rows at the same distance. */
 typedef struct Key
 {
-	const char *expression;		/* in SQL */
-	Oid			type;
 	int16		length;
 	bool		by_value;
 	Oid			collation;
 	FmgrInfo   *compare;
 } Key;
 
-typedef struct Neighbour
-{
-	double		distance;
-	Datum		key;
-	bool		null_key;
-} Neighbour;
+typedef VecidxKnnNeighbour Neighbour;
 
 typedef struct KnnQuery
 {
-	const VecidxVector *value;
-	int			number;			/* in the caller's array, from 1 */
+	const float *x;
+	int			number;
 	uint32		count;
 	uint32		capacity;
 	Neighbour  *heap;			/* [capacity], the farthest first */
@@ -70,13 +63,11 @@ typedef struct KnnQuery
 typedef struct Knn
 {
 	DestReceiver receiver;		/* first: what the server calls with rows */
-	VecGraphSource source;
-	VxMetric	metric;
+	const VecidxKnn *asked;
 	uint32		k;
 	uint32		dim;
 	Key			key;
-	char	   *sql;			/* key and vector of all rows */
-	KnnQuery   *queries;		/* all of them, but for NULLs */
+	KnnQuery   *queries;		/* [query_count] */
 	uint32		query_count;
 
 	/* of a pass */
@@ -245,11 +236,17 @@ take_row(void *context, uint32_t number, uint32_t row, double distance)
 
 /* ---- rows ---- */
 
+/* VxBatchPoll */
+static void
+serve_interrupts(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 scan_block(Knn *knn)
 {
-	CHECK_FOR_INTERRUPTS();
-	vx_batch_scan(knn->batch, knn->rows, take_row, knn);
+	vx_batch_scan(knn->batch, knn->rows, take_row, serve_interrupts, knn);
 	knn->rows = 0;
 	knn->key_bytes = 0;
 	MemoryContextReset(knn->keys_context);
@@ -267,7 +264,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	value = slot_getattr(slot, 2, &isnull);
 	if (isnull)
 		return true;
-	knn->source.type->floats(value, knn->dim, vx_batch_row(knn->batch, knn->rows));
+	knn->asked->source->type->floats(value, knn->dim, vx_batch_row(knn->batch, knn->rows));
 	key = slot_getattr(slot, 1, &isnull);
 	if (!isnull && !knn->key.by_value)
 	{
@@ -291,7 +288,7 @@ start_rows(DestReceiver *self, int operation, TupleDesc row)
 {
 	Knn		   *knn = (Knn *) self;
 
-	vecgraph_check_source(&knn->source, row, 2);
+	vecgraph_check_source(knn->asked->source, row, 2);
 	/* a row that is cast to record is of its own type still */
 	if (TupleDescAttr(row, 0)->attlen != knn->key.length || TupleDescAttr(row, 0)->attbyval != knn->key.by_value)
 		ereport(ERROR,
@@ -312,9 +309,9 @@ bytes_of_queries(const Knn *knn, uint32 count)
 {
 	Size		one = sizeof(const float *);
 
-	if (knn->source.type->round != NULL)
+	if (knn->asked->source->type->round != NULL)
 		one += knn->dim * sizeof(float);
-	return vx_size_sum(vx_batch_bytes(knn->metric, knn->dim, count), vx_size_product(count, one));
+	return vx_size_sum(vx_batch_bytes(knn->asked->metric, knn->dim, count), vx_size_product(count, one));
 }
 
 /* The floats of the queries of a pass: those of the values, or what the type of the column would have of them. */
@@ -325,13 +322,13 @@ floats_of_queries(Knn *knn)
 
 	for (uint32 q = 0; q < knn->active_count; q++)
 	{
-		x[q] = knn->active[q].value->x;
-		if (knn->source.type->round != NULL)
+		x[q] = knn->active[q].x;
+		if (knn->asked->source->type->round != NULL)
 		{
 			float	   *rounded = MemoryContextAlloc(knn->context, knn->dim * sizeof(float));
 
 			memcpy(rounded, x[q], knn->dim * sizeof(float));
-			knn->source.type->round(rounded, knn->dim);
+			knn->asked->source->type->round(rounded, knn->dim);
 			x[q] = rounded;
 		}
 	}
@@ -353,57 +350,83 @@ make_pass(Knn *knn, uint32 first)
 		knn->active_count -= (knn->active_count + 15) / 16;
 	knn->heap_room = room;
 	knn->heap_bytes = 0;
-	knn->batch = vx_batch_new(&mem, knn->metric, knn->dim, floats_of_queries(knn), knn->active_count);
+	knn->batch = vx_batch_new(&mem, knn->asked->metric, knn->dim, floats_of_queries(knn), knn->active_count);
 	knn->rows = 0;
 	knn->key_bytes = 0;
 	knn->keys = MemoryContextAlloc(knn->context, vx_batch_block_rows(knn->batch) * sizeof(Datum));
 	knn->null_keys = MemoryContextAlloc(knn->context, vx_batch_block_rows(knn->batch) * sizeof(bool));
 	knn->keys_context = AllocSetContextCreate(knn->context, "vecidx_knn keys", ALLOCSET_DEFAULT_SIZES);
-	result = SPI_execute_extended(knn->sql, &options);
+	result = SPI_execute_extended(knn->asked->sql, &options);
 	if (result < 0)
 		elog(ERROR, "vecidx_knn could not read the table: %s", SPI_result_code_string(result));
 	scan_block(knn);
 }
 
 static void
-run(Knn *knn, Tuplestorestate *store, TupleDesc descriptor)
+look_up_key_type(Oid type, Key *key)
 {
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_CMP_PROC_FINFO);
+
+	if (!OidIsValid(entry->cmp_proc_finfo.fn_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("could not identify a comparison function for type %s", format_type_be(type)),
+				 errhint("Rows at the same distance are ordered by their keys. Another key_type, such as NULL::text, may do.")));
+	key->compare = &entry->cmp_proc_finfo;
+	key->collation = OidIsValid(get_typcollation(type)) ? C_COLLATION_OID : InvalidOid;
+	get_typlenbyval(type, &key->length, &key->by_value);
+}
+
+void
+vecidx_knn_search(const VecidxKnn *asked, VecidxKnnTake take, void *context)
+{
+	Knn			knn = {.asked = asked,.k = asked->k,.dim = asked->dim,.query_count = asked->query_count};
 	uint32		first = 0;
 
-	knn->receiver = (DestReceiver)
+	knn.receiver = (DestReceiver)
 	{
 		.receiveSlot = receive_row,.rStartup = start_rows,.rShutdown = end_rows,.rDestroy = end_rows,.mydest = DestNone
 	};
-	knn->context = AllocSetContextCreate(CurrentMemoryContext, "vecidx_knn pass", ALLOCSET_DEFAULT_SIZES);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	while (first < knn->query_count)
+	look_up_key_type(asked->key_type, &knn.key);
+	knn.queries = MemoryContextAllocHuge(CurrentMemoryContext, Max(asked->query_count, 1) * sizeof(KnnQuery));
+	memset(knn.queries, 0, asked->query_count * sizeof(KnnQuery));
+	for (uint32 q = 0; q < asked->query_count; q++)
 	{
-		make_pass(knn, first);
-		for (uint32 q = 0; q < knn->active_count; q++)
-		{
-			KnnQuery   *query = &knn->active[q];
-
-			qsort_arg(query->heap, query->count, sizeof(Neighbour), compare_neighbours, knn);
-			for (uint32 i = 0; i < query->count; i++)
-			{
-				Neighbour  *n = &query->heap[i];
-				Datum		values[3] = {Int32GetDatum(query->number), n->key, Float8GetDatum(n->distance)};
-				bool		nulls[3] = {false, n->null_key, false};
-
-				tuplestore_putvalues(store, descriptor, values, nulls);
-			}
-		}
-		first += knn->active_count;
-		MemoryContextReset(knn->context);
+		knn.queries[q].x = asked->queries[q].x;
+		knn.queries[q].number = asked->queries[q].number;
 	}
-	SPI_finish();
+	knn.context = AllocSetContextCreate(CurrentMemoryContext, "vecidx_knn pass", ALLOCSET_DEFAULT_SIZES);
+	while (first < knn.query_count)
+	{
+		make_pass(&knn, first);
+		for (uint32 q = 0; q < knn.active_count; q++)
+		{
+			KnnQuery   *query = &knn.active[q];
+
+			qsort_arg(query->heap, query->count, sizeof(Neighbour), compare_neighbours, &knn);
+			take(context, query->number, query->heap, query->count);
+		}
+		first += knn.active_count;
+		MemoryContextReset(knn.context);
+	}
+	MemoryContextDelete(knn.context);
+	pfree(knn.queries);
 }
 
 /* ---- arguments ---- */
 
+/* All that a call says. */
+typedef struct Arguments
+{
+	VecidxKnn	knn;
+	VecGraphSource source;
+	const char *key;			/* in SQL */
+	TupleDesc	descriptor;
+	Tuplestorestate *store;
+} Arguments;
+
 static void
-take_queries(Knn *knn, ArrayType *array)
+take_queries(VecidxKnn *knn, ArrayType *array)
 {
 	int16		length;
 	bool		by_value;
@@ -411,25 +434,28 @@ take_queries(Knn *knn, ArrayType *array)
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
+	VecidxKnnQuery *queries;
 
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, &nulls, &count);
-	knn->queries = MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * sizeof(KnnQuery));
+	knn->queries = queries = MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * sizeof(VecidxKnnQuery));
 	for (int i = 0; i < count; i++)
 	{
-		KnnQuery   *query = &knn->queries[knn->query_count];
+		const VecidxVector *value;
 
 		if (nulls[i])
 			continue;
-		memset(query, 0, sizeof(KnnQuery));
-		query->value = DatumGetVecidxVector(elements[i]);
-		query->number = i + 1;
-		if (knn->query_count++ == 0)
-			knn->dim = query->value->dim;
-		else if (query->value->dim != (int) knn->dim)
+		value = DatumGetVecidxVector(elements[i]);
+		if (knn->query_count == 0)
+			knn->dim = value->dim;
+		else if (value->dim != (int) knn->dim)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("queries have different dimensions, %u and %d", knn->dim, query->value->dim)));
+					 errmsg("queries have different dimensions, %u and %d", knn->dim, value->dim)));
+		queries[knn->query_count++] = (VecidxKnnQuery)
+		{
+			.x = value->x,.number = i + 1
+		};
 	}
 	pfree(elements);
 	pfree(nulls);
@@ -437,13 +463,13 @@ take_queries(Knn *knn, ArrayType *array)
 
 /* The column, whose values are arrays of floats, or are cast to such. */
 static void
-open_column(Knn *knn, FunctionCallInfo fcinfo, Oid table, const char *column)
+open_column(Arguments *call, FunctionCallInfo fcinfo, Oid table, const char *column)
 {
 	Oid			type;
 
-	vecgraph_open_source(table, column, fcinfo->flinfo->fn_oid, &knn->source);
+	vecgraph_open_source(table, column, fcinfo->flinfo->fn_oid, &call->source);
 	type = getBaseType(get_atttype(table, get_attnum(table, column)));
-	if (knn->source.type->floats == NULL || (vecgraph_type_of(type) == NULL && !OidIsValid(get_element_type(type))))
+	if (call->source.type->floats == NULL || (vecgraph_type_of(type) == NULL && !OidIsValid(get_element_type(type))))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("vecidx_knn does not search columns of type %s", format_type_be(type)),
@@ -452,9 +478,9 @@ open_column(Knn *knn, FunctionCallInfo fcinfo, Oid table, const char *column)
 
 /* The place of a row: only where one file has all rows. */
 static void
-use_ctid(Knn *knn)
+use_ctid(Arguments *call)
 {
-	Oid			table = knn->source.table;
+	Oid			table = call->source.table;
 	char		kind = get_rel_relkind(table);
 
 	if ((kind != RELKIND_RELATION && kind != RELKIND_MATVIEW) || find_inheritance_children(table, NoLock) != NIL)
@@ -463,44 +489,29 @@ use_ctid(Knn *knn)
 				 errmsg("ctid does not tell the rows of \"%s\" apart", get_rel_name(table)),
 				 errdetail("It is the place of a row in the file of one table."),
 				 errhint("Name a column that does, and its type: key_column => 'id', key_type => NULL::bigint.")));
-	knn->key.expression = "ctid";
-	knn->key.type = TIDOID;
+	call->key = "ctid";
+	call->knn.key_type = TIDOID;
 }
 
 static void
-use_column(Knn *knn, const char *column, Oid type)
+use_column(Arguments *call, const char *column, Oid type)
 {
-	if (get_attnum(knn->source.table, column) == InvalidAttrNumber)
+	if (get_attnum(call->source.table, column) == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(knn->source.table))));
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(call->source.table))));
 	/* bpchar and bit without a length would else be names of types of length 1 */
-	knn->key.expression = psprintf("%s::%s", quote_identifier(column),
-								   format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
-	knn->key.type = type;
-}
-
-static void
-look_up_key_type(Key *key)
-{
-	TypeCacheEntry *entry = lookup_type_cache(key->type, TYPECACHE_CMP_PROC_FINFO);
-
-	if (!OidIsValid(entry->cmp_proc_finfo.fn_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("could not identify a comparison function for type %s", format_type_be(key->type)),
-				 errhint("Rows at the same distance are ordered by their keys. Another key_type, such as NULL::text, may do.")));
-	key->compare = &entry->cmp_proc_finfo;
-	key->collation = OidIsValid(get_typcollation(key->type)) ? C_COLLATION_OID : InvalidOid;
-	get_typlenbyval(key->type, &key->length, &key->by_value);
+	call->key = psprintf("%s::%s", quote_identifier(column),
+						 format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+	call->knn.key_type = type;
 }
 
 /* The query that reads the table. */
 static char *
-query_of(const Knn *knn)
+query_of(const Arguments *call)
 {
-	Relation	relation = relation_open(knn->source.table, NoLock);
-	char	   *sql = psprintf("SELECT %s, %s FROM %s", knn->key.expression, knn->source.expression,
+	Relation	relation = relation_open(call->source.table, NoLock);
+	char	   *sql = psprintf("SELECT %s, %s FROM %s", call->key, call->source.expression,
 							   quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation)));
 
 	relation_close(relation, NoLock);
@@ -527,29 +538,47 @@ begin_result(FunctionCallInfo fcinfo, TupleDesc *descriptor)
 	return info->setResult;
 }
 
+/* VecidxKnnTake: rows of the result. */
+static void
+put_rows(void *context, int number, const Neighbour *nearest, uint32 n)
+{
+	Arguments  *call = context;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		Datum		values[3] = {Int32GetDatum(number), nearest[i].key, Float8GetDatum(nearest[i].distance)};
+		bool		nulls[3] = {false, nearest[i].null_key, false};
+
+		tuplestore_putvalues(call->store, call->descriptor, values, nulls);
+	}
+}
+
 /* metric: its place among the arguments. key_column: NULL for the ctid. */
 static Datum
 search(FunctionCallInfo fcinfo, int metric, const char *key_column, Oid key_type)
 {
-	Knn			knn = {0};
-	TupleDesc	descriptor;
-	Tuplestorestate *store = begin_result(fcinfo, &descriptor);
+	Arguments	call = {0};
+	VecidxKnn  *knn = &call.knn;
 
+	call.store = begin_result(fcinfo, &call.descriptor);
 	if (PG_GETARG_INT32(3) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of nearest rows must be at least 1, not %d", PG_GETARG_INT32(3))));
-	knn.k = PG_GETARG_INT32(3);
-	open_column(&knn, fcinfo, PG_GETARG_OID(1), NameStr(*PG_GETARG_NAME(2)));
-	knn.metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(metric)), knn.source.type->form, false);
+	knn->k = PG_GETARG_INT32(3);
+	open_column(&call, fcinfo, PG_GETARG_OID(1), NameStr(*PG_GETARG_NAME(2)));
+	knn->source = &call.source;
+	knn->metric = vecgraph_metric_of(text_to_cstring(PG_GETARG_TEXT_PP(metric)), call.source.type->form, false);
 	if (key_column == NULL)
-		use_ctid(&knn);
+		use_ctid(&call);
 	else
-		use_column(&knn, key_column, key_type);
-	look_up_key_type(&knn.key);
-	take_queries(&knn, PG_GETARG_ARRAYTYPE_P(0));
-	knn.sql = query_of(&knn);
-	run(&knn, store, descriptor);
+		use_column(&call, key_column, key_type);
+	take_queries(knn, PG_GETARG_ARRAYTYPE_P(0));
+	knn->sql = query_of(&call);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	vecidx_knn_search(knn, put_rows, &call);
+	SPI_finish();
 	return (Datum) 0;
 }
 

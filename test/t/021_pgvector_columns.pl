@@ -123,6 +123,7 @@ for my $class (@expected)
 	my ($share, $inverted, $missing) = compare($node, 't', $operator_of{$metric}, 'SELECT v FROM t WHERE id % 100 = 1 AND v IS NOT NULL', database => $db);
 	ok($share >= 0.98 && $inverted == 0 && $missing == 0, "$class: $share of the nearest rows");
 	is(sql($db, "SELECT metric, dimensions, vecgraph_check('t_v') FROM vecgraph_info('t_v')"), "$metric|24|", "$class: vecgraph_info, vecgraph_check");
+	is(sql($db, "SELECT queries, recall BETWEEN 0.97 AND 1 FROM vecgraph_recall('t_v', 10, 50)"), '50|t', "$class: vecgraph_recall");
 }
 sql($db, "
 	CREATE TABLE wide (id serial, v vector(1500));

@@ -215,6 +215,16 @@ fill(VxRng *rng, Regime regime, float *x, uint32_t dim)
 	}
 }
 
+static uint32_t polls;
+
+/* VxBatchPoll */
+static void
+count_polls(void *context)
+{
+	(void) context;
+	polls++;
+}
+
 /* Blocks of at most so many rows, every row once: the lists of a batch are those of all distances. Returns the share of pairs that were taken. */
 static double
 check_batch(VxRng *rng, VxMetric metric, Regime regime, uint32_t dim, uint32_t n, uint32_t block_rows)
@@ -244,7 +254,12 @@ check_batch(VxRng *rng, VxMetric metric, Regime regime, uint32_t dim, uint32_t n
 
 		for (uint32_t i = 0; i < count; i++)
 			memcpy(vx_batch_row(got.batch, i), rows + (got.first_row + i) * dim, dim * sizeof(float));
-		vx_batch_scan(got.batch, count, take, &got);
+		polls = 0;
+		vx_batch_scan(got.batch, count, take, count_polls, &got);
+		/* however many queries there are, a piece has few */
+		assert_true(polls >= n / VX_PANEL_MAX);
+		if (metric == VX_METRIC_L1)
+			assert_int_equal(polls, n);
 	}
 	vx_batch_free(got.batch);
 	for (uint32_t q = 0; q < n; q++)
@@ -327,10 +342,10 @@ test_shrink(void **state)
 			starts[q] = x + q * 20;
 		batch = vx_batch_new(&unit_mem, VX_METRIC_IP, 20, starts, n);
 		memcpy(vx_batch_row(batch, 0), x, 20 * sizeof(float));
-		vx_batch_scan(batch, 1, count_taken, taken);
+		vx_batch_scan(batch, 1, count_taken, count_polls, taken);
 		vx_batch_shrink(batch, n / 2);
 		vx_batch_shrink(batch, n);
-		vx_batch_scan(batch, 1, count_taken, taken);
+		vx_batch_scan(batch, 1, count_taken, count_polls, taken);
 		for (uint32_t q = 0; q < n; q++)
 			assert_int_equal(taken[q], q < n / 2 ? 2 : 1);
 		vx_batch_free(batch);

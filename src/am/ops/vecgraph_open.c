@@ -11,6 +11,7 @@
 #include "access/relation.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
@@ -27,9 +28,9 @@ refuse_absent(Oid oid)
 	pg_unreachable();
 }
 
-/* Fails unless the relation is a vecgraph index of the current user. Takes no lock on it. */
+/* Fails unless the relation is a vecgraph index of the current user, or he may read all data and that is enough. Takes no lock on it. */
 static void
-check_index(Oid oid)
+check_index(Oid oid, bool to_read)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(oid));
 	Form_pg_class form;
@@ -41,7 +42,7 @@ check_index(Oid oid)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecgraph index", NameStr(form->relname))));
-	if (!vecidx_owns_relation(oid))
+	if (!vecidx_owns_relation(oid) && !(to_read && has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA)))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, NameStr(form->relname));
 	ReleaseSysCache(tuple);
 }
@@ -66,13 +67,13 @@ check_usable(Relation index)
 
 /* What is left to do when the index's table, if that is wanted, is locked. */
 static Relation
-open_checked(Oid oid, LOCKMODE mode)
+open_checked(Oid oid, LOCKMODE mode, bool to_read)
 {
 	Relation	index = try_relation_open(oid, mode);
 
 	if (index == NULL)
 		refuse_absent(oid);
-	check_index(oid);
+	check_index(oid, to_read);
 	check_usable(index);
 	return index;
 }
@@ -80,26 +81,38 @@ open_checked(Oid oid, LOCKMODE mode)
 Relation
 vecgraph_open_index(Oid oid, LOCKMODE mode)
 {
-	check_index(oid);
-	return open_checked(oid, mode);
+	check_index(oid, false);
+	return open_checked(oid, mode, false);
+}
+
+static Relation
+open_both(Oid oid, LOCKMODE mode, LOCKMODE table_mode, bool to_read, Relation *table)
+{
+	Oid			table_oid;
+	Relation	index;
+
+	check_index(oid, to_read);
+	table_oid = IndexGetRelation(oid, true);
+	*table = OidIsValid(table_oid) ? try_relation_open(table_oid, table_mode) : NULL;
+	if (*table == NULL)
+		refuse_absent(oid);
+	index = open_checked(oid, mode, to_read);
+	/* the OID of an index that was dropped may have become that of another table's */
+	if (index->rd_index->indrelid != table_oid)
+		refuse_absent(oid);
+	return index;
 }
 
 Relation
 vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table)
 {
-	Oid			table_oid;
-	Relation	index;
+	return open_both(oid, mode, table_mode, false, table);
+}
 
-	check_index(oid);
-	table_oid = IndexGetRelation(oid, true);
-	*table = OidIsValid(table_oid) ? try_relation_open(table_oid, table_mode) : NULL;
-	if (*table == NULL)
-		refuse_absent(oid);
-	index = open_checked(oid, mode);
-	/* the OID of an index that was dropped may have become that of another table's */
-	if (index->rd_index->indrelid != table_oid)
-		refuse_absent(oid);
-	return index;
+Relation
+vecgraph_open_index_to_read(Oid oid, Relation *table)
+{
+	return open_both(oid, AccessShareLock, AccessShareLock, true, table);
 }
 
 void

@@ -188,6 +188,9 @@ extern Relation vecgraph_open_index(Oid oid, LOCKMODE mode);
 /* The same, and its table, which is locked first, in *table. */
 extern Relation vecgraph_open_index_and_table(Oid oid, LOCKMODE mode, LOCKMODE table_mode, Relation *table);
 
+/* Likewise, both with AccessShareLock, also for who may read all data (pg_read_all_data). */
+extern Relation vecgraph_open_index_to_read(Oid oid, Relation *table);
+
 /* What is to be restored when functions of a table's indexes have been called. */
 typedef struct VecGraphOwnerRights
 {
