@@ -999,11 +999,14 @@ CREATE CAST (sparsevec AS halfvec)
 -- packed rows
 -- ---------------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION vecidx_unpack_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE;
+
 CREATE FUNCTION vecidx_unpack_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_support;
 
 CREATE FUNCTION vecidx_unpack_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_support;
 
 -- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
 CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
@@ -1022,11 +1025,14 @@ CREATE FUNCTION vecidx_unpack(ids bytea, vectors bytea, dimensions int, OUT id b
 
 COMMENT ON FUNCTION vecidx_unpack(bytea, bytea, int) IS 'rows of packed little-endian int64s and float32s';
 
+CREATE FUNCTION vecidx_unpack_halfvec_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE;
+
 CREATE FUNCTION vecidx_unpack_halfvec_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding halfvec) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_halfvec_support;
 
 CREATE FUNCTION vecidx_unpack_halfvec_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding halfvec) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_halfvec_support;
 
 -- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
 CREATE FUNCTION vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding halfvec) RETURNS SETOF record

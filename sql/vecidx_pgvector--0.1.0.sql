@@ -171,11 +171,14 @@ CREATE OPERATOR %1$s.<-| (
 			WHERE p.proname = 'vecidx_unpack_halfvec')
 	THEN
 		EXECUTE format($unpack$
+CREATE FUNCTION %1$s.vecidx_unpack_halfvec_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE;
+
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT %1$s.vecidx_unpack_halfvec_support;
 
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT %1$s.vecidx_unpack_halfvec_support;
 
 -- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
 CREATE FUNCTION %1$s.vecidx_unpack_halfvec(vectors bytea, dimensions int, OUT id bigint, OUT embedding %2$s.halfvec) RETURNS SETOF record
@@ -195,7 +198,8 @@ CREATE FUNCTION %1$s.vecidx_unpack_halfvec(ids bytea, vectors bytea, dimensions 
 COMMENT ON FUNCTION %1$s.vecidx_unpack_halfvec(bytea, bytea, int) IS 'rows of packed little-endian int64s and float16s';
 
 			$unpack$, own, theirs);
-		objects := objects || format('FUNCTION %s.vecidx_unpack_halfvec_rows(bytea, integer)', own)
+		objects := objects || format('FUNCTION %s.vecidx_unpack_halfvec_support(internal)', own)
+			|| format('FUNCTION %s.vecidx_unpack_halfvec_rows(bytea, integer)', own)
 			|| format('FUNCTION %s.vecidx_unpack_halfvec_rows(bytea, bytea, integer)', own)
 			|| format('FUNCTION %s.vecidx_unpack_halfvec(bytea, integer)', own)
 			|| format('FUNCTION %s.vecidx_unpack_halfvec(bytea, bytea, integer)', own);
@@ -227,11 +231,14 @@ $made$;
 -- packed rows
 -- ---------------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION vecidx_unpack_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE;
+
 CREATE FUNCTION vecidx_unpack_rows(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_support;
 
 CREATE FUNCTION vecidx_unpack_rows(ids bytea, vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecidx_unpack' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE SUPPORT vecidx_unpack_support;
 
 -- In FROM, rows of a function are kept until there are all, but a query that the planner can put in its place gives each to what is above it.
 CREATE FUNCTION vecidx_unpack(vectors bytea, dimensions int, OUT id bigint, OUT embedding vector) RETURNS SETOF record

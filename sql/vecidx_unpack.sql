@@ -72,6 +72,30 @@ SELECT how, count(*), count(o.id) AS same,
 	GROUP BY how, ids, vectors, halves ORDER BY 1;
 -- given on one by one, in FROM, too, but for what the planner does not put in place of the function
 EXPLAIN (COSTS OFF) SELECT * FROM vecidx_unpack('\x0000803f', 1);
+-- the planner knows how many there are, if it knows the bytes, also as parameters; it leaves errors to the function
+CREATE FUNCTION planned_rows(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+		IF line LIKE '%ProjectSet%' THEN
+			RETURN NEXT substring(line FROM 'rows=(\d+)');
+		END IF;
+	END LOOP;
+END $$;
+SELECT planned_rows($$SELECT * FROM vecidx_unpack(decode(repeat('0000803f', 6000), 'hex'), 2)$$);
+SELECT planned_rows($$SELECT * FROM vecidx_unpack(decode(repeat('01000000', 6000), 'hex'), decode(repeat('0000803f', 6000), 'hex'), 2)$$);
+SELECT planned_rows($$SELECT * FROM vecidx_unpack_halfvec(decode(repeat('0000803f', 6000), 'hex'), 4)$$);
+SELECT planned_rows($$SELECT * FROM vecidx_unpack('\x0000803f', -1)$$), planned_rows($$SELECT * FROM vecidx_unpack('\x00', 2)$$);
+SELECT planned_rows($$SELECT u.* FROM (VALUES ('\x00'::bytea)) v (b), vecidx_unpack(b, 1) u WHERE random() < 2$$) IS NOT NULL AS unknown;
+PREPARE planned(bytea) AS SELECT * FROM vecidx_unpack($1, 1);
+SET plan_cache_mode = force_custom_plan;
+SELECT planned_rows($$EXECUTE planned(decode(repeat('0000803f', 50), 'hex'))$$);
+SET plan_cache_mode = force_generic_plan;
+SELECT planned_rows($$EXECUTE planned(decode(repeat('0000803f', 50), 'hex'))$$);
+RESET plan_cache_mode;
+DEALLOCATE planned;
+DROP FUNCTION planned_rows;
 SELECT * FROM vecidx_unpack('\x0000803f000020c00000c07f', 1) LIMIT 2;
 SELECT count(*), sum(id) FROM vecidx_unpack((SELECT ids FROM batch WHERE how = 'toasted'), (SELECT vectors FROM batch WHERE how = 'toasted'), 7);
 SELECT how, count(*), sum((u).id), max(vector_dims((u).embedding)) FROM (SELECT how, vecidx_unpack(ids, vectors, 7) AS u FROM batch OFFSET 0) s

@@ -5,7 +5,11 @@
 #include "pg/vecidx_compat.h"
 
 #include "access/htup_details.h"
+#include "access/detoast.h"
 #include "funcapi.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
 #include "port/pg_bswap.h"
 
 #include "type/vecidx_dense.h"
@@ -169,3 +173,34 @@ unpack(FunctionCallInfo fcinfo, VecidxDense type)
 }
 
 VECIDX_DENSE_FUNCTIONS(unpack, vecidx_unpack, vecidx_unpack_halfvec);
+
+/* The value of an argument, counted from the last one, that the planner knows; false: it does not. */
+static bool
+known_argument(SupportRequestRows *request, int from_last, Const **value)
+{
+	List	   *arguments = ((FuncExpr *) request->node)->args;
+	Node	   *node = estimate_expression_value(request->root, list_nth(arguments, list_length(arguments) - 1 - from_last));
+
+	*value = (Const *) node;
+	return IsA(node, Const);
+}
+
+/* Tells the planner how many rows there will be. Bytes that are no whole rows, and other errors, are for the function itself to find. */
+static Datum
+unpack_support(FunctionCallInfo fcinfo, VecidxDense type)
+{
+	SupportRequestRows *request = (SupportRequestRows *) PG_GETARG_POINTER(0);
+	Const	   *vectors;
+	Const	   *dim;
+
+	if (!IsA(request, SupportRequestRows) || !is_funcclause(request->node)
+		|| !known_argument(request, 1, &vectors) || !known_argument(request, 0, &dim))
+		PG_RETURN_POINTER(NULL);
+	request->rows = 0;
+	if (!vectors->constisnull && !dim->constisnull && DatumGetInt32(dim->constvalue) > 0)
+		request->rows = (double) (toast_raw_datum_size(vectors->constvalue) - VARHDRSZ)
+			/ ((double) DatumGetInt32(dim->constvalue) * element_bytes(type));
+	PG_RETURN_POINTER(request);
+}
+
+VECIDX_DENSE_FUNCTIONS(unpack_support, vecidx_unpack_support, vecidx_unpack_halfvec_support);
