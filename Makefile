@@ -16,7 +16,7 @@ DATA = $(wildcard $(patsubst %,sql/%--*.sql,$(EXTENSION)))
 PURE_DIRS = src/core src/distance src/quant src/graph src/format
 PURE_SRCS = $(wildcard $(addsuffix /*.c,$(PURE_DIRS)))
 PURE_OBJS = $(PURE_SRCS:.c=.o)
-PG_SRCS = $(wildcard src/*.c src/pg/*.c src/type/*.c src/cache/*.c src/exact/*.c src/am/*.c src/am/*/*.c)
+PG_SRCS = $(wildcard src/*.c src/pg/*.c src/type/*.c src/cache/*.c src/exact/*.c src/shards/*.c src/am/*.c src/am/*/*.c)
 OBJS = $(PURE_OBJS) $(PG_SRCS:.c=.o)
 
 HEADERS_vecidx = src/type/vecidx_vector.h src/type/vecidx_sparsevec.h

@@ -658,3 +658,57 @@ CREATE FUNCTION vecgraph_recall_queries(index regclass, queries anyarray, k int 
 	AS 'MODULE_PATHNAME', 'vecgraph_recall_queries_given' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION vecgraph_recall_queries(regclass, anyarray, int, text) IS 'the same, by queries that are given';
+-- ---------------------------------------------------------------------------------------------------------------------
+-- shards: tables of which one search asks all
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vecidx_shards(rows anyelement, source_column name, query anycompatible, k bigint, metric text DEFAULT 'l2',
+	condition text DEFAULT NULL) RETURNS SETOF anyelement
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10 COST 10000;
+
+COMMENT ON FUNCTION vecidx_shards(anyelement, name, anycompatible, bigint, text, text) IS
+	'the nearest rows of all partitions or children of a table, asked at the same time where they are on other servers';
+
+CREATE FUNCTION vecidx_shards_sql(shards regclass, source_column name, query anycompatible, k bigint, metric text DEFAULT 'l2',
+	condition text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecidx_shards_sql(regclass, name, anycompatible, bigint, text, text) IS 'the statement that vecidx_shards runs';
+
+CREATE FUNCTION vecgraph_describe(
+	index regclass,
+	OUT metric text,
+	OUT dimensions int,
+	OUT storage text,
+	OUT codes text,
+	OUT codebook text,
+	OUT codebook_hash text)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_describe(regclass) IS 'what a vecgraph index was made with; reads one page, and the codebook if there is one';
+
+-- what foreign tables on other servers show, too
+CREATE VIEW vecgraph_indexes AS
+	SELECT n.nspname::text AS table_schema, t.relname::text AS table_name, i.relname::text AS index_name,
+		pg_catalog.pg_get_indexdef(i.oid, 1, true) AS indexed, pg_catalog.pg_get_expr(x.indpred, x.indrelid) AS predicate, x.indisvalid AS valid, d.*
+	FROM pg_catalog.pg_index x
+		JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+		JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) i.relam
+		JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) x.indrelid
+		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
+		CROSS JOIN LATERAL vecgraph_describe(i.oid) d
+	WHERE a.amname OPERATOR(pg_catalog.=) 'vecgraph' AND i.relkind OPERATOR(pg_catalog.=) 'i';
+GRANT SELECT ON vecgraph_indexes TO PUBLIC;
+
+COMMENT ON VIEW vecgraph_indexes IS 'the vecgraph indexes of this database, and what they were made with';
+
+CREATE FUNCTION vecidx_shards_setup(shards regclass) RETURNS SETOF text
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecidx_shards_setup(regclass) IS 'the statements that make ready the servers of a table''s foreign partitions or children, as far as they are not';
+
+CREATE FUNCTION vecidx_shards_check(shards regclass, source_column name)
+	RETURNS TABLE (shard regclass, server name, index_name text, metric text, dimensions int, codes text, codebook text, codebook_hash text, problem text)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION vecidx_shards_check(regclass, name) IS 'the indexes of all partitions or children of a table, and what is wrong with one or differs from the first';

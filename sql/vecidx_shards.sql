@@ -1,0 +1,82 @@
+-- vecidx_shards: the nearest rows of all partitions or children; here they are on this server, see test/t for others
+CREATE TABLE shards (gone int, kind int, v vector(3), id int) PARTITION BY LIST (kind);
+CREATE TABLE shards_a PARTITION OF shards FOR VALUES IN (1);
+CREATE TABLE "shards b" (id int, v vector(3), kind int, gone int);
+ALTER TABLE shards ATTACH PARTITION "shards b" FOR VALUES IN (2);
+CREATE TABLE shards_c PARTITION OF shards FOR VALUES IN (3, 4) PARTITION BY LIST (kind);
+CREATE TABLE shards_c3 PARTITION OF shards_c FOR VALUES IN (3);
+INSERT INTO shards SELECT 0, i % 3 + 1, ARRAY[i, 1, 2]::vector, i FROM generate_series(1, 90) i;
+INSERT INTO shards VALUES (0, 1, NULL, 91);
+ALTER TABLE shards DROP COLUMN gone;
+SELECT * FROM vecidx_shards_check('shards', 'v');
+CREATE INDEX shards_v ON shards USING vecgraph (v vector_l2_ops);
+
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[30,1,2]', 5) ORDER BY v <-> '[30,1,2]', id;
+SELECT id FROM vecidx_shards(NULL::shards, 'v', '[30.2,1,2]'::halfvec, 3, 'L2', 'kind <> 1');
+SELECT id FROM vecidx_shards(NULL::shards, 'v', ARRAY[1,0,0]::vector, 3, 'ip', 'id < 80 -- not the last');
+SELECT count(*), count(v) FROM vecidx_shards(NULL::shards, 'v', '[0,0,0]', 1000);
+-- LIMIT and all that apply to what comes out
+SELECT count(*) FROM shards s, LATERAL vecidx_shards(s, 'v', s.v, 2) n WHERE s.id <= 10 AND n.id BETWEEN s.id - 1 AND s.id + 1;
+SELECT vecidx_shards_sql('shards', 'v', '[1,2,3]', 2, 'cosine', 'id > 5');
+SELECT index_name, metric, dimensions, codes, codebook, problem FROM vecidx_shards_check('shards', 'v');
+EXPLAIN (COSTS OFF) SELECT id FROM vecidx_shards(NULL::shards, 'v', '[30,1,2]', 5);
+
+-- a shard that is new is asked, too
+CREATE TABLE shards_c4 PARTITION OF shards_c FOR VALUES IN (4);
+INSERT INTO shards VALUES (4, '[1000,1,2]', 1000);
+SELECT id FROM vecidx_shards(NULL::shards, 'v', '[1000,1,2]', 1);
+DROP INDEX shards_v;
+CREATE INDEX ON shards_a USING vecgraph (v vector_l2_ops);
+CREATE INDEX shards_b_v ON "shards b" USING vecgraph (v vector_cosine_ops);
+CREATE INDEX ON shards_c3 USING vecgraph (v vector_l2_ops);
+SELECT shard, index_name, metric, problem FROM vecidx_shards_check('shards', 'v');
+DROP INDEX shards_b_v;
+CREATE INDEX shards_b_v ON "shards b" USING vecgraph ((v::vector(3)) vector_l2_ops) WHERE false;
+SELECT shard, problem FROM vecidx_shards_check('shards', 'v') WHERE problem IS NOT NULL;
+SELECT * FROM vecidx_shards_setup('shards');
+
+-- children, and a table alone
+CREATE TABLE shards_parent (id int, b bit(4), s sparsevec(3));
+CREATE TABLE shards_child (more text) INHERITS (shards_parent);
+INSERT INTO shards_parent VALUES (1, '1100', '{1:1}/3');
+INSERT INTO shards_child VALUES (2, '1110', '{2:1}/3', 'x'), (3, '0000', '{3:3}/3', 'y');
+SELECT * FROM vecidx_shards(NULL::shards_parent, 'b', B'1111', 2, 'hamming');
+SELECT * FROM vecidx_shards(NULL::shards_parent, 's', '{3:1}/3', 1, 'ip');
+SELECT id FROM vecidx_shards(NULL::shards_child, 'b', '1111', 5, 'jaccard');
+CREATE TABLE shards_none (v vector(3)) PARTITION BY LIST ((vector_dims(v)));
+SELECT * FROM vecidx_shards(NULL::shards_none, 'v', '[1,2,3]', 5);
+SELECT * FROM vecidx_shards_check('shards_none', 'v');
+
+-- NULLs
+SELECT * FROM vecidx_shards(NULL::shards, 'v', NULL::vector, 5);
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', NULL);
+SELECT vecidx_shards_sql('shards', NULL, '[1,2,3]', 5);
+
+-- errors
+\set VERBOSITY terse
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2]', 5);
+SELECT * FROM vecidx_shards(NULL::shards, 'v', 'x', 5);
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 0);
+SELECT * FROM vecidx_shards(NULL::shards, 'w', '[1,2,3]', 5);
+SELECT * FROM vecidx_shards(NULL::shards, 'ctid', '[1,2,3]', 5);
+SELECT * FROM vecidx_shards(NULL::shards, 'id', '[1,2,3]', 5);
+SELECT * FROM vecidx_shards(1, 'v', '[1,2,3]', 5);
+SELECT * FROM vecidx_shards_check('shards', 'w');
+SELECT vecidx_shards_sql('pg_tables', 'v', '[1,2,3]', 5);
+SELECT vecgraph_describe('shards');
+\set VERBOSITY default
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 5, 'hamming');
+SELECT * FROM vecidx_shards(NULL::shards_none, 'v', '[1,2,3]', 5, 'l2', 'nothing = 1');
+SELECT * FROM vecidx_shards(NULL::shards_child, 'b', '1111', 5, 'hamming', 'nothing = 1');
+SELECT vecgraph_describe(1);
+
+-- the caller's rights
+CREATE ROLE regress_shards;
+GRANT SELECT ON shards, shards_a TO regress_shards;
+SET ROLE regress_shards;
+SELECT * FROM vecidx_shards(NULL::shards_a, 'v', '[1,2,3]', 1);
+\set VERBOSITY terse
+SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 1);
+RESET ROLE;
+DROP TABLE shards, shards_parent, shards_none CASCADE;
+DROP ROLE regress_shards;
