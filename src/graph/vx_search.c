@@ -14,6 +14,14 @@
 #define FIRST_RANKS 10
 #define MOST_WIDTH 8.0
 
+/*
+ * Of a rest of more than FEW the nearest NEAR in SAMPLE are put in order at a time: fewer would have to be chosen more often, more would
+ * be put in order for nothing.
+ */
+#define FEW 64
+#define NEAR 4
+#define SAMPLE 32
+
 /* By scores of another distance the first ranks, too, may want a longer list: up to so many times L. */
 #define ROUGH_LISTS 3.0
 
@@ -55,11 +63,12 @@ vx_search_free(VxSearch *search)
 }
 
 /*
- * The rest is in no order while the list is of fixed length: nobody takes from it then, and most searches end so. When the list grows it
- * becomes a binary heap, the nearest first.
+ * The rest is in no order while the list is of fixed length: nobody takes from it then, and most searches end so. When the list grows those
+ * up to some score become a binary heap, the nearest first; the others wait behind it, in no order, until the heap is empty. So most
+ * of the rest, which nobody takes before the search ends, costs no more than one look at each.
  */
 static void
-rest_sift_up(VxSearch *search, uint32_t i)
+near_sift_up(VxSearch *search, uint32_t i)
 {
 	VxCandidate *heap = search->rest;
 	VxCandidate moving = heap[i];
@@ -73,10 +82,10 @@ rest_sift_up(VxSearch *search, uint32_t i)
 }
 
 static void
-rest_sift_down(VxSearch *search, uint32_t i)
+near_sift_down(VxSearch *search, uint32_t i)
 {
 	VxCandidate *heap = search->rest;
-	uint32_t	n = search->rest_count;
+	uint32_t	n = search->near_count;
 	VxCandidate moving = heap[i];
 
 	for (;;)
@@ -95,12 +104,51 @@ rest_sift_down(VxSearch *search, uint32_t i)
 	heap[i] = moving;
 }
 
-/* From the last parent to the first: less work than to add one after the other. */
-static void
-rest_make_heap(VxSearch *search)
+/* A score that about NEAR of SAMPLE of the rest do not exceed, and at least one; there are SAMPLE or more. */
+static float
+sample_near_score(const VxSearch *search)
 {
-	for (uint32_t i = search->rest_count / 2; i-- > 0;)
-		rest_sift_down(search, i);
+	uint32_t	step = search->rest_count / SAMPLE;
+	float		least[NEAR];	/* of the sample, in order */
+
+	for (uint32_t i = 0; i < NEAR; i++)
+		least[i] = INFINITY;
+	for (uint32_t i = 0; i < SAMPLE; i++)
+	{
+		float		score = search->rest[i * step].score;
+
+		for (uint32_t at = 0; at < NEAR; at++)
+		{
+			float		farther = VX_MAX(score, least[at]);
+
+			least[at] = VX_MIN(score, least[at]);
+			score = farther;
+		}
+	}
+	return least[NEAR - 1];
+}
+
+/* The list grows, and no near ones are left or known: chooses which are, if there is a rest. */
+static void
+rest_choose_near(VxSearch *search)
+{
+	VxCandidate *rest = search->rest;
+	uint32_t	near = 0;
+
+	search->near_score = search->rest_count <= FEW ? INFINITY : sample_near_score(search);
+	for (uint32_t i = 0; i < search->rest_count; i++)
+	{
+		VxCandidate moving = rest[i];
+
+		/* no branch: which are near is anybody's guess */
+		rest[i] = rest[near];
+		rest[near] = moving;
+		near += moving.score <= search->near_score;
+	}
+	search->near_count = near;
+	/* from the last parent to the first: less work than to add one after the other */
+	for (uint32_t i = near / 2; i-- > 0;)
+		near_sift_down(search, i);
 }
 
 /* Moves the nearest n of the rest to its front, in no order: Hoare's selection, on average linear. */
@@ -169,7 +217,7 @@ rest_forget(VxSearch *search)
 		note_forgotten(search, search->rest[i].score);
 	search->rest_count = kept;
 	if (search->grown)
-		rest_make_heap(search);
+		rest_choose_near(search);
 	else if (search->given)
 		note_farthest(search);
 }
@@ -195,20 +243,29 @@ rest_add(VxSearch *search, float score, VxNodeId id)
 		search->rest = vx_resize_array(search->mem, search->rest, capacity, sizeof(VxCandidate));
 		search->rest_capacity = capacity;
 	}
-	set_candidate(&search->rest[search->rest_count++], score, id);
-	if (search->grown)
-		rest_sift_up(search, search->rest_count - 1);
+	if (search->grown && score <= search->near_score)
+	{
+		/* the first one that is not near makes room for it */
+		search->rest[search->rest_count++] = search->rest[search->near_count];
+		set_candidate(&search->rest[search->near_count++], score, id);
+		near_sift_up(search, search->near_count - 1);
+	}
+	else
+		set_candidate(&search->rest[search->rest_count++], score, id);
 }
 
-/* Removes the nearest of the rest; the caller knows that there is one and that it is a heap. */
+/* Removes the nearest of the rest; the caller knows that there is one and that the list grows. */
 static VxCandidate
 rest_take(VxSearch *search)
 {
 	VxCandidate top = search->rest[0];
 
-	search->rest[0] = search->rest[--search->rest_count];
-	if (search->rest_count > 0)
-		rest_sift_down(search, 0);
+	search->rest[0] = search->rest[--search->near_count];
+	search->rest[search->near_count] = search->rest[--search->rest_count];
+	if (search->near_count > 0)
+		near_sift_down(search, 0);
+	else
+		rest_choose_near(search);
 	return top;
 }
 
@@ -227,30 +284,49 @@ sort_candidates(const VxSearch *search, VxCandidate *candidates, uint32_t n)
 	}
 }
 
-/*
- * Merges n sorted candidates into the list, from its far end; what does not fit goes to the rest. In place: as long as any of fresh are
- * left, what is written lies behind what of the list has not been read yet.
- */
+/* How many of the first n of the list are nearer than a candidate. By halving, with no branch that could be guessed wrong but for ties. */
+static inline uint32_t
+list_place(const VxSearch *search, uint32_t n, const VxCandidate *candidate)
+{
+	const VxCandidate *from = search->list;
+
+	while (n > 1)
+	{
+		uint32_t	half = n / 2;
+
+		from += nearer(search, &from[half - 1], candidate) ? half : 0;
+		n -= half;
+	}
+	if (n == 1)
+		from += nearer(search, from, candidate);
+	return (uint32_t) (from - search->list);
+}
+
+/* Merges n sorted candidates into the list, from its far end; what does not fit goes to the rest. */
 static void
 list_merge(VxSearch *search, const VxCandidate *fresh, uint32_t n)
 {
 	VxCandidate *list = search->list;
 	uint32_t	old = search->count;	/* list[0 .. old) and fresh[0 .. n) are still to be placed */
 
-	search->count = VX_MIN(old + n, search->capacity);
+	while (old + n > search->capacity)
+	{
+		const VxCandidate *farthest = n == 0 || (old > 0 && nearer(search, &fresh[n - 1], &list[old - 1])) ? &list[--old] : &fresh[--n];
+
+		if (!farthest->expanded)	/* if it was, it is among the found, or dead */
+			rest_add(search, farthest->score, farthest->id);
+	}
+	search->count = old + n;
 	while (n > 0)
 	{
-		uint32_t	at = old + n - 1;
-		bool		from_list = old > 0 && nearer(search, &fresh[n - 1], &list[old - 1]);
-		const VxCandidate *next = from_list ? &list[--old] : &fresh[--n];
+		uint32_t	place = list_place(search, old, &fresh[n - 1]);
 
-		if (at < search->capacity)
-			list[at] = *next;
-		else if (!next->expanded)	/* if it was, it is among the found, or dead */
-			rest_add(search, next->score, next->id);
+		memmove(&list[place + n], &list[place], (old - place) * sizeof(VxCandidate));
+		old = place;
+		n--;
+		list[place + n] = fresh[n];
 		/* what came in before the cursor is not expanded: the search goes back to it, as it always takes the nearest */
-		if (!from_list && at < search->cursor)
-			search->cursor = at;
+		search->cursor = VX_MIN(search->cursor, place + n);
 	}
 }
 
@@ -272,6 +348,7 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 {
 	VxStore    *store = search->store;
 	VxCandidate *fresh = search->fresh;
+	VxIdSet		visited;
 	uint32_t	unseen = 0;
 	uint32_t	good = 0;
 	const VxCandidate *worst = NULL;	/* of a full list */
@@ -287,30 +364,39 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 
 	/* once for all, so that none of the additions below has to look for room */
 	vx_idset_reserve(&search->visited, n);
+	/* in registers, as for all that the compiler knows the batch may be the set's own */
+	visited = search->visited;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		/* no branch: which were seen is anybody's guess */
 		search->batch[unseen] = ids[i];
-		unseen += vx_idset_add_reserved(&search->visited, ids[i]);
+		unseen += vx_idset_add_reserved(&visited, ids[i]);
 	}
+	search->visited.count = visited.count;
 	if (unseen == 0)
 		return;
 
 	/* all at once: the store can then ask for all their codes before it waits for the first one */
 	store->ops->score(store, search->query, search->batch, unseen, search->batch_score);
 	store->stats.scored += unseen;
+	/* those for the list in front, the others behind them; no branch here either, but for ties */
 	for (uint32_t i = 0; i < unseen; i++)
 	{
 		float		score = search->batch_score[i];
-		VxNodeId	id = search->batch[i];
+		bool		fits = score < limit;
 
-		if (score < limit || (score == limit && fits_by_rank(search, worst, id)))
-			set_candidate(&fresh[good++], score, id);
-		else
-			rest_add(search, score, id);
+		if (score == limit)
+			fits = fits_by_rank(search, worst, search->batch[i]);
+		set_candidate(&fresh[fits ? good : unseen - 1 - (i - good)], score, search->batch[i]);
+		good += fits;
 	}
-	sort_candidates(search, fresh, good);
-	list_merge(search, fresh, good);
+	for (uint32_t i = good; i < unseen; i++)
+		rest_add(search, fresh[i].score, fresh[i].id);
+	if (good > 0)
+	{
+		sort_candidates(search, fresh, good);
+		list_merge(search, fresh, good);
+	}
 }
 
 static void
@@ -570,7 +656,7 @@ begin_choosing(VxSearch *search)
 	search->reached = 0;
 	search->horizon = -INFINITY;
 	memset(&search->line, 0, sizeof(search->line));
-	rest_make_heap(search);
+	rest_choose_near(search);
 }
 
 /* From a list that has converged to one that grows. */
@@ -580,7 +666,7 @@ begin_growing(VxSearch *search)
 	search->grown = true;
 	search->reached = search->count;
 	search->horizon = search->count > 0 ? search->list[search->count - 1].score : -INFINITY;
-	rest_make_heap(search);
+	rest_choose_near(search);
 
 	/* the nodes met so far, whether they have left or not; those outside the horizon were met on the way */
 	memset(&search->line, 0, sizeof(search->line));

@@ -9,7 +9,7 @@
  * its page, where its exact distance is known, and live ones wait in a heap of found nodes to leave in exact order.
  *
  * When the list has converged, the nodes in it are those up to some score, the horizon, and all of them are expanded. From
- * then on no list is needed to make it longer: what is not expanded is a heap (rest), and expanding its nearest, over and over,
+ * then on no list is needed to make it longer: of what is not expanded (rest) the nearest is expanded, over and over, which
  * moves the horizon outwards; what comes to light within the horizon is nearest, so it is next. A list of so many more nodes
  * costs so many more expansions, at any length.
  *
@@ -60,9 +60,11 @@ typedef struct VxSearch
 	uint32_t	count;
 	uint32_t	cursor;			/* no unexpanded candidate before this */
 
-	/* What is in no list and not expanded. A min-heap once grown, before that just an array. */
+	/* What is in no list and not expanded, in no order; but once grown, what is near is in front, a min-heap. */
 	VxCandidate *rest;
 	uint32_t	rest_count;
+	uint32_t	near_count;		/* once grown, 0 only if there is no rest */
+	float		near_score;		/* those up to this are near */
 	uint32_t	rest_capacity;
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
 	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
