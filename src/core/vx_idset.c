@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Room for what a search with a list of some 60 looks at. */
-#define FIRST_BITS 13
+/* The first table. A search needs a larger one, which it keeps, but not all sets are of what a search has visited. */
+#define FIRST_BITS 8
 /* A table larger than this is given back when the set is cleared. */
 #define KEEP_BITS 16
 

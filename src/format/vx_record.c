@@ -155,7 +155,7 @@ const char *
 vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool deep)
 {
 	const VxTidSlot *more = (const VxTidSlot *) slot;
-	bool		beyond = false;
+	uint32_t	beyond = 0;
 
 	if (slot->state == VX_SLOT_FREE)
 		return NULL;
@@ -175,10 +175,10 @@ vx_slot_check(const VxGeometry *g, const VxSlot *slot, uint32_t id_bound, bool d
 		return "a node has too many heap TIDs";
 	if (slot->degree > g->edge_capacity)
 		return "a node has too many edges";
-	/* no early exit, so that the compiler can compare many at once: every node that is read passes here */
+	/* every node that is read passes here: no early exit, and a word as wide as an edge, so that many are compared at once */
 	for (uint32_t i = 0; i < slot->degree; i++)
 		beyond |= slot->edges[i] >= id_bound;
-	if (beyond)
+	if (beyond != 0)
 		return "an edge leads out of the index";
 	if (deep && g->storage == VX_STORAGE_FULL)
 	{

@@ -24,42 +24,58 @@ vx_rotation_init(VxRotation *rotation, const VxMem *mem, uint32_t dim)
 		rotation->signs[i] = (vx_rng_next(&rng) >> 63) != 0 ? 1.0f : -1.0f;
 }
 
-/* x [n], n a power of two >= 16. The first four stages are done in one go, 16 values at a time. */
+/* Two stages at once, on the four quarters [n] of a piece: each value is read and written once. */
+VX_INLINE void
+two_stages(float *restrict a, float *restrict b, float *restrict c, float *restrict d, uint32_t n, uint32_t step)
+{
+	for (uint32_t i = 0; i < n * step; i += step)
+	{
+		float		sum = a[i] + b[i];
+		float		difference = a[i] - b[i];
+		float		next_sum = c[i] + d[i];
+		float		next_difference = c[i] - d[i];
+
+		a[i] = sum + next_sum;
+		b[i] = difference + next_difference;
+		c[i] = sum - next_sum;
+		d[i] = difference - next_difference;
+	}
+}
+
+/* The stages of width h and 2 h of x [n], 4 h dividing n. */
+VX_INLINE void
+stages(float *x, uint32_t n, uint32_t h)
+{
+	for (uint32_t i = 0; i < n; i += 4 * h)
+		two_stages(x + i, x + i + h, x + i + 2 * h, x + i + 3 * h, h, 1);
+}
+
+/* The stage of half of x [2 n]. */
+VX_INLINE void
+last_stage(float *restrict low, float *restrict high, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+	{
+		float		sum = low[i] + high[i];
+
+		high[i] = low[i] - high[i];
+		low[i] = sum;
+	}
+}
+
+/* x [n], n a power of two >= 16. Widths that are constants, and neighbours side by side, are what the compiler makes registers of. */
 static void
 hadamard(float *x, uint32_t n)
 {
 	float		scale = 1 / sqrtf((float) n);
+	uint32_t	h = 16;
 
-	for (uint32_t i = 0; i < n; i += 16)
-	{
-		float	   *v = x + i;
-
-		for (uint32_t h = 1; h < 16; h *= 2)
-			for (uint32_t j = 0; j < 16; j += 2 * h)
-				for (uint32_t k = j; k < j + h; k++)
-				{
-					float		a = v[k];
-					float		b = v[k + h];
-
-					v[k] = a + b;
-					v[k + h] = a - b;
-				}
-	}
-	for (uint32_t h = 16; h < n; h *= 2)
-		for (uint32_t i = 0; i < n; i += 2 * h)
-		{
-			float	   *low = x + i;
-			float	   *high = x + i + h;
-
-			for (uint32_t j = 0; j < h; j++)
-			{
-				float		a = low[j];
-				float		b = high[j];
-
-				low[j] = a + b;
-				high[j] = a - b;
-			}
-		}
+	two_stages(x, x + 1, x + 2, x + 3, n / 4, 4);
+	stages(x, n, 4);
+	for (; h <= n / 4; h *= 4)
+		stages(x, n, h);
+	if (h < n)
+		last_stage(x, x + h, h);
 	for (uint32_t i = 0; i < n; i++)
 		x[i] *= scale;
 }

@@ -36,9 +36,7 @@ try_score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids,
 {
 	const void *codes[VX_MAX_EDGES];
 
-	Assert(n <= VX_MAX_EDGES);
-	for (uint32_t i = 0; i < n; i++)
-		codes[i] = vecgraph_code(&store->index, ids[i], i);
+	vecgraph_find_codes(&store->index, ids, n, codes);
 	return store->computer.ops->score(&store->computer, query, codes, n, score);
 }
 

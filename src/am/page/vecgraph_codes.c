@@ -376,3 +376,26 @@ vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place)
 	vecgraph_read_codes(index, id, 1, copy);
 	return copy;
 }
+
+void
+vecgraph_find_codes(VecGraphIndex *index, const VxNodeId *ids, uint32 n, const void **codes)
+{
+	VecGraphCacheView *view = &index->codes->view;
+	VecGraphCacheView seen = *view; /* of its own, so that no writing here makes the compiler read it anew */
+	uint32		missing = 0;
+
+	Assert(n <= VX_MAX_EDGES);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const uint8 *code = vecgraph_cache_code(&seen, ids[i]);
+
+		/* all are asked for before the first one is waited for; what lies behind the second line, the processor guesses */
+		vx_prefetch(code, VX_CACHE_LINE + 1);
+		codes[i] = code;
+		missing += code == NULL;
+	}
+	view->hits += n - missing;
+	for (uint32 i = 0; i < n && missing > 0; i++)
+		if (codes[i] == NULL)
+			codes[i] = vecgraph_code(index, ids[i], i);
+}

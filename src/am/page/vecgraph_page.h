@@ -480,6 +480,9 @@ extern bool vecgraph_codes_follow(VecGraphIndex *index, const VxCodeQuery *query
  */
 extern const uint8 *vecgraph_code(VecGraphIndex *index, VxNodeId id, uint32 place);
 
+/* The same for n <= VX_MAX_EDGES nodes, to codes [n]; those that are not in the cache are in the places of their order. Starts to fetch them. */
+extern void vecgraph_find_codes(VecGraphIndex *index, const VxNodeId *ids, uint32 n, const void **codes);
+
 /* ---- vecgraph_code_log.c: how changed codes become known to caches ---- */
 
 /*
