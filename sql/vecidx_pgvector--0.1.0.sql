@@ -629,6 +629,56 @@ CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
 
 COMMENT ON FUNCTION vecgraph_prewarm(regclass) IS 'loads the codes of a vecgraph index into the cache; returns of how many nodes they are there';
 
+CREATE FUNCTION vecgraph_stats(
+	OUT index regclass,
+	OUT since timestamptz,
+	OUT scans bigint,
+	OUT rows_returned bigint,
+	OUT nodes_expanded bigint,
+	OUT nodes_scored bigint,
+	OUT codes_cached bigint,
+	OUT codes_read bigint,
+	OUT pages_hit bigint,
+	OUT pages_read bigint,
+	OUT rerank_fetches bigint,
+	OUT list_size double precision,
+	OUT grown_lists bigint,
+	OUT passes bigint,
+	OUT sweeps bigint,
+	OUT inserts bigint,
+	OUT lost_links bigint,
+	OUT vacuums bigint,
+	OUT rows_removed bigint,
+	OUT nodes_freed bigint,
+	OUT nodes_repaired bigint,
+	OUT fits bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_stats() IS 'what has been done with each vecgraph index of this database, counted in shared memory';
+
+CREATE FUNCTION vecgraph_stats_reset(index regclass) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_stats_reset(regclass) IS 'lets the counts of a vecgraph index begin anew';
+
+CREATE FUNCTION vecgraph_last_scan(
+	OUT index regclass,
+	OUT rows_returned bigint,
+	OUT nodes_expanded bigint,
+	OUT nodes_scored bigint,
+	OUT codes_cached bigint,
+	OUT codes_read bigint,
+	OUT pages_hit bigint,
+	OUT pages_read bigint,
+	OUT rerank_fetches bigint,
+	OUT list_size double precision,
+	OUT grown_lists bigint,
+	OUT passes bigint,
+	OUT sweeps bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_last_scan() IS 'the counts of the scan of a vecgraph index that has ended last in this session';
+
 -- Not strict: a condition may be NULL. Unsafe: they set what the planner is to do.
 CREATE FUNCTION vecgraph_recall(index regclass, k int DEFAULT 10, sample int DEFAULT 100, condition text DEFAULT NULL, seed int DEFAULT 1,
 	OUT queries int, OUT recall double precision, OUT recall_low double precision, OUT recall_high double precision,

@@ -51,6 +51,7 @@ typedef struct RegionHandle
 
 static int	cache_size_mb;
 static VecGraphRegion *preloaded = NULL;
+static VecGraphRegion *mapped = NULL;	/* a dynamic one, until the process ends */
 
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
@@ -106,6 +107,16 @@ init_region(VecGraphRegion *region, Size size, bool dynamic)
 	pg_atomic_init_u64(&region->misses, 0);
 	pg_atomic_init_u64(&region->loads, 0);
 	pg_atomic_init_u64(&region->evictions, 0);
+	for (int i = 0; i < VECGRAPH_COUNTED_INDEXES; i++)
+	{
+		VecGraphCountedIndex *counted = &region->counted[i];
+
+		pg_atomic_init_u64(&counted->owner, 0);
+		pg_atomic_init_u64(&counted->used, 0);
+		pg_atomic_init_u64(&counted->since, 0);
+		for (int j = 0; j < VECGRAPH_COUNTERS; j++)
+			pg_atomic_init_u64(&counted->counts[j], 0);
+	}
 	region->magic = REGION_MAGIC;
 }
 
@@ -410,6 +421,8 @@ vecgraph_region_attach(void)
 	static bool told = false;
 	VecGraphRegion *region;
 
+	if (mapped != NULL)
+		return mapped;
 	/* outside of a transaction nothing would clean up behind an error: resource owners and open files are those of transactions */
 	if (preloaded != NULL || cache_size_mb == 0 || !IsUnderPostmaster || !IsTransactionState())
 		return preloaded;
@@ -420,6 +433,7 @@ vecgraph_region_attach(void)
 	if (region != NULL)
 	{
 		LWLockRegisterTranche(region->tranche, TRANCHE_NAME);
+		mapped = region;
 		return region;
 	}
 	/* what is missing is mostly missing for long, and to try takes system calls and a lock that all want */
@@ -433,4 +447,10 @@ vecgraph_region_attach(void)
 				 errhint("Add vecidx to shared_preload_libraries, or lower vecgraph.cache_size.")));
 	told = true;
 	return NULL;
+}
+
+VecGraphRegion *
+vecgraph_region_attached(void)
+{
+	return preloaded != NULL ? preloaded : mapped;
 }

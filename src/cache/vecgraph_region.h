@@ -5,6 +5,7 @@
 #define VECGRAPH_REGION_H
 
 #include "cache/vecgraph_cache.h"
+#include "cache/vecgraph_counts.h"
 
 #include "storage/lwlock.h"
 
@@ -19,6 +20,17 @@ typedef struct VecGraphHotIndex
 
 /* Indexes that follow their logs at the same time, at most: each has one of these locks, by its key. */
 #define VECGRAPH_FOLLOW_LOCKS 32
+
+/* An index whose work is counted (vecgraph_counts.h). */
+typedef struct VecGraphCountedIndex
+{
+	pg_atomic_uint64 owner;		/* database and index; 0: free */
+	pg_atomic_uint64 used;		/* a TimestampTz; 0: never */
+	pg_atomic_uint64 since;		/* likewise, of the counts */
+	pg_atomic_uint64 counts[VECGRAPH_COUNTERS];
+} VecGraphCountedIndex;
+
+#define VECGRAPH_COUNTED_INDEXES 128
 
 /* Head of the region; hash buckets, cached indexes, chunk headers and chunk memory follow. */
 typedef struct VecGraphRegion
@@ -39,6 +51,8 @@ typedef struct VecGraphRegion
 	pg_atomic_uint64 misses;	/* codes read from their pages */
 	pg_atomic_uint64 loads;		/* chunks filled */
 	pg_atomic_uint64 evictions; /* chunks taken from an index */
+
+	VecGraphCountedIndex counted[VECGRAPH_COUNTED_INDEXES]; /* who owns which is under the lock */
 } VecGraphRegion;
 
 static inline uint32 *
@@ -79,6 +93,9 @@ vecgraph_region_memory(VecGraphRegion *region)
  * region is preloaded.
  */
 extern VecGraphRegion *vecgraph_region_attach(void);
+
+/* The region if this backend has mapped it already, else NULL; makes none, and takes no lock. */
+extern VecGraphRegion *vecgraph_region_attached(void);
 
 /* Copies the list of hot indexes to hot [VECGRAPH_HOT_INDEXES]; returns how many there are, 0 without a region. */
 extern int	vecgraph_region_hot(VecGraphHotIndex *hot);

@@ -533,8 +533,11 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	uint32		fitted = meta->fitted_nodes;
 	bool		untrained = vx_codes_untrained(meta);
 	void	   *model = NULL;
+	VecGraphCounts counts = {0};
 	Walk		walk;
 
+	counts.n[VECGRAPH_COUNT_FITS] = 1;
+	vecgraph_count_change(store, &counts);
 	begin_visits(&walk, store, heap);
 	if (meta->code_kind == VX_CODES_NONE)
 	{

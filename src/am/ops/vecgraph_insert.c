@@ -230,6 +230,7 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 	VecGraphInsertState *state = index_info->ii_AmCache;
 	MemoryContext old_context;
 	VecGraphRow row;
+	VecGraphCounts counts = {0};
 
 	if (vecgraph_row_is_absent(isnull))
 		return false;
@@ -256,6 +257,8 @@ vecgraph_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_ti
 		vecgraph_begin_insert(index);
 		vecgraph_insert_row(&state->store, &state->linker, &row);
 		vecgraph_end_insert(index);
+		counts.n[VECGRAPH_COUNT_INSERTS] = 1;
+		vecgraph_count_change(&state->store, &counts);
 		/* not before: a fit waits until no insert is under way, this one included */
 		vecgraph_fit_early(&state->store, heap);
 	}

@@ -9,6 +9,7 @@
 
 #include "am/vecgraph.h"
 #include "am/page/vecgraph_page.h"
+#include "cache/vecgraph_counts.h"
 #include "graph/vx_computer.h"
 #include "graph/vx_link.h"
 #include "quant/vx_pq.h"
@@ -97,6 +98,17 @@ extern bool vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction);
 
 /* amendscan: gives everything back. */
 extern void vecgraph_endscan(IndexScanDesc scan);
+
+/* ---- vecgraph_stats.c: counts of what is done with indexes ---- */
+
+/* Counts what a scan has done (the first VECGRAPH_SCAN_COUNTERS), which is the last one of this backend then. No lock on entry or return. */
+extern void vecgraph_count_scan(Relation index, const VecGraphCounts *counts);
+
+/* Counts a change of an index, and what the store has noted of it, which it forgets. Likewise. */
+extern void vecgraph_count_change(VecGraphStore *store, VecGraphCounts *counts);
+
+/* Lets counts of indexes go with them. _PG_init calls it, once. */
+extern void vecgraph_init_stats(void);
 
 /* ---- vecgraph_vacuum.c: removing dead rows ---- */
 

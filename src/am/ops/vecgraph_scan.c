@@ -25,6 +25,7 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -117,6 +118,7 @@ typedef struct VecGraphScan
 	int			tid_count;
 	struct tidset_hash *seen;	/* TIDs of a node with a chain, which may change while it is read */
 
+	VecGraphCounts counts;		/* of one query, what is not counted elsewhere */
 	BlockNumber sweep_block;
 	Relation	heap;
 	BlockNumber heap_blocks;	/* the heap has at least so many; only asked for as higher ones are met */
@@ -199,11 +201,43 @@ vecgraph_beginscan(Relation index, int nkeys, int norderbys)
 	return scan;
 }
 
+/* Counts the query that ends, if it has begun. */
+static void
+count_query(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+	VxSearch   *search = &state->space->search;
+	VxStats    *stats = &state->store.base.stats;
+	uint64	   *n = state->counts.n;
+
+	if (state->phase == PHASE_START || state->store.index.relation == NULL)
+		return;
+	n[VECGRAPH_COUNT_SCANS] = 1;
+	n[VECGRAPH_COUNT_ROWS] = (uint64) state->tuples;
+	n[VECGRAPH_COUNT_EXPANDED] = stats->expanded;
+	n[VECGRAPH_COUNT_SCORED] = stats->scored;
+	if (state->store.index.codes != NULL)
+	{
+		n[VECGRAPH_COUNT_CODES_CACHED] = state->store.index.codes->view.hits;
+		n[VECGRAPH_COUNT_CODES_READ] = state->store.index.codes->view.misses;
+	}
+	if (state->query.point != NULL)
+	{
+		n[VECGRAPH_COUNT_LISTS] = search->capacity;
+		n[VECGRAPH_COUNT_GROWN] = search->grown;
+	}
+	vecgraph_count_scan(scan->indexRelation, &state->counts);
+	memset(&state->counts, 0, sizeof(state->counts));
+	memset(stats, 0, sizeof(*stats));
+	state->query.point = NULL;
+}
+
 void
 vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
 	VecGraphScan *state = scan->opaque;
 
+	count_query(scan);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys && scan->numberOfOrderBys > 0)
@@ -230,6 +264,7 @@ vecgraph_endscan(IndexScanDesc scan)
 {
 	VecGraphScan *state = scan->opaque;
 
+	count_query(scan);
 	if (state->rows != NULL)
 		vecgraph_heap_end(state->rows);
 	if (state->store.index.codes != NULL)
@@ -330,6 +365,7 @@ begin_pass(VecGraphScan *state)
 	VxSearch   *search = &state->space->search;
 
 	state->search_done = false;
+	state->counts.n[VECGRAPH_COUNT_PASSES]++;
 	/* only nodes that pass are given, so the store need not test them once more */
 	vecgraph_store_select(&state->store, NULL);
 	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(state->store.opclass), scan_memory(), state->passing);
@@ -506,6 +542,7 @@ distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *pa
 {
 	const VxPoint *point;
 
+	state->counts.n[VECGRAPH_COUNT_FETCHED]++;
 	if (!vecgraph_heap_point(state->rows, &state->store.index, node, payload, &point))
 		return false;
 	/* a row whose indexed value is NULL cannot be one that is indexed here; the executor sees to it */
@@ -633,6 +670,7 @@ ready_from_sweep(VecGraphScan *state)
 	if (block >= RelationGetNumberOfBlocks(index->relation))
 		return false;
 	state->sweep_block++;
+	state->counts.n[VECGRAPH_COUNT_SWEEPS] = 1;
 	if (!vecgraph_lock_nodes(index, block, BUFFER_LOCK_SHARE, &buffer))
 		return true;
 
@@ -835,6 +873,23 @@ fetch_tids(IndexScanDesc scan)
 	return true;
 }
 
+/* The same; begins the search if that has not begun, and counts the buffers that it looks at. */
+static bool
+fetch_counted(IndexScanDesc scan)
+{
+	VecGraphScan *state = scan->opaque;
+	int64		hit = pgBufferUsage.shared_blks_hit + pgBufferUsage.local_blks_hit;
+	int64		read = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
+	bool		found;
+
+	if (state->phase == PHASE_START)
+		start_search(scan);
+	found = fetch_tids(scan);
+	state->counts.n[VECGRAPH_COUNT_PAGES_HIT] += pgBufferUsage.shared_blks_hit + pgBufferUsage.local_blks_hit - hit;
+	state->counts.n[VECGRAPH_COUNT_PAGES_READ] += pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read - read;
+	return found;
+}
+
 bool
 vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
@@ -842,10 +897,7 @@ vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 
 	if (!ScanDirectionIsForward(direction))
 		elog(ERROR, "vecgraph index can only be scanned forward");
-	if (state->phase == PHASE_START)
-		start_search(scan);
-
-	if (state->tid_next == state->tid_count && !fetch_tids(scan))
+	if (state->tid_next == state->tid_count && !fetch_counted(scan))
 		return false;
 	scan->xs_heaptid = state->space->tids[state->tid_next++];
 	scan->xs_recheck = scan->numberOfKeys > 0;

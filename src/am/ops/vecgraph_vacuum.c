@@ -620,10 +620,13 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 					void *callback_state)
 {
 	VecGraphVacuum vacuum = {0};
+	VecGraphCounts counts = {0};
 	MemoryContext old_context;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	counts.n[VECGRAPH_COUNT_VACUUMS] = 1;
+	counts.n[VECGRAPH_COUNT_REMOVED] = -(uint64) stats->tuples_removed;
 	/* several calls of one vacuum each see the whole index */
 	stats->num_index_tuples = 0;
 
@@ -664,6 +667,10 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 		if (vacuum.repaired_count > vacuum.live_count / 2)
 			vecgraph_attach(&vacuum.store);
 	}
+	counts.n[VECGRAPH_COUNT_REMOVED] += (uint64) stats->tuples_removed;
+	counts.n[VECGRAPH_COUNT_FREED] = vacuum.dead_count;
+	counts.n[VECGRAPH_COUNT_REPAIRED] = vacuum.repaired_count;
+	vecgraph_count_change(&vacuum.store, &counts);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(vacuum.context);
