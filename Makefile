@@ -28,7 +28,7 @@ PG_CFLAGS = -std=gnu11 -fvisibility=hidden
 
 # FAULTS=1: a library for tests only, that fails, waits or dies where it is told to (src/pg/vecidx_fault.c).
 ifdef FAULTS
-FAULT_SITES = GenericXLogFinish vecgraph_delta_finish log_newpage_range ReadBuffer ReadBufferExtended LockBuffer LWLockAcquire LockPage \
+FAULT_SITES = GenericXLogFinish vecgraph_delta_finish log_newpage_range ReadBuffer ReadBufferExtended PrefetchBuffer LockBuffer LWLockAcquire LockPage \
   LockRelationForExtension palloc palloc0 repalloc repalloc_huge MemoryContextAlloc MemoryContextAllocZero \
   MemoryContextAllocHuge MemoryContextAllocExtended dsm_create dsm_attach
 OBJS += test/faults/page_store.o test/faults/delta_record.o test/unit/store_conformance.o

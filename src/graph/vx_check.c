@@ -18,9 +18,12 @@ reach(VxStore *store, const VxMem *mem, uint32_t bound, VxVisited *reached, cons
 
 	while (depth > 0)
 	{
-		VxNodeId	id = stack[--depth];
+		VxNodeId	id;
+		uint32_t	ahead = VX_MIN(depth, store->ahead);
 
 		store->ops->poll(store);
+		vx_store_read_ahead(store, stack + depth - ahead, ahead);
+		id = stack[--depth];
 		if (store->ops->read_edges(store, id, NULL, edges) != VX_OK)
 			continue;
 		count++;

@@ -224,6 +224,7 @@ find_spare(VxLinker *linker, VxStore *store, const VxEdges *edges)
 	VxEdges    *further = &linker->further;
 	uint32_t	behind = 1;		/* the place behind the last that was found: never the first, see vx_link_beside */
 
+	vx_store_read_ahead(store, edges->ids, edges->count);
 	for (uint32_t i = 0; i < edges->count && behind < edges->count; i++)
 	{
 		if (store->ops->read_edges(store, edges->ids[i], NULL, further) != VX_OK || !further->live)
@@ -289,6 +290,7 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 {
 	bool		reachable = false;
 
+	vx_store_read_ahead(store, linker->edges.ids, linker->edges.count);
 	for (uint32_t i = 0; i < linker->edges.count; i++)
 	{
 		store->ops->poll(store);
@@ -309,6 +311,7 @@ vx_link_copy(VxLinker *linker, VxStore *store, VxNodeId beside)
 	/* it takes two edges: along the line, and back to where it was led from */
 	if (store->edge_capacity < 2 || store->ops->read_edges(store, beside, NULL, edges) != VX_OK || !edges->live || edges->count == 0)
 		return false;
+	vx_store_read_ahead(store, edges->ids, edges->count);
 	/* as in collect(): the new node must have no edge to a deleted one */
 	for (uint32_t i = 0; i < edges->count; i++)
 		if (store->ops->read_edges(store, edges->ids[i], NULL, &linker->other) != VX_OK || !linker->other.live)
@@ -598,6 +601,19 @@ add_heirs(VxLinker *linker, VxStore *store, VxNodeId id, VxNodeId dead, VxNodeId
 	return n;
 }
 
+/* Tells the store of the dead among a node's neighbours, whose edges are wanted. */
+static void
+read_dead_ahead(VxStore *store, const VxEdges *edges, bool (*is_dead) (void *context, VxNodeId id), void *context)
+{
+	VxNodeId	dead[VX_MAX_EDGES];
+	uint32_t	n = 0;
+
+	for (uint32_t i = 0; i < edges->count; i++)
+		if (is_dead(context, edges->ids[i]))
+			dead[n++] = edges->ids[i];
+	vx_store_read_ahead(store, dead, n);
+}
+
 VxStatus
 vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
 			   void *context, uint32_t *remaining)
@@ -621,6 +637,8 @@ vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (v
 			return VX_OK;
 
 		reserve(linker, own->count * (HEIRS + 1) + store->max_degree);
+		if (store->ahead > 0)
+			read_dead_ahead(store, own, is_dead, context);
 		for (uint32_t i = 0; i < own->count; i++)
 			if (!is_dead(context, own->ids[i]))
 				linker->ids[n++] = own->ids[i];

@@ -424,6 +424,7 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->most_expanded = 0;
 	search->expanded = 0;
 	search->wanted = 0;
+	search->ending = NULL;
 	store->ops->prepare(store, query);
 }
 
@@ -584,6 +585,45 @@ skip_expanded(VxSearch *search)
 		search->cursor++;
 }
 
+/*
+ * Tells the store which candidates will be expanded next as far as is known by now, the first of them at once. In whatever order, those of
+ * the list are expanded sooner or later, unless nearer ones push them out. That happens while the search is still on its way: then the
+ * nearest candidate is a new one each time, and there are few in front of it. So no more are named than these, and hardly any in vain.
+ */
+VX_NOINLINE static void
+read_list_ahead(VxSearch *search)
+{
+	VxStore    *store = search->store;
+	VxNodeId	ids[VX_MOST_AHEAD];
+	uint32_t	most = VX_MIN(VX_MIN(store->ahead, search->cursor + 2), VX_MOST_AHEAD);
+	uint32_t	n = 0;
+
+	for (uint32_t i = search->cursor; i < search->count && n < most; i++)
+		if (!search->list[i].expanded)
+			ids[n++] = search->list[i].id;
+	store->ops->read_ahead(store, ids, n);
+	/* the last of them, unless it is the first steps of a search */
+	if (n < store->ahead && search->cursor > search->count / 2 && search->ending != NULL)
+		search->ending(search->ending_context);
+}
+
+/*
+ * The same when the list grows: the first of a heap are the nearest, or nearly so. How far it will grow nobody knows, but mostly by about as
+ * much as it has already. Of what was given most of a list is sure to be wanted.
+ */
+VX_NOINLINE static void
+read_rest_ahead(VxSearch *search)
+{
+	VxNodeId	ids[VX_MOST_AHEAD];
+	uint32_t	most = VX_MIN(VX_MIN(search->store->ahead, search->near_count), VX_MOST_AHEAD);
+
+	if (!search->given)
+		most = VX_MIN(most, 2 + search->reached - VX_MIN(search->reached, search->capacity));
+	for (uint32_t i = 0; i < most; i++)
+		ids[i] = search->rest[i].id;
+	search->store->ops->read_ahead(search->store, ids, most);
+}
+
 /* Expands the nearest of the list, which is not expanded, and says which that was. */
 static VxCandidate
 expand_next(VxSearch *search)
@@ -594,6 +634,8 @@ expand_next(VxSearch *search)
 
 	/* this may not return, so nothing is half done here */
 	store->ops->poll(store);
+	if (store->ahead > 0)
+		read_list_ahead(search);
 	next = &search->list[search->cursor++];
 	next->expanded = true;
 	/* unless a nearer one turns up among the edges of this, the one behind it is next */
@@ -648,6 +690,33 @@ vx_search_seek(VxSearch *search, const VxSought *sought)
 	}
 }
 
+uint32_t
+vx_search_peek(const VxSearch *search, uint32_t n, const VxFound **places)
+{
+	uint32_t	next[VX_MOST_AHEAD + 2];	/* in the heap, nearest first: one of them is next, whatever is taken before */
+	uint32_t	waiting = 0;
+	uint32_t	taken = 0;
+
+	if (search->found_count > 0)
+		next[waiting++] = 0;
+	for (; taken < VX_MIN(n, VX_MOST_AHEAD) && waiting > 0; taken++)
+	{
+		uint32_t	top = next[0];
+
+		places[taken] = &search->found[search->found_heap[top]];
+		memmove(next, next + 1, --waiting * sizeof(*next));
+		for (uint32_t child = 2 * top + 1; child <= 2 * top + 2 && child < search->found_count; child++)
+		{
+			uint32_t	at = waiting++;
+
+			for (; at > 0 && found_nearer(search, search->found_heap[child], search->found_heap[next[at - 1]]); at--)
+				next[at] = next[at - 1];
+			next[at] = child;
+		}
+	}
+	return taken;
+}
+
 /* What was given is a list that grows, from nothing. */
 static void
 begin_choosing(VxSearch *search)
@@ -684,9 +753,13 @@ static void
 grow(VxSearch *search)
 {
 	VxStore    *store = search->store;
-	VxCandidate next = rest_take(search);
-	bool		wanted = is_wanted(search, next.id);
+	VxCandidate next;
+	bool		wanted;
 
+	if (store->ahead > 0)
+		read_rest_ahead(search);
+	next = rest_take(search);
+	wanted = is_wanted(search, next.id);
 	store->ops->poll(store);
 	if (store->ops->prefetch != NULL && search->rest_count > 0)
 		store->ops->prefetch(store, search->rest[0].id);

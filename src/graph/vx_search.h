@@ -92,6 +92,13 @@ typedef struct VxSearch
 	uint32_t	found_limit;	/* with more, the nearest leaves without waiting */
 	uint32_t	handed_out;
 
+	/*
+	 * NULL unless the caller sets it: called while reading ahead, when little is left to be read before the list has converged,
+	 * at least once; hardly anything else will be among the nearest found.
+	 */
+	void		(*ending) (void *context);
+	void	   *ending_context;
+
 	VxEdges		edges;
 	VxNodeId	batch[VX_MAX_EDGES];
 	float		batch_score[VX_MAX_EDGES];
@@ -159,6 +166,12 @@ typedef enum VxPatience
  * expanded as many nodes as it may (vx_search_gave_up).
  */
 const VxFound *vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience);
+
+/*
+ * The nearest n found nodes (at most VX_MOST_AHEAD), nearest first, which stay found: those that would leave next if nothing else were found.
+ * Returns how many there are; places [n]. They are valid as those of vx_search_next.
+ */
+uint32_t	vx_search_peek(const VxSearch *search, uint32_t n, const VxFound **places);
 
 static inline bool
 vx_search_gave_up(const VxSearch *search)

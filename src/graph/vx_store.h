@@ -72,6 +72,9 @@ typedef struct VxPointSet
 	size_t		copies_size;
 } VxPointSet;
 
+/* Most nodes that read_ahead() is told of at once. */
+#define VX_MOST_AHEAD 64
+
 typedef struct VxStats
 {
 	uint64_t	expanded;		/* nodes whose edges were read by searches */
@@ -90,6 +93,12 @@ typedef struct VxStoreOps
 
 	/* May be NULL. The edges of this node will probably be asked for soon: starts to fetch it into the CPU's caches. */
 	void		(*prefetch) (VxStore *store, VxNodeId id);
+
+	/*
+	 * Called only while store->ahead is not 0. These nodes will probably be read soon, the first one next: starts to bring them
+	 * into memory, and waits for none. The same ones may be named again and again. n <= VX_MOST_AHEAD.
+	 */
+	void		(*read_ahead) (VxStore *store, const VxNodeId *ids, uint32_t n);
 
 	/* Makes a query ready for score(): look-up tables and the like. One query is in use at a time. */
 	void		(*prepare) (VxStore *store, const VxQuery *query);
@@ -136,10 +145,20 @@ struct VxStore
 	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
 	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
 	VxAlpha		alpha;			/* pruning slack, on the scale of pairs() */
+	uint32_t	ahead;			/* so many of the nodes that are read next read_ahead() is told of; 0 as long as none had to be
+								 * waited for */
 	bool		selective;		/* queries may want some nodes only */
 	bool		rough_scores;	/* queries' scores are of another distance than exact ones: codes under L1 */
 	VxStats		stats;
 };
+
+/* Tells the store of nodes that are all to be read, in this order, if it reads ahead; any number of them. */
+static inline void
+vx_store_read_ahead(VxStore *store, const VxNodeId *ids, uint32_t n)
+{
+	if (store->ahead > 0 && n > 0)
+		store->ops->read_ahead(store, ids, VX_MIN(n, VX_MOST_AHEAD));
+}
 
 static inline void
 vx_pointset_reserve(VxPointSet *set, const VxMem *mem, uint32_t n)

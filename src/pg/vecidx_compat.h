@@ -51,6 +51,13 @@
 #include "varatt.h"
 #endif
 
+/* The default of effective_io_concurrency up to 17, of the time when a disk was one arm; who sets it says something else. */
+#if PG_VERSION_NUM >= 180000
+#define VECIDX_UNSET_IO_CONCURRENCY (-1)
+#else
+#define VECIDX_UNSET_IO_CONCURRENCY 1
+#endif
+
 /* GetXLogReplayRecPtr */
 #if PG_VERSION_NUM >= 150000
 #include "access/xlogrecovery.h"

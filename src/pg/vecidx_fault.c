@@ -249,6 +249,7 @@ WRAP(Buffer, ReadBuffer, (Relation relation, BlockNumber block), (relation, bloc
 WRAP(Buffer, ReadBufferExtended,
 	 (Relation relation, ForkNumber fork, BlockNumber block, ReadBufferMode mode, BufferAccessStrategy strategy),
 	 (relation, fork, block, mode, strategy))
+WRAP(PrefetchBufferResult, PrefetchBuffer, (Relation relation, ForkNumber fork, BlockNumber block), (relation, fork, block))
 WRAP(bool, LWLockAcquire, (LWLock *lock, LWLockMode mode), (lock, mode))
 WRAP_VOID(LockPage, (Relation relation, BlockNumber block, LOCKMODE mode), (relation, block, mode))
 WRAP_VOID(LockRelationForExtension, (Relation relation, LOCKMODE mode), (relation, mode))

@@ -339,6 +339,152 @@ test_streaming(void **state)
 	vx_memstore_free(&graph.store);
 }
 
+/* ---- reading ahead ---- */
+
+/* What a store that notes it has been asked for. */
+static VxIdSet named;
+static const VxStoreOps *mem_ops;
+static uint32_t unnamed;		/* reads of nodes that were not named before */
+
+static VxStatus
+noting_read_edges(VxStore *store, VxNodeId id, const VxQuery *query, VxEdges *out)
+{
+	unnamed += !vx_idset_has(&named, id);
+	return mem_ops->read_edges(store, id, query, out);
+}
+
+static void
+noting_read_ahead(VxStore *store, const VxNodeId *ids, uint32_t n)
+{
+	assert_true(n > 0 && n <= store->ahead);
+	for (uint32_t i = 0; i < n; i++)
+		vx_idset_add(&named, ids[i]);
+}
+
+/* What the search has found when it says that it is about to end, the first time. */
+typedef struct Ending
+{
+	const VxSearch *search;
+	VxNodeId	ids[10];
+	uint32_t	count;
+} Ending;
+
+static void
+note_ending(void *context)
+{
+	Ending	   *ending = context;
+	const VxFound *found[10];
+
+	if (ending->count > 0)
+		return;
+	ending->count = vx_search_peek(ending->search, 10, found);
+	for (uint32_t i = 0; i < ending->count; i++)
+		ending->ids[i] = found[i]->id;
+}
+
+#define ROWS 100
+
+/*
+ * A store that reads ahead is told of each node before it is read, of few others, and in time of what will be found; and gives the same
+ * answers as one that does not.
+ */
+static void
+test_read_ahead(void **state)
+{
+	static const uint32_t depths[] = {0, 2, 16, VX_MOST_AHEAD};
+	Fixture    *f = *state;
+	VxStore    *store = &f->store.base;
+	VxStoreOps	noting = *store->ops;
+	VxSearch	search;
+	VxNodeId	without[QUERIES][ROWS];
+
+	mem_ops = store->ops;
+	noting.read_edges = noting_read_edges;
+	noting.read_ahead = noting_read_ahead;
+	store->ops = &noting;
+	vx_idset_init(&named, &unit_mem);
+	vx_search_init(&search, &unit_mem);
+	for (int d = 0; d < 4; d++)
+	{
+		VxRng		rng = {41};
+		uint32_t	told = 0;
+		uint32_t	foreseen = 0;
+
+		store->ahead = depths[d];
+		store->stats.expanded = 0;
+		unnamed = 0;
+		for (int q = 0; q < QUERIES; q++)
+		{
+			VxPoint    *point = make_query(f, &rng);
+			VxQuery		query = {.point = point};
+			Ending		ending = {.search = &search};
+
+			vx_idset_clear(&named);
+			vx_search_begin(&search, store, &query, 40, SIZE_MAX);
+			search.ending = note_ending;
+			search.ending_context = &ending;
+			for (uint32_t i = 0; i < ROWS; i++)
+			{
+				VxNodeId	id = vx_search_next(&search, i + 1, VX_SEARCH_GROW)->id;
+
+				if (d == 0)
+					without[q][i] = id;
+				assert_int_equal(id, without[q][i]);
+				for (uint32_t k = 0; i < 10 && k < ending.count; k++)
+					foreseen += ending.ids[k] == id;
+			}
+			told += named.count;
+			free(point);
+		}
+		print_message("# %u ahead: %u nodes read, %u of them unannounced, %u announced, %u of the first rows foreseen\n", depths[d],
+					  (uint32_t) store->stats.expanded, unnamed, told, foreseen);
+		if (d == 0)
+		{
+			assert_int_equal(told + foreseen, 0);
+			continue;
+		}
+		assert_int_equal(unnamed, 0);
+		assert_true(told < 1.1 * (double) store->stats.expanded + QUERIES * depths[d]);
+		assert_true(foreseen > 0.9 * 10 * QUERIES);
+	}
+	store->ahead = 0;
+	store->ops = mem_ops;
+	vx_idset_free(&named);
+	vx_search_free(&search);
+}
+
+/* Who peeks sees what leaves next, and takes nothing away. */
+static void
+test_peek(void **state)
+{
+	Fixture    *f = *state;
+	VxSearch	search;
+	VxRng		rng = {43};
+	VxPoint    *point = make_query(f, &rng);
+	VxQuery		query = {.point = point};
+	const VxFound *next[VX_MOST_AHEAD];
+
+	vx_search_init(&search, &unit_mem);
+	vx_search_begin(&search, &f->store.base, &query, 100, SIZE_MAX);
+	assert_int_equal(vx_search_peek(&search, 5, next), 0);
+	assert_non_null(vx_search_next(&search, 1, VX_SEARCH_STAY));
+	for (uint32_t rank = 2; search.found_count > 0; rank++)
+	{
+		uint32_t	n = vx_search_peek(&search, 1000, next);
+
+		assert_int_equal(n, VX_MIN(search.found_count, VX_MOST_AHEAD));
+		for (uint32_t i = 1; i < n; i++)
+			assert_true(next[i - 1]->distance <= next[i]->distance);
+		/* of a list of a hundred, and some more that were met on the way */
+		if (rank <= 100)
+			assert_ptr_equal(vx_search_next(&search, rank, VX_SEARCH_STAY), next[0]);
+		else
+			break;
+	}
+	vx_search_free(&search);
+	free(point);
+}
+
 /* A line follows the pairs that it is given, and knows how far they lie from it. */
 static void
 test_line(void **state)
@@ -387,6 +533,8 @@ main(void)
 		cmocka_unit_test(test_stay),
 		cmocka_unit_test(test_short_memory),
 		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_read_ahead),
+		cmocka_unit_test(test_peek),
 	};
 
 	vx_kernels_select();

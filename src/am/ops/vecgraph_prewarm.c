@@ -39,6 +39,7 @@ vecgraph_prewarm_index(Relation index, bool (*is_wanted) (void))
 	for (uint32 id = 0; id < store.index.id_bound; id += Min(view->ids_per_chunk, VX_NO_NODE - id))
 	{
 		CHECK_FOR_INTERRUPTS();
+		vecgraph_ask_for_digests(&store.index, id, store.index.id_bound - id);
 		if ((is_wanted != NULL && !is_wanted()) || !prewarm_run(&store, id))
 			break;
 	}

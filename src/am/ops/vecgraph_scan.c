@@ -121,6 +121,9 @@ typedef struct VecGraphScan
 	VecGraphCounts counts;		/* of one query, what is not counted elsewhere */
 	BlockNumber sweep_block;
 	Relation	heap;
+	VecGraphWatch rows_watch;	/* begun when a node was handed out after something had been read; until then without a time */
+	VecGraphAhead rows_ahead;	/* of the heap; its relation is NULL as long as nothing has had to be waited for */
+	uint32		rows_asked;		/* the rows of so many nodes that the search hands out have been asked for */
 	BlockNumber heap_blocks;	/* the heap has at least so many; only asked for as higher ones are met */
 } VecGraphScan;
 
@@ -276,6 +279,85 @@ vecgraph_endscan(IndexScanDesc scan)
 
 static bool ready_from_sweep(VecGraphScan *state);
 
+/* ---- reading ahead ---- */
+
+/* How many nodes' rows are asked for at once, from a rank on: first all that a query is expected to want, when these have left more each time. */
+static inline uint32
+rows_wanted(uint32 rank)
+{
+	return rank <= VECGRAPH_WANTED_ROWS ? VECGRAPH_WANTED_ROWS + 1 - rank : rank;
+}
+
+/*
+ * Whether pages have been read, and had to be waited for, since the last node was handed out. Looks at the clock only after something has been
+ * read, so that of the first such stretch it knows nothing.
+ */
+static bool
+rows_were_waited_for(VecGraphScan *state)
+{
+	VecGraphWatch before = state->rows_watch;
+
+	if (before.pages == vecgraph_pages_read())
+		return false;
+	vecgraph_watch_begin(&state->rows_watch);
+	return !INSTR_TIME_IS_ZERO(before.begun) && vecgraph_watch_waited(&before);
+}
+
+/* Whether rows are to be asked for: something, of the index or of the table, has had to be waited for in this search. */
+static bool
+rows_are_asked_for(VecGraphScan *state)
+{
+	if (state->rows_ahead.relation != NULL)
+		return true;
+	if (!state->store.index.waited && !rows_were_waited_for(state))
+		return false;
+	vecgraph_ahead_begin(&state->rows_ahead, state->heap, false);
+	/* other table access methods may number their rows as they like */
+	if (state->heap->rd_tableam != GetHeapamTableAmRoutine())
+		state->rows_ahead.concurrency = 0;
+	return true;
+}
+
+/*
+ * Asks for the pages of the table with the rows that will probably leave next, those of nodes that the search has found. first: the one
+ * that it has just handed out, or NULL.
+ */
+static void
+ask_for_rows(VecGraphScan *state, const VxFound *first)
+{
+	const VxSearch *search = &state->space->search;
+	VecGraphAhead *ahead = &state->rows_ahead;
+	uint32		rank = search->handed_out + (first == NULL ? 1 : 0);
+	const VxFound *nodes[1 + VX_MOST_AHEAD] = {first};
+	uint32		count = first == NULL ? 0 : 1;
+	uint32		most;
+
+	if (rank <= state->rows_asked || !rows_are_asked_for(state) || ahead->concurrency == 0)
+		return;
+	most = Min(Min(ahead->concurrency, VX_MOST_AHEAD), rows_wanted(rank));
+	state->rows_asked = rank + most - 1;
+	count += vx_search_peek(search, most - count, nodes + count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		const VecGraphPayload *payload = (const VecGraphPayload *) nodes[i]->payload;
+
+		for (int k = 0; k < payload->tid_count; k++)
+		{
+			ItemPointerData tid;
+
+			vecgraph_tid_get(&payload->tids[k], &tid);
+			vecgraph_ahead_ask(ahead, ItemPointerGetBlockNumberNoCheck(&tid));
+		}
+	}
+}
+
+/* VxSearch.ending: the rows come while the last nodes are read. */
+static void
+ask_for_first_rows(void *context)
+{
+	ask_for_rows(context, NULL);
+}
+
 /* ---- conditions ---- */
 
 /*
@@ -366,6 +448,7 @@ begin_pass(VecGraphScan *state)
 
 	state->search_done = false;
 	state->counts.n[VECGRAPH_COUNT_PASSES]++;
+	state->rows_asked = 0;
 	/* only nodes that pass are given, so the store need not test them once more */
 	vecgraph_store_select(&state->store, NULL);
 	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(state->store.opclass), scan_memory(), state->passing);
@@ -394,6 +477,7 @@ begin_walk(VecGraphScan *state)
 
 	vecgraph_store_select(&state->store, NULL);
 	state->passing = false;
+	state->rows_asked = 0;
 	if (has_filter(state))
 	{
 		double		share = vecgraph_match_share(&state->matcher);
@@ -411,6 +495,8 @@ begin_walk(VecGraphScan *state)
 	}
 	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
 	search->limit = search_limit(state);
+	search->ending = ask_for_first_rows;
+	search->ending_context = state;
 }
 
 /* Whether the search had no memory for nodes that may lie within the radius. */
@@ -477,6 +563,9 @@ start_search(IndexScanDesc scan)
 	pgstat_count_index_scan(scan->indexRelation);
 	vecidx_count_search(scan);
 	state->heap = scan->heapRelation;
+	state->rows_ahead.relation = NULL;
+	state->rows_watch.pages = vecgraph_pages_read();
+	INSTR_TIME_SET_ZERO(state->rows_watch.begun);
 	if (state->store.index.relation == NULL)
 		vecgraph_store_open(&state->store, scan->indexRelation, state->context);
 	else
@@ -628,6 +717,7 @@ ready_from_search(VecGraphScan *state)
 			state->search_done = true;
 			break;
 		}
+		ask_for_rows(state, found);
 		node.id = found->id;
 		node.payload = *(const VecGraphPayload *) found->payload;
 		node.distance = node.estimate = state->last_estimate = found->distance;

@@ -24,6 +24,15 @@ page_prefetch(VxStore *base, VxNodeId id)
 	vecgraph_prefetch_slot(&store->index, id, store->wanted_bytes);
 }
 
+static void
+page_read_ahead(VxStore *base, const VxNodeId *ids, uint32_t n)
+{
+	VecGraphIndex *index = &((VecGraphStore *) base)->index;
+
+	for (uint32_t i = 0; i < n; i++)
+		vecgraph_ahead_ask(&index->ahead, vx_id_block(&index->geometry, ids[i]));
+}
+
 static bool
 page_asks_otherwise(VxStore *base, const VxQuery *query)
 {
@@ -40,11 +49,22 @@ try_score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids,
 	return store->computer.ops->score(&store->computer, query, codes, n, score);
 }
 
+/* Asks for the pages of those codes that are not in the cache. */
+VX_NOINLINE static void
+ask_for_codes(VecGraphStore *store, const VxNodeId *ids, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (vecgraph_cache_code(&store->index.codes->view, ids[i]) == NULL)
+			vecgraph_ask_for_digests(&store->index, ids[i], 1);
+}
+
 static void
 score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uint32_t n, float *score)
 {
 	bool		again;
 
+	if (store->base.ahead > 0)
+		ask_for_codes(store, ids, n);
 	if (try_score_codes(store, query, ids, n, score))
 		return;
 
@@ -61,6 +81,13 @@ score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uin
 	}
 }
 
+/* Nodes are read ahead once one has had to be read. */
+static inline void
+follow_waiting(VecGraphStore *store)
+{
+	store->base.ahead = store->index.ahead.concurrency;
+}
+
 static VxStatus
 page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 {
@@ -69,6 +96,7 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_SHARE, &buffer);
 	bool		found = vx_slot_is_node(slot);
 
+	follow_waiting(store);
 	if (found)
 	{
 		out->version = slot->version;
@@ -116,6 +144,7 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 		score_codes(store, query, ids, n, score);
 		return;
 	}
+	vx_store_read_ahead(base, ids, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		Buffer		buffer;
@@ -142,6 +171,8 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 	vx_pointset_reserve(set, &store->index.mem, n);
 	vx_pointset_reserve_copies(set, &store->index.mem, n, bytes);
+	if (!codes)
+		vx_store_read_ahead(base, ids, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		void	   *copy = vx_pointset_copy(set, i, bytes);
@@ -254,6 +285,7 @@ page_poll(VxStore *base)
 static const VxStoreOps page_ops = {
 	.read_edges = page_read_edges,
 	.prefetch = page_prefetch,
+	.read_ahead = page_read_ahead,
 	.prepare = page_prepare,
 	.asks_otherwise = page_asks_otherwise,
 	.score = page_score,

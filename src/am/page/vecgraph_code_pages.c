@@ -98,6 +98,20 @@ copy_parts(const VxGeometry *g, const uint8 *body, VxNodeId first, uint32 n, con
 }
 
 void
+vecgraph_ask_for_digests(VecGraphIndex *index, uint32 first, uint32 n)
+{
+	const VxGeometry *g = &index->geometry;
+	uint32		done = 0;
+
+	/* a run of the cache may reach beyond all ids */
+	for (uint32 page = 0; page < index->ahead.concurrency && done < n && first + done >= first; page++)
+	{
+		vecgraph_ahead_ask(&index->ahead, vx_code_block(g, first + done));
+		done += vx_code_stretch(g, first + done);
+	}
+}
+
+void
 vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDigestParts *out)
 {
 	VecGraphIndex *index = context;
@@ -109,6 +123,7 @@ vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDiges
 		uint32		stretch = Min(vx_code_stretch(g, first + done), n - done);
 		BlockNumber block = vx_code_block(g, first + done);
 		Buffer		buffer;
+		VecGraphWatch watch;
 
 		/* a run of the cache may reach beyond the end of the index, or of all ids */
 		if (first + done < first || block >= blocks)
@@ -116,7 +131,15 @@ vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDiges
 			copy_parts(g, NULL, first + done, n - done, out, done);
 			return;
 		}
+		/* one page is what a search may want of each of its candidates, which is no place for looking at a clock */
+		if (stretch < n)
+		{
+			vecgraph_ask_for_digests(index, first + done, n - done);
+			vecgraph_watch_begin(&watch);
+		}
 		buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
+		if (stretch < n)
+			vecgraph_note_waiting(index, &watch);
 		if (vecgraph_is_unfilled(index->relation, buffer))
 			copy_parts(g, NULL, first + done, stretch, out, done);
 		else

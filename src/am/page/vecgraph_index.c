@@ -17,6 +17,8 @@ vecgraph_index_open(VecGraphIndex *index, Relation relation, MemoryContext conte
 void
 vecgraph_index_refresh(VecGraphIndex *index)
 {
+	index->waited = false;
+	index->ahead.concurrency = 0;
 	vecgraph_read_meta(index->relation, &index->meta, &index->geometry);
 	index->id_bound = vx_id_bound(&index->geometry, RelationGetNumberOfBlocks(index->relation));
 	for (uint32 i = 0; i < index->meta.entry_count; i++)

@@ -11,6 +11,7 @@
 
 #include "access/generic_xlog.h"
 #include "lib/ilist.h"
+#include "portability/instr_time.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -20,6 +21,17 @@
 #include "quant/vx_robust.h"
 
 #define VECGRAPH_META_BLOCK 0
+
+/* What has been asked for ahead of one relation: vecgraph_ahead.c. */
+#define VECGRAPH_AHEAD_PLACES 128
+
+typedef struct VecGraphAhead
+{
+	Relation	relation;
+	BlockNumber blocks;			/* it has had so many */
+	uint32		concurrency;	/* so many may be read at a time; 0: nothing is asked for */
+	BlockNumber asked[VECGRAPH_AHEAD_PLACES];	/* the last one of those that share a place */
+} VecGraphAhead;
 
 /* An index that is open: what everybody needs who reads or writes its pages. */
 typedef struct VecGraphIndex
@@ -37,6 +49,8 @@ typedef struct VecGraphIndex
 	struct VecGraphCodesUse *codes_use; /* what keeps them; NULL: not yet asked for */
 	uint8	   *code_copies;	/* [VX_MAX_EDGES] of codes that are not in the cache; NULL until there is one */
 	VxPoint    *half_buffer;	/* what vecgraph_slot_point converted last */
+	bool		waited;			/* a page has had to be waited for since it was opened or refreshed: ahead is begun */
+	VecGraphAhead ahead;
 } VecGraphIndex;
 
 /* ---- vecgraph_page.c: pages in buffers ---- */
@@ -253,6 +267,47 @@ extern void vecgraph_end_insert(Relation relation);
  */
 extern void vecgraph_wait_for_inserts(Relation relation);
 
+/* ---- vecgraph_ahead.c: asking for pages before they are wanted ---- */
+
+/* A stretch of work in which pages may have to be read. */
+typedef struct VecGraphWatch
+{
+	uint64		pages;			/* read by this backend before it */
+	instr_time	begun;
+} VecGraphWatch;
+
+/* How many pages this backend has had to read so far, of any relation. */
+extern uint64 vecgraph_pages_read(void);
+
+/* Begins to watch. */
+extern void vecgraph_watch_begin(VecGraphWatch *watch);
+
+/* Whether a page has been read since, for which this backend probably had to wait. */
+extern bool vecgraph_watch_waited(const VecGraphWatch *watch);
+
+/*
+ * Begins to ask for pages of a relation, which stays open: as many as its tablespace is set to have read at a time (effective_io_concurrency,
+ * or what that is for maintenance). It has asked for none yet.
+ */
+extern void vecgraph_ahead_begin(VecGraphAhead *ahead, Relation relation, bool maintenance);
+
+/* Begins to ask for pages of an index if those that were read in a stretch of work had to be waited for. */
+static inline void
+vecgraph_note_waiting(VecGraphIndex *index, const VecGraphWatch *watch)
+{
+	if (!index->waited && vecgraph_watch_waited(watch))
+	{
+		index->waited = true;
+		vecgraph_ahead_begin(&index->ahead, index->relation, index->strategy != NULL);
+	}
+}
+
+/*
+ * Asks for a page that will be read soon, unless it was asked for lately or is in the buffers. That not too many are asked for is the
+ * caller's business. Locks, pins and reads nothing.
+ */
+extern void vecgraph_ahead_ask(VecGraphAhead *ahead, BlockNumber block);
+
 /* ---- vecgraph_slots.c: finding, locking and reading slots ---- */
 
 /* The buffer that a page was last seen in, pinned, or InvalidBuffer: then read it, and note where it was found. Takes no lock. */
@@ -400,6 +455,9 @@ extern int	vecgraph_free_slots(VecGraphIndex *index, BlockNumber block,
  * VecGraphIndex. Node pages may be locked.
  */
 extern void vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDigestParts *out);
+
+/* Asks for the first pages of those that have the digests of n nodes, as many as may be read at a time, once the index asks for pages. */
+extern void vecgraph_ask_for_digests(VecGraphIndex *index, uint32 first, uint32 n);
 
 /* The same, codes only. */
 extern void vecgraph_read_codes(VecGraphIndex *index, uint32 first, uint32 n, uint8 *out);

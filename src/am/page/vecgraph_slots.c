@@ -68,6 +68,7 @@ lock_page_of_slot(VecGraphIndex *index, BlockNumber block, int mode)
 {
 	bool		hinted = index->strategy == NULL;
 	Buffer		buffer = hinted ? vecgraph_pin_recent(index->relation, block) : InvalidBuffer;
+	VecGraphWatch watch;
 
 	/* checked when it was first met here: head and end of a page are two more misses of the processor's cache */
 	if (BufferIsValid(buffer))
@@ -75,8 +76,10 @@ lock_page_of_slot(VecGraphIndex *index, BlockNumber block, int mode)
 		LockBuffer(buffer, mode);
 		return buffer;
 	}
+	vecgraph_watch_begin(&watch);
 	buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, mode);
 	vecgraph_check_node_page(index->relation, buffer, &index->geometry);
+	vecgraph_note_waiting(index, &watch);
 	if (hinted)
 		vecgraph_note_recent(index->relation, block, buffer);
 	return buffer;
