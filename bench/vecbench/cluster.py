@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -59,8 +59,13 @@ class Cluster:
         """A standby that follows the server, gone when its block ends. Private clusters only."""
         raise BenchError(self.why_no_restart)
 
-    def restart_cold(self) -> None:
-        """Stops the server, drops its files from the file system cache, starts it again. Private clusters only."""
+    def restart_cold(
+        self, settings: dict[str, str] | None = None, inside: Callable[[list[str]], list[str]] | None = None
+    ) -> None:
+        """Stops the server, drops its files from the file system cache, starts it again. Private clusters only.
+
+        settings: these instead of what it has else, until the next start; inside: makes of the command that starts it another one.
+        """
         raise BenchError(self.why_no_restart)
 
     def close(self) -> None:
@@ -122,34 +127,41 @@ class PrivateCluster(Cluster):
         )
         self.start()
 
-    def start(self) -> None:
-        """Starts the server and waits until it answers; BenchError shows the end of its log if it does not."""
+    def start(
+        self, settings: dict[str, str] | None = None, inside: Callable[[list[str]], list[str]] | None = None
+    ) -> None:
+        """Starts the server and waits until it answers; BenchError shows the end of its log if it does not.
+
+        settings, inside: as for restart_cold.
+        """
         options = {
             "listen_addresses": "",
             "unix_socket_directories": f"{self._work}/socket",
             "port": self._port,
             **self._settings,
+            **(settings or {}),
         }
         words = " ".join(f"-c {k}={_quote(v)}" for k, v in options.items())
         # its standard streams must not be this process's pipes, or waiting for pg_ctl would wait for the server
         log = Path(tempfile.mkstemp(prefix="pgctl-", dir=self._link_directory)[1])
+        command = self._host.command(
+            [
+                f"{self._bindir}/pg_ctl",
+                "-D",
+                f"{self._work}/{self._data}",
+                "-l",
+                f"{self._work}/{self._log}",
+                "-w",
+                "-t",
+                "120",
+                "-o",
+                words,
+                "start",
+            ],
+            self._user,
+        )
         done = run(
-            self._host.command(
-                [
-                    f"{self._bindir}/pg_ctl",
-                    "-D",
-                    f"{self._work}/{self._data}",
-                    "-l",
-                    f"{self._work}/{self._log}",
-                    "-w",
-                    "-t",
-                    "120",
-                    "-o",
-                    words,
-                    "start",
-                ],
-                self._user,
-            ),
+            inside(command) if inside else command,
             "starting the server",
             log=log,
             check=False,
@@ -193,10 +205,12 @@ class PrivateCluster(Cluster):
         finally:
             there.close()
 
-    def restart_cold(self) -> None:
+    def restart_cold(
+        self, settings: dict[str, str] | None = None, inside: Callable[[list[str]], list[str]] | None = None
+    ) -> None:
         self.stop()
         drop_from_cache(self.data_directory())
-        self.start()
+        self.start(settings, inside)
 
     def close(self) -> None:
         try:

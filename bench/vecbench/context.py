@@ -24,6 +24,7 @@ PHASES = (
     "filter",
     "radius",
     "cold",
+    "limited",
     "write",
     "rows",
     "storm",
@@ -59,6 +60,7 @@ class Options:
     load_rows: int
     workers: tuple[int, ...]  # max_parallel_maintenance_workers of builds, the last for the measured index
     growth: tuple[int, ...]  # divisors of the set's size
+    limited_queries: int  # different ones, where memory is limited
     inside_queries: int  # asked by one statement
     churn_rounds: int
     dims_copies: tuple[int, ...]  # of the vector behind itself

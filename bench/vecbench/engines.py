@@ -43,6 +43,7 @@ class Variant:
     columns: tuple[str, ...] = ()
     # more cannot be indexed; None: as many as the bench has
     max_dims: int | None = None
+    prewarm: str | None = None  # a statement
 
     @property
     def key(self) -> str:
@@ -111,6 +112,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         "min_rows",
         "max_rows",
         "max_dims",
+        "prewarm",
         "only_full",
         "type",
     }
@@ -145,6 +147,7 @@ def _variant(engine: str, name: str, entry: dict, source: str) -> Variant:
         entry.get("type", "vector"),
         columns,
         entry.get("max_dims"),
+        entry.get("prewarm"),
     )
 
 

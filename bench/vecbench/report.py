@@ -502,6 +502,20 @@ class Report:
             ["search"],
         )
         parts += self.flat(
+            "limited",
+            "Index and table 2.6 times as large as the memory for their pages, a query inside the server",
+            [
+                ("recall", "recall", share),
+                ("ms", "ms", number),
+                ("reads", "reads", number),
+                ("disk_pages", "pages from the disk", number),
+                ("rounds", "rounds", number),
+                ("prewarm_s", "prewarming s", number),
+            ],
+            {"ms": False},
+            ["state", "recall at least", "by"],
+        )
+        parts += self.flat(
             "insert",
             "Inserts into the built index, a row a transaction",
             [("rows_per_s", "rows/s", number), ("p50_ms", "p50 ms", number), ("p95_ms", "p95 ms", number)],
