@@ -6,6 +6,7 @@
  */
 #include "graph/vx_link.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "graph/vx_check.h"
@@ -17,6 +18,13 @@
  * nothing measurable.
  */
 #define HEIRS 2
+
+/*
+ * The share of its list that a search expands which seeks one node and else collects candidates: what the last ones lead to hardly gets among
+ * the nearest. Of sift-50k a fifth deleted and inserted again, four times, list 80: recall@10 at L = 20, 40, 80 is 0.963, 0.989, 0.997 when all 80
+ * are expanded, 0.962, 0.988, 0.997 when 64 are, in seven eighths of the time; 0.962, 0.986, 0.996 when 50 are.
+ */
+#define EXPANDED_SHARE 0.8
 
 /* How many of the nearest nodes by queries are candidates for edges, where those are not the nearest for linking. */
 #define ANSWERS 16
@@ -36,6 +44,7 @@ vx_linker_free(VxLinker *linker)
 	vx_search_free(&linker->search);
 	vx_pruner_free(&linker->pruner);
 	vx_free(linker->mem, linker->ids);
+	vx_free(linker->mem, linker->unread);
 	vx_free(linker->mem, linker->distance);
 	vx_free(linker->mem, linker->candidates);
 	vx_pointset_free(&linker->points, linker->mem);
@@ -49,6 +58,7 @@ reserve(VxLinker *linker, uint32_t n)
 	if (n <= linker->capacity)
 		return;
 	linker->ids = vx_resize_array(linker->mem, linker->ids, n, sizeof(VxNodeId));
+	linker->unread = vx_resize_array(linker->mem, linker->unread, n, sizeof(VxNodeId));
 	linker->candidates = vx_resize_array(linker->mem, linker->candidates, n, sizeof(VxPruneCandidate));
 	linker->distance = vx_resize_array(linker->mem, linker->distance, n, sizeof(float));
 	linker->capacity = n;
@@ -64,8 +74,8 @@ contains(const VxNodeId *ids, uint32_t n, VxNodeId id)
 }
 
 /*
- * Adds up to most live nodes of the search's list to the n in linker->ids, their scores to linker->distance. Returns how many
- * there are then.
+ * Adds up to most live nodes of the search's list to the n in linker->ids, their scores to linker->distance; those that were not read, and may be
+ * deleted, to linker->unread, too. Returns how many there are then.
  */
 static uint32_t
 collect(VxLinker *linker, uint32_t n, uint32_t most, VxNodeId self)
@@ -81,10 +91,37 @@ collect(VxLinker *linker, uint32_t n, uint32_t most, VxNodeId self)
 		/* deleted nodes have served as stepping stones; an edge to one would keep VACUUM from freeing it */
 		if (search->list[i].dead || id == self || contains(linker->ids, before, id))
 			continue;
+		if (!search->list[i].expanded)
+			linker->unread[linker->unread_count++] = id;
 		linker->ids[n] = id;
 		linker->distance[n++] = search->list[i].score;
 	}
 	return n;
+}
+
+/* Takes an id out of a list, if it is there. Returns how many are left. */
+static uint32_t
+take_out(VxNodeId *ids, uint32_t n, VxNodeId id)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] == id)
+		{
+			memmove(ids + i, ids + i + 1, (n - i - 1) * sizeof(VxNodeId));
+			return n - 1;
+		}
+	return n;
+}
+
+/* Takes what is deleted out of the chosen edges: an edge to it would keep VACUUM from freeing it, or be left when it is free. */
+static void
+leave_out_deleted(VxLinker *linker, VxStore *store)
+{
+	VxEdges    *edges = &linker->edges;
+
+	for (uint32_t i = 0; i < linker->unread_count; i++)
+		if (contains(edges->ids, edges->count, linker->unread[i])
+			&& (store->ops->read_edges(store, linker->unread[i], NULL, &linker->other) != VX_OK || !linker->other.live))
+			edges->count = take_out(edges->ids, edges->count, linker->unread[i]);
 }
 
 /* Adds what a query at the point would find to the n nodes that linking has found. */
@@ -108,6 +145,7 @@ vx_link_seek(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t li
 {
 	vx_search_begin(&linker->search, store, query, list_size, 0);
 	sought->score = score_of(sought->context);
+	sought->breadth = (uint32_t) ceil(list_size * EXPANDED_SHARE);
 	return vx_search_seek(&linker->search, sought);
 }
 
@@ -125,6 +163,7 @@ vx_link_choose_found(VxLinker *linker, VxStore *store, const VxQuery *query, uin
 	uint32_t	nearest;
 	uint32_t	n;
 
+	linker->unread_count = 0;
 	n = nearest = collect(linker, 0, UINT32_MAX, self);
 	if (store->ops->asks_otherwise != NULL && store->ops->asks_otherwise(store, query))
 		n = collect_answers(linker, store, query, n, list_size, self);
@@ -143,6 +182,32 @@ vx_link_choose_found(VxLinker *linker, VxStore *store, const VxQuery *query, uin
 		vx_prune_sort(linker->candidates, linker->usable, query->salt);
 	linker->edges.live = true;
 	linker->edges.count = vx_prune(&linker->pruner, store, linker->candidates, linker->usable, store->max_degree, linker->edges.ids);
+	leave_out_deleted(linker, store);
+	/* so many are deleted that it takes all of the list to find one that is not */
+	if (linker->edges.count == 0 && linker->unread_count > 0)
+		vx_link_choose(linker, store, query, list_size, self);
+}
+
+/*
+ * A list that was pruned before begins with what was chosen then, nearest first, and goes on with late additions. By how much of its score one
+ * of the former may seem nearer than one in front of it: they may have been scored otherwise then, by a point and not by its code.
+ */
+#define SCORE_NOISE 0.05f
+
+/*
+ * Of n candidates, in the order of a node's edges, those that a pruning has left are settled. A late addition that happens to continue their
+ * order is taken for one of them: it may stay although a pruning by all pairs would drop it.
+ */
+static void
+settle(VxPruneCandidate *candidates, uint32_t n)
+{
+	float		farthest = 0;
+
+	for (uint32_t i = 0; i < n && candidates[i].score >= farthest * (1 - SCORE_NOISE); i++)
+	{
+		candidates[i].settled = true;
+		farthest = VX_MAX(farthest, candidates[i].score);
+	}
 }
 
 /*
@@ -174,6 +239,8 @@ choose_among(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t n, uint32_t
 			.score = linker->distance[i],.id = linker->ids[i],.point = linker->points.points[i]
 		};
 	store->stats.compared += usable;
+	/* no pruning that makes room leaves more than that */
+	settle(linker->candidates, VX_MIN(usable, store->overflow_degree));
 	first = usable > 0 && linker->candidates[0].score <= 0;
 	vx_prune_sort(linker->candidates + first, usable - first, id);
 	return vx_prune(&linker->pruner, store, linker->candidates, usable, max, out);

@@ -20,6 +20,8 @@ typedef struct VxLinker
 	VxEdges		other;			/* of a neighbour */
 	VxEdges		further;		/* of a neighbour of that */
 	VxNodeId   *ids;			/* [capacity] */
+	VxNodeId   *unread;			/* [capacity] those of the candidates that were scored only, and may be deleted */
+	uint32_t	unread_count;
 	VxPruneCandidate *candidates;	/* [capacity] */
 	uint32_t	capacity;
 	uint32_t	usable;			/* after vx_link_choose: live candidates, nearest first */
@@ -37,8 +39,8 @@ void		vx_linker_free(VxLinker *linker);
 
 /*
  * Searches with list_size for what is near a node at query (with linking set) that is not in the graph, until what is sought is found.
- * score_of says what that would score, once the query is prepared; the rest of sought is filled in. Returns whether it was found; if
- * not, vx_link_choose_found goes on.
+ * score_of says what that would score, once the query is prepared; its context and what is asked are filled in. Returns whether it was
+ * found; if not, vx_link_choose_found goes on, with a list whose far end has been scored, but not expanded.
  */
 bool		vx_link_seek(VxLinker *linker, VxStore *store, const VxQuery *query, uint32_t list_size, VxSought *sought,
 						 float (*score_of) (void *context));

@@ -19,6 +19,12 @@ nearer(const VxPruneCandidate *a, const VxPruneCandidate *b, uint32_t salt)
 	return a->score < b->score || (a->score == b->score && vx_tie_rank(a->id, salt) < vx_tie_rank(b->id, salt));
 }
 
+static inline bool
+are_settled(const VxPruneCandidate *a, const VxPruneCandidate *b)
+{
+	return a->settled && b->settled;
+}
+
 void
 vx_prune_sort(VxPruneCandidate *candidates, uint32_t n, uint32_t salt)
 {
@@ -79,15 +85,18 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 	{
 		const VxPruneCandidate *chosen = &candidates[pruner->left[0]];
 		uint32_t	kept = 0;
+		uint32_t	asked = 0;
 
 		/* the nearest that is left, as candidates are sorted and dropping some keeps their order */
 		out[count++] = chosen->id;
 		if (count == max_out)
 			break;
 		for (uint32_t i = 1; i < n; i++)
-			pruner->points[i] = candidates[pruner->left[i]].point;
-		store->ops->pairs(store, chosen->point, pruner->points + 1, n - 1, pruner->distance + 1);
-		store->stats.compared += n - 1;
+			if (!are_settled(chosen, &candidates[pruner->left[i]]))
+				pruner->points[asked++] = candidates[pruner->left[i]].point;
+		store->ops->pairs(store, chosen->point, pruner->points, asked, pruner->distance);
+		store->stats.compared += asked;
+		asked = 0;
 		for (uint32_t i = 1; i < n; i++)
 		{
 			uint32_t	candidate = pruner->left[i];
@@ -97,7 +106,8 @@ vx_prune(VxPruner *pruner, VxStore *store, const VxPruneCandidate *candidates, u
 			 * one
 			 */
 			pruner->left[kept] = candidate;
-			kept += !(alpha * pruner->distance[i] <= candidates[candidate].score);
+			kept += are_settled(chosen, &candidates[candidate])
+				|| !(alpha * pruner->distance[asked++] <= candidates[candidate].score);
 		}
 		n = kept;
 	}

@@ -15,6 +15,7 @@ typedef struct VxPruneCandidate
 {
 	float		score;			/* distance from the node, by pairs() */
 	VxNodeId	id;
+	bool		settled;		/* it and others of which this is said are known not to drop each other */
 	const void *point;			/* as gathered */
 } VxPruneCandidate;
 

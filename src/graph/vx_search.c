@@ -676,8 +676,8 @@ vx_search_seek(VxSearch *search, const VxSought *sought)
 		/* all of the list has been expanded: what is sought is not there, or the list is too short for it */
 		if (search->cursor == search->count)
 			return best != VX_UNLIKE;
-		if (best == VX_LIKE && search->list[search->cursor].score > sought->score)
-			return true;
+		if (search->list[search->cursor].score > sought->score && (best == VX_LIKE || search->cursor >= sought->breadth))
+			return best != VX_UNLIKE;
 		expanded = expand_next(search);
 		if (!expanded.dead && expanded.score <= sought->score)
 		{

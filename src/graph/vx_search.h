@@ -142,13 +142,15 @@ typedef enum VxLikeness
 typedef struct VxSought
 {
 	float		score;			/* what it would score */
+	uint32_t	breadth;		/* it need not go on, either, behind so many of the nearest */
 	VxLikeness	(*ask) (void *context, VxNodeId id);
 	void	   *context;
 } VxSought;
 
 /*
  * The same, but asks about each live node that scores no more than what is sought, once it is expanded. Ends when it is the one, or when one
- * was like it and all that is left scores more. Returns whether it ended so.
+ * was like it and all that is left scores more. Returns whether it ended so. Else it ends when all of the list are expanded that score no more,
+ * and as many of the nearest as its breadth: behind those the list has been scored only.
  */
 bool		vx_search_seek(VxSearch *search, const VxSought *sought);
 

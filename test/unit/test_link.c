@@ -34,6 +34,17 @@ test_prune(void **state)
 	assert_int_equal(out[1], 4);
 	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 4, 1, out), 1);
 	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 0, 4, out), 0);
+
+	/* what is known of 1 and 2 is not asked again, and believed */
+	candidates[0].settled = candidates[2].settled = true;
+	assert_int_equal(candidates[2].id, 2);
+	store.base.stats.compared = 0;
+	assert_int_equal(vx_prune(&pruner, &store.base, candidates, 4, 4, out), 3);
+	assert_int_equal(out[0], 1);
+	assert_int_equal(out[1], 4);
+	assert_int_equal(out[2], 2);
+	/* 1 with 4 and 3, 4 with 2; 3 is gone by then */
+	assert_int_equal(store.base.stats.compared, 3);
 	vx_pruner_free(&pruner);
 	vx_memstore_free(&store);
 }
@@ -88,12 +99,95 @@ test_repair(void **state)
 	vx_memstore_free(&graph.store);
 }
 
+/* What a pruning has left is not compared with each other when the list is pruned again, but late additions are, with all. */
+static void
+test_prune_again(void **state)
+{
+	UnitGraph	graph = {0};
+	VxStore    *store = &graph.store.base;
+	VxLinker	linker;
+	VxEdges		edges;
+	uint64_t	compared;
+	VxNodeId	id = 0;
+	VxNodeId	late;
+
+	(void) state;
+	unit_graph_make(&graph, VX_METRIC_L2, 1000, 8, 12, 54);
+	vx_linker_init(&linker, &unit_mem);
+	do
+		store->ops->read_edges(store, id++, NULL, &edges);
+	while (edges.count < 8);
+	id--;
+	vx_link_trim(&linker, store, id, 6);
+	store->ops->read_edges(store, id, NULL, &edges);
+	assert_in_range(edges.count, 2, 6);
+
+	/* the scores of all, and no pair */
+	compared = store->stats.compared;
+	vx_link_trim(&linker, store, id, edges.count - 1);
+	assert_int_equal(store->stats.compared - compared, edges.count);
+
+	/* its nearest neighbour last, as a late addition: it is compared with all, and put where it belongs */
+	store->ops->read_edges(store, id, NULL, &edges);
+	late = edges.ids[0];
+	memmove(edges.ids, edges.ids + 1, (edges.count - 1) * sizeof(VxNodeId));
+	edges.ids[edges.count - 1] = late;
+	store->ops->replace_edges(store, id, edges.version, edges.ids, edges.count);
+	compared = store->stats.compared;
+	vx_link_trim(&linker, store, id, edges.count - 1);
+	assert_int_equal(store->stats.compared - compared, edges.count + edges.count - 1);
+	store->ops->read_edges(store, id, NULL, &edges);
+	assert_int_equal(edges.ids[0], late);
+	vx_linker_free(&linker);
+	vx_memstore_free(&graph.store);
+}
+
+static VxLikeness
+is_unlike(void *context, VxNodeId id)
+{
+	(void) context;
+	(void) id;
+	return VX_UNLIKE;
+}
+
+static float
+score_of_none(void *context)
+{
+	(void) context;
+	return -1;
+}
+
+/* A search that seeks what is not there expands a part of its list, and all of the list are candidates. */
+static void
+test_seek_breadth(void **state)
+{
+	UnitGraph	graph = {0};
+	VxStore    *store = &graph.store.base;
+	VxLinker	linker;
+	VxSought	sought = {.ask = is_unlike};
+	VxQuery		query = {.linking = true};
+
+	(void) state;
+	unit_graph_make(&graph, VX_METRIC_L2, 2000, 8, 12, 55);
+	vx_linker_init(&linker, &unit_mem);
+	query.point = vx_memstore_point(&graph.store, 77);
+	store->stats.expanded = 0;
+	assert_false(vx_link_seek(&linker, store, &query, 80, &sought, score_of_none));
+	/* some on the way to it, too */
+	assert_in_range(store->stats.expanded, 64, 74);
+	vx_link_choose_found(&linker, store, &query, 80, 77);
+	assert_int_equal(linker.usable, 79);
+	vx_linker_free(&linker);
+	vx_memstore_free(&graph.store);
+}
+
 /* A new node gets edges to live nodes only, also where half of those around it are deleted and not yet repaired. */
 static void
 test_choose_live(void **state)
 {
 	UnitGraph	graph = {0};
 	VxLinker	linker;
+	VxSought	sought = {.ask = is_unlike};
 
 	(void) state;
 	unit_graph_make(&graph, VX_METRIC_L2, 1000, 8, 12, 53);
@@ -105,6 +199,12 @@ test_choose_live(void **state)
 		VxQuery		query = {.point = vx_memstore_point(&graph.store, id),.linking = true};
 
 		vx_link_choose(&linker, &graph.store.base, &query, 40, VX_NO_NODE);
+		assert_true(linker.edges.count > 0);
+		for (uint32_t i = 0; i < linker.edges.count; i++)
+			assert_false(graph.store.deleted[linker.edges.ids[i]]);
+		/* nor to one at the far end of a list, which was scored only */
+		assert_false(vx_link_seek(&linker, &graph.store.base, &query, 40, &sought, score_of_none));
+		vx_link_choose_found(&linker, &graph.store.base, &query, 40, VX_NO_NODE);
 		assert_true(linker.edges.count > 0);
 		for (uint32_t i = 0; i < linker.edges.count; i++)
 			assert_false(graph.store.deleted[linker.edges.ids[i]]);
@@ -289,6 +389,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_prune_again),
+		cmocka_unit_test(test_seek_breadth),
 		cmocka_unit_test(test_choose_live),
 		cmocka_unit_test(test_back_link_forced),
 		cmocka_unit_test(test_conflicts),
