@@ -1,5 +1,5 @@
 /*
- * vx_link.c: linking, back-links, repair; see vx_link.h.
+ * vx_link.c: linking, back-links; see vx_link.h.
  *
  * Nothing is pruned under a lock: read, compute, write with the version that was read, and start over if somebody was
  * faster. Attempts are bounded; a back-link that is given up costs a little recall, never correctness.
@@ -12,12 +12,6 @@
 #include "graph/vx_check.h"
 
 #define MAX_ATTEMPTS 16
-
-/*
- * How many live neighbours of a deleted node replace the edge to it at least. More in lists that are not short costs time and gained
- * nothing measurable.
- */
-#define HEIRS 2
 
 /*
  * The share of its list that a search expands which seeks one node and else collects candidates: what the last ones lead to hardly gets among
@@ -603,134 +597,4 @@ vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max)
 			return;
 		store->stats.conflicts++;
 	}
-}
-
-/* So many dead nodes in a line are followed to a live one. */
-#define LONGEST_LINE 256
-
-/*
- * Follows the first edges of a dead node as long as they lead to dead ones: nodes in one place are in a line (vx_link_beside), and of a row
- * that has changed often the last is alive. Returns the live one that the last dead one leads to first, or VX_NO_NODE.
- */
-static VxNodeId
-follow_line(VxLinker *linker, VxStore *store, VxNodeId dead, bool (*is_dead) (void *context, VxNodeId id), void *context)
-{
-	VxEdges    *other = &linker->other;
-	VxNodeId	mark = dead;	/* to notice circles: Brent's way */
-
-	for (uint32_t step = 1; step <= LONGEST_LINE; step++)
-	{
-		if (store->ops->read_edges(store, dead, NULL, other) != VX_OK || other->count == 0)
-			return VX_NO_NODE;
-		if (!is_dead(context, other->ids[0]))
-			return other->ids[0];
-		dead = other->ids[0];
-		if (dead == mark)
-			return VX_NO_NODE;
-		if ((step & (step - 1)) == 0)
-			mark = dead;
-	}
-	return VX_NO_NODE;
-}
-
-/*
- * Adds to the n nodes in linker->ids those by which the edge of id to a dead one is replaced; next is where the line of that leads. Returns
- * how many there are then.
- */
-static uint32_t
-add_heirs(VxLinker *linker, VxStore *store, VxNodeId id, VxNodeId dead, VxNodeId next, uint32_t n,
-		  bool (*is_dead) (void *context, VxNodeId id), void *context)
-{
-	VxEdges    *other = &linker->other;
-	uint32_t	heirs = 0;
-	uint32_t	most = HEIRS;
-
-	if (next != VX_NO_NODE && next != id)
-	{
-		if (!contains(linker->ids, n, next))
-			linker->ids[n++] = next;
-		heirs++;
-	}
-	if (store->ops->read_edges(store, dead, NULL, other) != VX_OK)
-		return n;
-	/* in a short list nothing else makes up for a neighbour that is left out */
-	if (n + other->count <= store->max_degree / 2)
-		most = other->count;
-	/* The edges of a node are nearest first (but for late additions), so its first live ones are its nearest. */
-	for (uint32_t j = 0; j < other->count && heirs < most; j++)
-		/* one that is there already counts as an heir: the way around the dead node exists */
-		if (other->ids[j] != id && other->ids[j] != next && !is_dead(context, other->ids[j]))
-		{
-			if (!contains(linker->ids, n, other->ids[j]))
-				linker->ids[n++] = other->ids[j];
-			heirs++;
-		}
-	return n;
-}
-
-/* Tells the store of the dead among a node's neighbours, whose edges are wanted. */
-static void
-read_dead_ahead(VxStore *store, const VxEdges *edges, bool (*is_dead) (void *context, VxNodeId id), void *context)
-{
-	VxNodeId	dead[VX_MAX_EDGES];
-	uint32_t	n = 0;
-
-	for (uint32_t i = 0; i < edges->count; i++)
-		if (is_dead(context, edges->ids[i]))
-			dead[n++] = edges->ids[i];
-	vx_store_read_ahead(store, dead, n);
-}
-
-VxStatus
-vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
-			   void *context, uint32_t *remaining)
-{
-	VxEdges    *own = &linker->edges;
-
-	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
-	{
-		uint32_t	n = 0;
-		VxStatus	status;
-		VxNodeId	chosen[VX_MAX_EDGES];
-		const VxNodeId *edges;
-
-		*remaining = 0;
-		if (store->ops->read_edges(store, id, NULL, own) != VX_OK || !own->live)
-			return VX_GONE;
-		/* another attempt may find that whoever was faster has pruned the dead ones away */
-		for (uint32_t i = 0; i < own->count; i++)
-			*remaining += !is_dead(context, own->ids[i]);
-		if (*remaining == own->count)
-			return VX_OK;
-
-		reserve(linker, own->count * (HEIRS + 1) + store->max_degree);
-		if (store->ahead > 0)
-			read_dead_ahead(store, own, is_dead, context);
-		for (uint32_t i = 0; i < own->count; i++)
-			if (!is_dead(context, own->ids[i]))
-				linker->ids[n++] = own->ids[i];
-		for (uint32_t i = 0; i < own->count; i++)
-			if (is_dead(context, own->ids[i]))
-			{
-				VxNodeId	next = follow_line(linker, store, own->ids[i], is_dead, context);
-
-				n = add_heirs(linker, store, id, own->ids[i], next, n, is_dead, context);
-				if (i == 0)
-					bring_forward(linker->ids, n, next);
-			}
-
-		/* more than fit are rare, since each dead neighbour makes room; only then this compares nodes */
-		edges = linker->ids;
-		if (n > store->edge_capacity)
-		{
-			n = choose_among(linker, store, id, n, store->max_degree, chosen);
-			edges = chosen;
-		}
-		status = store->ops->replace_edges(store, id, own->version, edges, n);
-		*remaining = n;
-		if (status != VX_CONFLICT)
-			return status;
-		store->stats.conflicts++;
-	}
-	return VX_CONFLICT;
 }

@@ -1,9 +1,8 @@
 /*
- * vx_link.h: giving a node its place in the graph, and mending the places of others.
+ * vx_link.h: giving a node its place in the graph. (Leading others around one that is deleted is vx_repair.h's.)
  *
  * Source: DiskANN (Subramanya et al. 2019), algorithm 3, one pass (the insertion of FreshDiskANN, Singh et al. 2021,
- * algorithm 2), and FreshDiskANN's deletion (algorithm 4) reduced to the nearest few neighbours of each deleted node.
- * graph/README says what differs and what it was worth.
+ * algorithm 2). graph/README says what differs and what it was worth.
  */
 #ifndef VX_LINK_H
 #define VX_LINK_H
@@ -94,13 +93,5 @@ uint32_t	vx_link_attach(VxLinker *linker, VxStore *store, uint32_t bound, uint32
 
 /* Prunes a node that has more than max edges down to it. */
 void		vx_link_trim(VxLinker *linker, VxStore *store, VxNodeId id, uint32_t max);
-
-/*
- * Takes the edges to dead nodes out of a node and puts the nearest live neighbours of those in their place. is_dead tells
- * which ids go. Returns OK (also if there was nothing to do), GONE, or CONFLICT after too many attempts; remaining is
- * how many edges the node has afterwards.
- */
-VxStatus	vx_link_repair(VxLinker *linker, VxStore *store, VxNodeId id, bool (*is_dead) (void *context, VxNodeId id),
-						   void *context, uint32_t *remaining);
 
 #endif							/* VX_LINK_H */

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "graph/vx_build.h"
+#include "graph/vx_repair.h"
 #include "unit_graph.h"
 
 /* Pruning keeps the nearest candidate, never more than asked for, and drops those behind a chosen one. */
@@ -60,7 +61,7 @@ static void
 test_repair(void **state)
 {
 	UnitGraph	graph = {0};
-	VxLinker	linker;
+	VxRepairer	repairer;
 	VxRng		rng = {77};
 	double		before,
 				after;
@@ -73,11 +74,11 @@ test_repair(void **state)
 	for (uint32_t i = 0; i < graph.store.entry_count; i++)
 		graph.store.deleted[graph.store.entry_ids[i]] = 0;
 
-	vx_linker_init(&linker, &unit_mem);
+	vx_repairer_init(&repairer, &unit_mem, &graph.store.base, is_deleted, &graph.store, 600, SIZE_MAX);
 	for (VxNodeId id = 0; id < 3000; id++)
 	{
 		uint32_t	remaining;
-		VxStatus	status = vx_link_repair(&linker, &graph.store.base, id, is_deleted, &graph.store, &remaining);
+		VxStatus	status = vx_repair(&repairer, id, &remaining);
 
 		assert_int_equal(status, graph.store.deleted[id] ? VX_GONE : VX_OK);
 	}
@@ -95,7 +96,7 @@ test_repair(void **state)
 	after = unit_graph_recall(&graph, 10, 60, 6);
 	print_message("# recall@10 before %.3f, after deleting a fifth %.3f\n", before, after);
 	assert_true(after >= before - 0.01);
-	vx_linker_free(&linker);
+	vx_repairer_free(&repairer);
 	vx_memstore_free(&graph.store);
 }
 

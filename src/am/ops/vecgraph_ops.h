@@ -60,6 +60,19 @@ typedef struct VecGraphStore
  */
 extern void vecgraph_store_open(VecGraphStore *store, Relation index, MemoryContext context);
 
+/* Edges for a node, instead of those that it had at a version. */
+typedef struct VecGraphNewEdges
+{
+	VxNodeId	id;
+	uint32		seen_version;
+	VxStatus	status;			/* what became of it: OK, GONE or CONFLICT */
+	uint32		count;
+	VxNodeId	ids[VX_MAX_EDGES];
+} VecGraphNewEdges;
+
+/* As replace_edges() of the store for each of n nodes (at least one) of one page, under one lock of that, and mostly in one record. */
+extern void vecgraph_replace_edges(VecGraphStore *store, VecGraphNewEdges *nodes, uint32 n);
+
 /* The next searches want nodes that pass the matcher, and others are stepping stones; NULL: all nodes. */
 extern void vecgraph_store_select(VecGraphStore *store, VecGraphMatcher *matcher);
 

@@ -227,35 +227,77 @@ page_add_edge(VxStore *base, VxNodeId id, VxNodeId target)
 	return status;
 }
 
+/* Whether a slot's edges may be replaced by who has seen that version. */
+static VxStatus
+may_replace_edges(const VxSlot *slot, uint32 seen_version)
+{
+	if (!vx_slot_is_node(slot))
+		return VX_GONE;
+	/* also if the slot was freed and used again: versions go on */
+	return slot->version == seen_version ? VX_OK : VX_CONFLICT;
+}
+
+/* Replaces the edges of a slot, as a part of a change. */
+static void
+put_edges(const VecGraphStore *store, VecGraphDelta *delta, Buffer buffer, VxSlot *slot, const VxNodeId *ids, uint32 n)
+{
+	uint32		edge_bytes = store->index.geometry.edge_capacity * sizeof(VxNodeId);
+
+	Assert(n <= store->base.edge_capacity);
+	slot = vecgraph_delta_image(delta, buffer, slot, offsetof(VxSlot, edges) + edge_bytes);
+	memset(slot->edges, 0, edge_bytes);
+	memcpy(slot->edges, ids, n * sizeof(VxNodeId));
+	slot->degree = n;
+	slot->version++;
+}
+
 static VxStatus
 page_replace_edges(VxStore *base, VxNodeId id, uint32 seen_version, const VxNodeId *ids, uint32 n)
 {
 	VecGraphStore *store = (VecGraphStore *) base;
 	Buffer		buffer;
 	VxSlot	   *slot = vecgraph_lock_slot(&store->index, id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-	VxStatus	status = VX_OK;
+	VxStatus	status = may_replace_edges(slot, seen_version);
 
-	Assert(n <= base->edge_capacity);
-	if (!vx_slot_is_node(slot))
-		status = VX_GONE;
-	/* also if the slot was freed and used again: versions go on */
-	else if (slot->version != seen_version)
-		status = VX_CONFLICT;
-	else
+	if (status == VX_OK)
 	{
-		uint32		edge_bytes = store->index.geometry.edge_capacity * sizeof(VxNodeId);
 		VecGraphDelta delta;
 
 		vecgraph_delta_start(&delta, &store->index);
-		slot = vecgraph_delta_image(&delta, buffer, slot, offsetof(VxSlot, edges) + edge_bytes);
-		memset(slot->edges, 0, edge_bytes);
-		memcpy(slot->edges, ids, n * sizeof(VxNodeId));
-		slot->degree = n;
-		slot->version++;
+		put_edges(store, &delta, buffer, slot, ids, n);
 		vecgraph_delta_finish(&delta);
 	}
 	UnlockReleaseBuffer(buffer);
 	return status;
+}
+
+void
+vecgraph_replace_edges(VecGraphStore *store, VecGraphNewEdges *nodes, uint32 n)
+{
+	const VxGeometry *g = &store->index.geometry;
+	Buffer		buffer;
+	VecGraphDelta delta;
+
+	(void) vecgraph_lock_slot(&store->index, nodes[0].id, BUFFER_LOCK_EXCLUSIVE, &buffer);
+	vecgraph_delta_start(&delta, &store->index);
+	for (uint32 i = 0; i < n; i++)
+	{
+		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(BufferGetPage(buffer)), vx_id_slot(g, nodes[i].id));
+
+		Assert(vx_id_block(g, nodes[i].id) == BufferGetBlockNumber(buffer));
+		nodes[i].status = may_replace_edges(slot, nodes[i].seen_version);
+		if (nodes[i].status != VX_OK)
+			continue;
+		/* pages of many small nodes take several records */
+		if (!vecgraph_delta_has_room(&delta, g->record_bytes))
+		{
+			vecgraph_delta_finish(&delta);
+			vecgraph_delta_start(&delta, &store->index);
+		}
+		put_edges(store, &delta, buffer, slot, nodes[i].ids, nodes[i].count);
+	}
+	vecgraph_delta_finish(&delta);
+	UnlockReleaseBuffer(buffer);
 }
 
 static bool

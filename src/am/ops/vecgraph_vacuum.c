@@ -40,7 +40,11 @@
 #include "utils/memutils.h"
 
 #include "core/vx_visited.h"
+#include "graph/vx_repair.h"
 #include "pg/vecidx_fault.h"
+
+/* What is kept of deleted nodes, to lead others around them, is as much of maintenance_work_mem: of 64 MB half a million of them. */
+#define HEIRS_SHARE 4
 
 /* A slot of heap TIDs that pass 1 met. */
 typedef struct TidSlotSeen
@@ -102,57 +106,69 @@ tid_is_dead(VecGraphVacuum *vacuum, VxNodeId slot, const VxHeapTid *tid)
 	return vacuum->callback(&item, vacuum->callback_state);
 }
 
-/* Removes the dead ones of n TIDs of a slot by moving the others up; returns how many stay. write false only counts. */
-static uint32
-sweep_tids(VecGraphVacuum *vacuum, VxNodeId slot, VxHeapTid *tids, uint32 n, bool write)
+/* Slots of a page: from first on, before end. */
+typedef struct SlotRange
 {
-	uint32		kept = 0;
+	uint32		first;
+	uint32		end;
+} SlotRange;
 
-	for (uint32 i = 0; i < n; i++)
-		if (!tid_is_dead(vacuum, slot, &tids[i]))
-		{
-			if (write)
-				tids[kept] = tids[i];
-			kept++;
-		}
-	return kept;
+/* Whether a slot has a dead TID. */
+static bool
+has_dead_tid(VecGraphVacuum *vacuum, VxNodeId id, VxSlot *slot)
+{
+	uint32		count;
+	const VxHeapTid *tids = vx_slot_tids(slot, &count);
+
+	for (uint32 i = 0; i < count; i++)
+		if (tid_is_dead(vacuum, id, &tids[i]))
+			return true;
+	return false;
 }
 
-/*
- * Removes dead TIDs from a page image; a live node that has none left, and no chain, becomes deleted. It keeps its edges. Returns whether
- * there were any; write false only tells: most pages have none, and need no exclusive lock and no record. Call with a lock.
- */
-static bool
-remove_dead_tids(VecGraphVacuum *vacuum, BlockNumber block, Page page, bool write)
+/* From the first to the last slot of a page that have dead TIDs; empty if none has, as most. Call with a lock. */
+static SlotRange
+find_dead_tids(VecGraphVacuum *vacuum, BlockNumber block, Page page)
 {
 	const VxGeometry *g = &vacuum->store.index.geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
-	bool		found = false;
+	SlotRange	range = {0, 0};
 
-	for (uint32 i = 0; i < g->nodes_per_page && (write || !found); i++)
-	{
-		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-		uint32		count;
-		VxHeapTid  *tids = vx_slot_tids(slot, &count);
-		uint32		kept = sweep_tids(vacuum, first + i, tids, count, write);
-
-		found |= kept < count;
-		if (kept == count || !write)
-			continue;
-		vacuum->stats->tuples_removed += count - kept;
-		/* who has read the node, and is about to write its edges, is to find that it has changed */
-		slot->version++;
-		if (slot->state == VX_SLOT_TIDS)
+	for (uint32 i = 0; i < g->nodes_per_page; i++)
+		if (has_dead_tid(vacuum, first + i, vx_slot(g, vecgraph_page_body(page), i)))
 		{
-			((VxTidSlot *) slot)->tid_count = kept;
-			continue;
+			if (range.end == 0)
+				range.first = i;
+			range.end = i + 1;
 		}
-		memset(tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
-		slot->tid_count = kept;
-		if (kept == 0 && slot->chain == VX_NO_NODE)
-			slot->state = VX_SLOT_DELETED;
+	return range;
+}
+
+/* Removes the dead TIDs of the image of a slot by moving the others up; a live node that has none left, and no chain, becomes deleted. It keeps its edges. */
+static void
+remove_dead_tids(VecGraphVacuum *vacuum, VxNodeId id, VxSlot *slot)
+{
+	uint32		count;
+	VxHeapTid  *tids = vx_slot_tids(slot, &count);
+	uint32		kept = 0;
+
+	for (uint32 i = 0; i < count; i++)
+		if (!tid_is_dead(vacuum, id, &tids[i]))
+			tids[kept++] = tids[i];
+	if (kept == count)
+		return;
+	vacuum->stats->tuples_removed += count - kept;
+	/* who has read the node, and is about to write its edges, is to find that it has changed */
+	slot->version++;
+	if (slot->state == VX_SLOT_TIDS)
+	{
+		((VxTidSlot *) slot)->tid_count = kept;
+		return;
 	}
-	return found;
+	memset(tids + kept, 0, (VX_INLINE_TIDS - kept) * sizeof(VxHeapTid));
+	slot->tid_count = kept;
+	if (kept == 0 && slot->chain == VX_NO_NODE)
+		slot->state = VX_SLOT_DELETED;
 }
 
 static void
@@ -196,25 +212,31 @@ pass1_page(VecGraphVacuum *vacuum, BlockNumber block)
 {
 	Buffer		buffer;
 	Page		page;
+	const VxGeometry *g = &vacuum->store.index.geometry;
+	SlotRange	range;
 
 	vecidx_vacuum_delay_point();
 	if (!vecgraph_lock_nodes(&vacuum->store.index, block, BUFFER_LOCK_SHARE, &buffer))
 		return;
 	page = BufferGetPage(buffer);
-	if (remove_dead_tids(vacuum, block, page, false))
+	range = find_dead_tids(vacuum, block, page);
+	if (range.end > 0)
 	{
-		GenericXLogState *xlog;
+		VecGraphDelta delta;
+		void	   *slots;
 
 		/*
-		 * Between the locks TIDs may be added, but only this vacuum removes any: what was found dead still is, and those that
-		 * are new are asked for as well. The server has no upgrade of a content lock, and the pages without dead TIDs, mostly
-		 * all, need none.
+		 * Between the locks TIDs may be added, which are not dead, but only this vacuum removes any: what was found dead still
+		 * is. The server has no upgrade of a content lock, and the pages without dead TIDs, mostly all, need none.
 		 */
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		xlog = GenericXLogStart(vacuum->store.index.relation);
-		remove_dead_tids(vacuum, block, GenericXLogRegisterBuffer(xlog, buffer, 0), true);
-		GenericXLogFinish(xlog);
+		vecgraph_delta_start(&delta, &vacuum->store.index);
+		slots = vecgraph_delta_image(&delta, buffer, vx_slot(g, vecgraph_page_body(page), range.first),
+									 (range.end - range.first) * g->record_bytes);
+		for (uint32 i = range.first; i < range.end; i++)
+			remove_dead_tids(vacuum, vx_block_first_id(g, block) + i, vx_slot(g, slots, i - range.first));
+		vecgraph_delta_finish(&delta);
 	}
 	/* under the same lock as the removal, so that the set dead has what was emptied just now, and no insert comes in between */
 	take_stock(vacuum, block, page);
@@ -321,9 +343,16 @@ trim_chains(VecGraphVacuum *vacuum)
 
 /* ---- pass 2 ---- */
 
-/* Notes the live nodes of a page and what they point to, and collects those that point to dead ones into ids. */
+/* A live node that points to dead ones. */
+typedef struct ToRepair
+{
+	VxNodeId	id;
+	VxEdges		edges;
+} ToRepair;
+
+/* Notes the live nodes of a page and what they point to, and collects those that point to dead ones. Returns how many. */
 static uint32
-survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
+survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, ToRepair *out)
 {
 	const VxGeometry *g = &vacuum->store.index.geometry;
 	VxNodeId	first = vx_block_first_id(g, block);
@@ -342,8 +371,12 @@ survey_page(VecGraphVacuum *vacuum, BlockNumber block, Page page, VxNodeId *ids)
 			vx_visited_add(&vacuum->linked, slot->edges[j]);
 			to_repair |= is_dead(vacuum, slot->edges[j]);
 		}
-		if (to_repair)
-			ids[n++] = first + i;
+		if (!to_repair)
+			continue;
+		out[n].id = first + i;
+		out[n].edges.version = slot->version;
+		out[n].edges.count = slot->degree;
+		memcpy(out[n++].edges.ids, slot->edges, slot->degree * sizeof(VxNodeId));
 	}
 	return n;
 }
@@ -384,39 +417,62 @@ spare_neighbours(VecGraphVacuum *vacuum, VxNodeId id)
 
 /* Notes what a node leads to since it was repaired: the next in a line was led to by a dead node alone. */
 static void
-note_linked(VecGraphVacuum *vacuum, VxNodeId id)
+note_linked(VecGraphVacuum *vacuum, const VxNodeId *ids, uint32 n)
 {
-	VxStore    *store = &vacuum->store.base;
-	VxEdges		edges;
-
-	if (store->ops->read_edges(store, id, NULL, &edges) != VX_OK)
-		return;
-	for (uint32_t i = 0; i < edges.count; i++)
-		vx_visited_add(&vacuum->linked, edges.ids[i]);
+	for (uint32 i = 0; i < n; i++)
+		vx_visited_add(&vacuum->linked, ids[i]);
 }
 
-/* Leads a live node around dead neighbours. No lock on entry or return; others may change the node meanwhile. */
-static void
-repair_node(VecGraphVacuum *vacuum, VxNodeId id)
+/* Leads one live node around dead neighbours that others were changing when its page was written. */
+static VxStatus
+repair_node(VecGraphVacuum *vacuum, VxRepairer *repairer, VecGraphNewEdges *node)
 {
-	VecGraphStore *store = &vacuum->store;
-	VxStatus	status = VX_CONFLICT;
-	uint32		remaining;
-
+	node->status = VX_CONFLICT;
 	if (!VECIDX_FAULT_REFUSES("vacuum-repair"))
-		status = vx_link_repair(&vacuum->linker, &store->base, id, is_dead, vacuum, &remaining);
+		node->status = vx_repair(repairer, node->id, &node->count);
 
 	/*
 	 * A node to which many are being linked may change faster than it can be repaired. Its edges stay, so what they lead to must
 	 * not be freed.
 	 */
-	if (status == VX_CONFLICT)
-		spare_neighbours(vacuum, id);
-	else if (status == VX_OK && remaining == 0)
-		vecgraph_relink(store, &vacuum->linker, id);
-	else if (status == VX_OK)
-		note_linked(vacuum, id);
-	vacuum->repaired_count++;
+	if (node->status == VX_CONFLICT)
+		spare_neighbours(vacuum, node->id);
+	else if (node->status == VX_OK)
+		memcpy(node->ids, repairer->chosen, node->count * sizeof(VxNodeId));
+	return node->status;
+}
+
+/*
+ * Leads the live nodes of a page around dead neighbours: chooses for all, without a lock, and writes them at once; new: room for as many. No
+ * lock on entry or return; others may change the nodes meanwhile.
+ */
+static void
+repair_page(VecGraphVacuum *vacuum, VxRepairer *repairer, const ToRepair *nodes, uint32 n, VecGraphNewEdges *new)
+{
+	VecGraphStore *store = &vacuum->store;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		new[i].id = nodes[i].id;
+		new[i].seen_version = nodes[i].edges.version;
+		new[i].status = VX_CONFLICT;
+		new[i].count = vx_repair_choose(repairer, nodes[i].id, &nodes[i].edges, new[i].ids);
+	}
+	VECIDX_FAULT_POINT("vacuum-repair-chosen");
+	if (!VECIDX_FAULT_REFUSES("vacuum-repair"))
+		vecgraph_replace_edges(store, new, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (new[i].status == VX_CONFLICT)
+			(void) repair_node(vacuum, repairer, &new[i]);
+		if (new[i].status != VX_OK)
+			continue;
+		if (new[i].count == 0)
+			vecgraph_relink(store, &vacuum->linker, new[i].id);
+		else
+			note_linked(vacuum, new[i].ids, new[i].count);
+	}
+	vacuum->repaired_count += n;
 }
 
 static void
@@ -426,8 +482,12 @@ pass2(VecGraphVacuum *vacuum)
 
 	/* those that were added since pass 1, too: inserts that ended at the barrier may have led their nodes to dead ones */
 	BlockNumber blocks = RelationGetNumberOfBlocks(store->index.relation);
-	VxNodeId   *ids = palloc(store->index.geometry.nodes_per_page * sizeof(VxNodeId));
+	ToRepair   *nodes = palloc(store->index.geometry.nodes_per_page * sizeof(ToRepair));
+	VecGraphNewEdges *new = palloc(store->index.geometry.nodes_per_page * sizeof(VecGraphNewEdges));
+	VxRepairer	repairer;
 
+	vx_repairer_init(&repairer, &store->index.mem, &store->base, is_dead, vacuum, vacuum->dead_count,
+					 (size_t) maintenance_work_mem * 1024 / HEIRS_SHARE);
 	for (BlockNumber block = store->index.geometry.first_segment; block < blocks; block++)
 	{
 		Buffer		buffer;
@@ -436,13 +496,15 @@ pass2(VecGraphVacuum *vacuum)
 		vecidx_vacuum_delay_point();
 		if (!vecgraph_lock_nodes(&store->index, block, BUFFER_LOCK_SHARE, &buffer))
 			continue;
-		n = survey_page(vacuum, block, BufferGetPage(buffer), ids);
+		n = survey_page(vacuum, block, BufferGetPage(buffer), nodes);
 		UnlockReleaseBuffer(buffer);
 		/* without the page's lock: repairing reads other pages, and two node pages are never locked at once for it */
-		for (uint32 i = 0; i < n; i++)
-			repair_node(vacuum, ids[i]);
+		if (n > 0)
+			repair_page(vacuum, &repairer, nodes, n, new);
 	}
-	pfree(ids);
+	vx_repairer_free(&repairer);
+	pfree(new);
+	pfree(nodes);
 }
 
 /*

@@ -269,40 +269,49 @@ vecgraph_free_slots(VecGraphIndex *index, BlockNumber block, bool (*selected) (v
 	VxNodeId	first = vx_block_first_id(g, block);
 	Buffer		meta_buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
 	Buffer		buffer = vecgraph_read_and_lock(index->relation, block, index->strategy, BUFFER_LOCK_EXCLUSIVE);
-	GenericXLogState *xlog = GenericXLogStart(index->relation);
-	Page		meta_page;
-	Page		page;
+	char	   *body = vecgraph_page_body(BufferGetPage(buffer));
+	uint32		begin = g->nodes_per_page;	/* of the slots that are freed, the first and the one behind the last */
+	uint32		end = 0;
 	int			freed = 0;
 
 	vecgraph_check_node_page(index->relation, buffer, g);
-	page = GenericXLogRegisterBuffer(xlog, buffer, 0);
 	for (uint32 i = 0; i < g->nodes_per_page; i++)
-	{
-		VxSlot	   *slot = vx_slot(g, vecgraph_page_body(page), i);
-
-		if (slot->state == VX_SLOT_DELETED && selected(context, first + i))
+		if (vx_slot(g, body, i)->state == VX_SLOT_DELETED && selected(context, first + i))
 		{
+			begin = Min(begin, i);
+			end = i + 1;
+		}
+	if (end > 0)
+	{
+		VecGraphDelta delta;
+		char	   *slots;
+		VxPageSpecial *special;
+
+		vecgraph_delta_start(&delta, index);
+		slots = vecgraph_delta_image(&delta, buffer, vx_slot(g, body, begin), (end - begin) * g->record_bytes);
+		for (uint32 i = begin; i < end; i++)
+		{
+			VxSlot	   *slot = vx_slot(g, slots, i - begin);
+
+			if (slot->state != VX_SLOT_DELETED || !selected(context, first + i))
+				continue;
 			/* the version grows: whoever holds the id finds out that the slot is another one */
 			vx_slot_clear(g, slot);
 			freed++;
 		}
-	}
-	if (freed > 0)
-	{
-		VxPageSpecial *special = vecgraph_page_special(page);
-
+		special = vecgraph_delta_image(&delta, buffer, vecgraph_page_special(BufferGetPage(buffer)), sizeof(VxPageSpecial));
 		special->free_slots += freed;
 		/* the meta page is locked in any case, since its lock comes first, but changed only here */
 		if (special->next_free == VX_NOT_LISTED)
 		{
-			meta_page = GenericXLogRegisterBuffer(xlog, meta_buffer, 0);
-			special->next_free = vecgraph_meta_of(meta_page)->free_page;
-			vecgraph_meta_of(meta_page)->free_page = block;
+			uint32	   *free_page = vecgraph_delta_image(&delta, meta_buffer, &vecgraph_meta_of(BufferGetPage(meta_buffer))->free_page,
+														 sizeof(uint32));
+
+			special->next_free = *free_page;
+			*free_page = block;
 		}
-		GenericXLogFinish(xlog);
+		vecgraph_delta_finish(&delta);
 	}
-	else
-		GenericXLogAbort(xlog);
 	UnlockReleaseBuffer(buffer);
 	UnlockReleaseBuffer(meta_buffer);
 	return freed;

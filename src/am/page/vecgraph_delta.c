@@ -129,6 +129,45 @@ write_run(FragmentWriter *writer, Page page, int offset, const char *bytes, int 
 	writer->end = offset + count;
 }
 
+/* Words at a time, whichever way bytes are ordered in them; the last ones byte by byte. */
+static inline uint64
+word_at(const char *bytes)
+{
+	uint64		word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+/* The place from which on two stretches of so many bytes differ, or bytes. */
+static int
+skip_equal(const char *now, const char *image, int at, int bytes)
+{
+	while (at + (int) sizeof(uint64) <= bytes && word_at(now + at) == word_at(image + at))
+		at += sizeof(uint64);
+	while (at < bytes && now[at] == image[at])
+		at++;
+	return at;
+}
+
+/* The place from which on they are equal, or bytes. */
+static int
+skip_different(const char *now, const char *image, int at, int bytes)
+{
+	while (at + (int) sizeof(uint64) <= bytes)
+	{
+		uint64		difference = word_at(now + at) ^ word_at(image + at);
+
+		/* has it a byte that is zero? (Mycroft) */
+		if (((difference - UINT64CONST(0x0101010101010101)) & ~difference & UINT64CONST(0x8080808080808080)) != 0)
+			break;
+		at += sizeof(uint64);
+	}
+	while (at < bytes && now[at] != image[at])
+		at++;
+	return at;
+}
+
 /* Writes all that will differ on a page that is not changed yet to out; returns where that ends. */
 static char *
 write_fragments(const VecGraphDelta *delta, int number, char *out)
@@ -146,19 +185,22 @@ write_fragments(const VecGraphDelta *delta, int number, char *out)
 			continue;
 		while (at < range->bytes)
 		{
-			int			begin;
+			int			begin = skip_equal(now, range->image, at, range->bytes);
 
-			while (at < range->bytes && now[at] == range->image[at])
-				at++;
-			begin = at;
-			while (at < range->bytes && now[at] != range->image[at])
-				at++;
+			at = skip_different(now, range->image, begin, range->bytes);
 			if (at > begin)
 				write_run(&writer, page, range->offset + begin, range->image + begin, at - begin);
 		}
 	}
 	end_fragment(&writer);
 	return writer.next;
+}
+
+bool
+vecgraph_delta_has_room(const VecGraphDelta *delta, Size bytes)
+{
+	/* as vecgraph_delta_image aligns it */
+	return delta->range_count < VECGRAPH_DELTA_RANGES && MAXALIGN(delta->used) + MAXIMUM_ALIGNOF + bytes <= sizeof(delta->images);
 }
 
 void
@@ -168,6 +210,8 @@ vecgraph_delta_finish(VecGraphDelta *delta)
 	char		record[RECORD_BYTES];
 	char	   *fragments[VECGRAPH_DELTA_PAGES + 1];	/* of each page, up to where those of the next are */
 
+	if (delta->range_count == 0)
+		return;
 	if (logged && !VECIDX_KNOWS_GENERIC_RECORDS)
 	{
 		vecgraph_delta_finish_by_images(delta);

@@ -211,7 +211,10 @@ extern void vecgraph_delta_start(VecGraphDelta *delta, const VecGraphIndex *inde
  */
 extern void *vecgraph_delta_image(VecGraphDelta *delta, Buffer buffer, const void *part, Size bytes);
 
-/* Puts the images in their places and logs that: one WAL record, unless the index is being built or needs none. */
+/* Whether there is room for one more image of so many bytes. */
+extern bool vecgraph_delta_has_room(const VecGraphDelta *delta, Size bytes);
+
+/* Puts the images in their places and logs that: one WAL record, unless the index is being built or needs none, or there are none. */
 extern void vecgraph_delta_finish(VecGraphDelta *delta);
 
 /* The same by GenericXLog, in an index that is not being built: for servers whose records are not known, and for tests. */
