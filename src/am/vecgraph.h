@@ -56,6 +56,7 @@
 
 #define VECGRAPH_MIN_MAX_DEGREE 4
 #define VECGRAPH_DEFAULT_LIST_SIZE 80
+#define VECGRAPH_DEFAULT_ALPHA 1.2
 #define VECGRAPH_LOW_DIM_ALPHA 2.0
 
 typedef struct VecGraphOptions

@@ -160,7 +160,7 @@ vecgraph_effective_list_size(const VecGraphOpclass *opclass)
 {
 	if (vecgraph_search_list_size > 0)
 		return vecgraph_search_list_size;
-	return (int) opclass->type->usual[opclass->metric].list_size;
+	return (int) opclass->type->usual_list_size;
 }
 
 const char *

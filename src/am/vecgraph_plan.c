@@ -103,13 +103,6 @@ plan_node(VxMeta *meta, const VecGraphOptions *options, const VecGraphOpclass *o
 	meta->first_segment = vx_first_segment((VxCodeKind) meta->code_kind, body, coded_dim, vx_meta_filtered(meta));
 }
 
-/* The alpha that an index gets by itself. */
-static double
-usual_alpha(const VecGraphOpclass *opclass, int dim)
-{
-	return dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : opclass->type->usual[opclass->metric].alpha;
-}
-
 uint32
 vecgraph_default_subvectors(int dim)
 {
@@ -150,7 +143,7 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 	meta->build_list_size = options != NULL ? options->build_list_size : VECGRAPH_DEFAULT_LIST_SIZE;
 	meta->alpha = options != NULL ? options->alpha : 0;
 	if (meta->alpha == 0)
-		meta->alpha = usual_alpha(opclass, dim);
+		meta->alpha = dim <= 3 ? VECGRAPH_LOW_DIM_ALPHA : VECGRAPH_DEFAULT_ALPHA;
 	plan_node(meta, options, opclass, body, subvectors);
 	meta->body_bytes = body;
 	meta->free_page = VX_NO_BLOCK;

@@ -238,6 +238,14 @@ sparse_cosine(const VxPoint *a, const VxPoint *b)
 	return isnan(similarity) ? (double) INFINITY : 1 - similarity;
 }
 
+static inline float
+sparse_length(const VxSparse *x)
+{
+	const VxSparse zero = {0};
+
+	return vx_sparse_l1(x, &zero);
+}
+
 /* The query score of all metrics but cosine. */
 static float
 sparse_query(const VxSpace *space, const VxPoint *a, const VxPoint *b)
@@ -256,19 +264,18 @@ sparse_pair(const VxSpace *space, const VxPoint *a, const VxPoint *b)
 	VxSparse	x = sparse_of(a);
 	VxSparse	y = sparse_of(b);
 
+	float		apart;
+	float		together;
+
 	if (space->metric == VX_METRIC_COSINE)
 	{
 		float		score = (float) sparse_cosine(a, b);
 
 		return score <= ONE_DIRECTION ? 0 : score;
 	}
-	if (space->metric == VX_METRIC_IP)
-	{
-		float		added = vx_space_added(space->max_norm2, a->norm2) - vx_space_added(space->max_norm2, b->norm2);
-
-		return orderable(vx_sparse_l2_squared(&x, &y) + added * added);
-	}
-	return sparse_query(space, a, b);
+	apart = space->metric == VX_METRIC_L1 ? vx_sparse_l1(&x, &y) : vx_sparse_l2_squared(&x, &y);
+	together = space->metric == VX_METRIC_L1 ? sparse_length(&x) + sparse_length(&y) : a->norm2 + b->norm2;
+	return apart <= 0 ? 0 : orderable(apart / together);
 }
 
 static double

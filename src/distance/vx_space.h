@@ -24,9 +24,14 @@
  *                                       product order. Source: Bachrach et al. 2014, "Speeding up the Xbox recommender
  *                                       system using a Euclidean transformation for inner-product spaces", section 3.
  *                                       Differs: a few vectors may be longer than sqrt(M), see vx_space_added.
+ *   sparse    as above                  but for cosine: the distance (squared, but for L1) divided by the sum of both (squared) lengths: from 0 to 2
+ *
+ * Sparse vectors are nearly at right angles. So by distances alone the shortest is nearer to any than that is to others, and pruning would leave
+ * hardly an edge that does not lead to one of the shortest.
  *
  * What is nearest by the pair score of ip is not what a query of the same direction finds: that favours long vectors. Where
- * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors.
+ * lengths differ, nodes get edges to both (vx_space_asks_otherwise); by pairs alone searches end among the short vectors. The same is done
+ * wherever pairs are relative.
  *
  * Smaller is nearer. Scores are never NaN: NaN (cosine of a zero vector, vectors that are not finite) becomes +infinity.
  *
@@ -56,8 +61,6 @@ typedef enum VxMetric
 	VX_METRIC_HAMMING = 5,
 	VX_METRIC_JACCARD = 6
 } VxMetric;
-
-#define VX_METRIC_LAST VX_METRIC_JACCARD
 
 /* What a metric is like. */
 typedef struct VxMetricKind
@@ -221,13 +224,22 @@ vx_space_norm_bound(float usual_norm2)
 	return usual_norm2 > 0 && usual_norm2 < FLT_MAX / 16 ? 16 * usual_norm2 : FLT_MAX;
 }
 
+/* Whether pair scores are relative to the lengths of both vectors. */
+static inline bool
+vx_space_pairs_relative(const VxSpace *space)
+{
+	return space->form == VX_FORM_SPARSE && space->metric != VX_METRIC_COSINE;
+}
+
 /*
- * Whether a query at a point of this squared norm finds others than the nearest by pair score: ip, and there are longer vectors,
- * or may be.
+ * Whether a query at a point of this squared norm finds others than the nearest by pair score: where that is relative; by ip, if there are
+ * longer vectors, or may be.
  */
 static inline bool
 vx_space_asks_otherwise(const VxSpace *space, float norm2)
 {
+	if (vx_space_pairs_relative(space))
+		return true;
 	return space->metric == VX_METRIC_IP && (norm2 < 0.9f * space->max_norm2 || norm2 > space->max_norm2);
 }
 

@@ -50,6 +50,7 @@ vx_codec_init(VxCodec *codec, const VxMem *mem, VxCodeKind kind, const VxSpace *
 	codec->dim = vx_space_coded_dim(space);
 	codec->code_bytes = code_bytes > 0 ? code_bytes : vx_code_bytes(kind, space, 0);
 	VX_ASSERT(vx_code_bytes_fit(kind, space, codec->code_bytes));
+	codec->relative = vx_space_pairs_relative(space);
 	codec->unit2 = 1;
 	codec->ops->init(codec, mem);
 }
@@ -107,7 +108,7 @@ prepare(VxCodec *codec, void (*operation) (VxCodec *codec, int parity, const VxP
 	query->epoch = codec->epoch;
 	query->mixed = codec->mixed;
 	query->linking = linking;
-	query->added = codec->metric == VX_METRIC_IP && linking ? vx_space_added(codec->max_norm2, norm2) : 0;
+	query->added = codec->metric == VX_METRIC_IP && linking && !codec->relative ? vx_space_added(codec->max_norm2, norm2) : 0;
 	for (int parity = 0; parity < 2; parity++)
 		if (codec->mixed || parity == vx_epoch_parity(codec->epoch))
 			operation(codec, parity, point, query);

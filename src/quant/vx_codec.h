@@ -152,6 +152,8 @@ struct VxCodec
 	uint32_t	decoded_values; /* the same, and one more where the vector's own squared length is behind them */
 	float		max_norm2;		/* inner product: VxSpace.max_norm2, in the units of scores */
 	float		given_max_norm2;	/* the same as it was given */
+	bool		relative;		/* vx_space_pairs_relative */
+	float		centre2;		/* the same where models are means: the squared length of the newest, in the units of scores */
 	double		unit2;			/* so many times those of vectors are squared lengths and products in scores and decoded codes */
 	uint32_t	epoch;			/* of codes made now */
 	bool		mixed;			/* codes of the epoch before may be met */

@@ -74,12 +74,24 @@ vx_score_added(const VxCodec *codec, float query_added, float norm2)
 	return added * added;
 }
 
+/*
+ * The pair score, where it is relative, of vectors of these squared lengths from a mean. Those from zero are longer by that of the mean, on
+ * average; so where vectors lie around a mean far from zero, it is nearly their squared distance.
+ */
+static inline float
+vx_score_relative(const VxCodec *codec, float square, float norm2_a, float norm2_b)
+{
+	return square <= 0 ? 0 : vx_score_orderable(square / (norm2_a + norm2_b + 2 * codec->centre2));
+}
+
 /* The pair score of two vectors by squared lengths and inner product relative to a mean, and by their own squared lengths. */
 static inline float
 vx_score_pair(const VxCodec *codec, float norm2_a, float norm2_b, float product, float own_a, float own_b)
 {
 	float		value = norm2_a + norm2_b - 2 * product;
 
+	if (codec->relative)
+		return vx_score_relative(codec, value, norm2_a, norm2_b);
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	value = value < 0 ? 0 : value;

@@ -216,6 +216,8 @@ scalar_set_models(VxCodec *codec, const VxMem *mem, const void *const *models, i
 		scalar->scale[parity] = models[parity] == NULL ? 1 : scale_of_largest(largest_of(models[parity], codec->dim));
 	scale = scalar->scale[newest];
 	codec->unit2 = square(scale);
+	codec->centre2 = models[newest] == NULL ? 0
+		: vx_to_finite(vx_wide_inner_product(models[newest], models[newest], codec->dim) * codec->unit2);
 	vx_codec_set_max_norm2(codec, codec->given_max_norm2);
 	vx_free(mem, scalar->shift);
 	scalar->shift = block;
@@ -520,6 +522,8 @@ finish_score(const VxCodec *codec, const VxCodeQuery *query, const Planes *plane
 	if (scores_products(codec, query))
 		return vx_score_orderable((-product - planes->mean_product) * to_unit2);
 	value = (header.norm2 + planes->norm2 - 2 * product) * to_unit2;
+	if (codec->relative && query->linking)
+		return vx_score_relative(codec, value, header.norm2 * to_unit2, planes->norm2 * to_unit2);
 	if (codec->metric == VX_METRIC_COSINE)
 		value *= 0.5f;
 	if (codec->metric == VX_METRIC_IP)

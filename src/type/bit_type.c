@@ -69,7 +69,7 @@ static const VecidxType bit_type = {
 	.coded_to = CODED_TO,
 	.usual_degree = 96,
 	.packed_degree = 80,
-	.usual = {[VX_METRIC_HAMMING] = {.alpha = 1.2,.list_size = 64},[VX_METRIC_JACCARD] = {.alpha = 1.2,.list_size = 64}},
+	.usual_list_size = 64,
 	.dim = bit_dim,
 	.point = bit_point,
 };

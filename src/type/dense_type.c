@@ -16,8 +16,7 @@ StaticAssertDecl(VECIDX_VECTOR_MAX_DIM == VX_DENSE_MAX_DIM, "all vectors can be 
 #define PACKED_DEGREE 48
 
 /* Recall@10 of about 0.99 on the real data sets of bench/. */
-#define USUAL {.alpha = 1.2, .list_size = 64}
-#define USUAL_BY_METRIC {[VX_METRIC_L2] = USUAL, [VX_METRIC_IP] = USUAL, [VX_METRIC_COSINE] = USUAL, [VX_METRIC_L1] = USUAL}
+#define USUAL_LIST_SIZE 64
 
 #define ALL_CODES (1 << VX_CODES_NONE | 1 << VX_CODES_SCALAR4 | 1 << VX_CODES_SCALAR2 | 1 << VX_CODES_PQ)
 
@@ -113,7 +112,7 @@ const VecidxType vecidx_vector_type = {
 	.coded_to = VECIDX_VECTOR_MAX_DIM,
 	.usual_degree = USUAL_DEGREE,
 	.packed_degree = PACKED_DEGREE,
-	.usual = USUAL_BY_METRIC,
+	.usual_list_size = USUAL_LIST_SIZE,
 	.dim = dense_dim,
 	.point = vector_point,
 	.floats = vector_floats,
@@ -131,7 +130,7 @@ static const VecidxType halfvec_type = {
 	.coded_to = VECIDX_VECTOR_MAX_DIM,
 	.usual_degree = USUAL_DEGREE,
 	.packed_degree = PACKED_DEGREE,
-	.usual = USUAL_BY_METRIC,
+	.usual_list_size = USUAL_LIST_SIZE,
 	.dim = dense_dim,
 	.point = halfvec_point,
 	.floats = halfvec_floats,

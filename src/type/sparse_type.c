@@ -43,13 +43,9 @@ sparse_point(const VxSpace *space, Datum value, bool is_query, MemoryContext con
 	return (VxPoint *) point;
 }
 
-/*
- * From sketches more are nearly as near as the nearest; where lengths matter, as to inner product and L1, there are more of them: longer lists.
- *
- * Sparse vectors are nearly at right angles, so that by inner product the shortest is nearer to any than that is to others, and would drop
- * them all. Of 12,000 tf-idf vectors of lengths 0.4 to 2.5 nodes had 14, 22, 30 edges by alpha 1.2, 1.5, 2, and recall@10 was 0.70, 0.90,
- * 0.96.
- */
+/* From sketches more are nearly as near as the nearest. */
+#define USUAL_LIST_SIZE 400
+
 static const VecidxType sparsevec_type = {
 	.name = "sparsevec",
 	.max_dim = VECIDX_SPARSEVEC_MAX_DIM,
@@ -61,12 +57,7 @@ static const VecidxType sparsevec_type = {
 	.coded_to = VECIDX_SPARSEVEC_MAX_DIM,
 	.usual_degree = 64,
 	.packed_degree = 48,
-	.usual = {
-		[VX_METRIC_L2] = {.alpha = 1.2,.list_size = 256},
-		[VX_METRIC_IP] = {.alpha = 2,.list_size = 640},
-		[VX_METRIC_COSINE] = {.alpha = 1.2,.list_size = 256},
-		[VX_METRIC_L1] = {.alpha = 1.2,.list_size = 640}
-	},
+	.usual_list_size = USUAL_LIST_SIZE,
 	.dim = sparse_dim,
 	.point = sparse_point,
 };

@@ -12,13 +12,6 @@
 
 #include "format/vx_format.h"
 
-/* What an index is built and searched with by a metric, where nothing is set. */
-typedef struct VecidxUsual
-{
-	double		alpha;			/* from four dimensions on */
-	uint32		list_size;		/* L of searches */
-} VecidxUsual;
-
 typedef struct VecidxType
 {
 	const char *name;			/* in messages: of the type that vecidx or pgvector makes */
@@ -37,7 +30,7 @@ typedef struct VecidxType
 	uint32		usual_degree;
 	uint32		packed_degree;
 
-	VecidxUsual usual[VX_METRIC_LAST + 1];	/* of each VxMetric that points of this form have */
+	uint32		usual_list_size;	/* L of searches where nothing is set */
 
 	/* How many dimensions a value has. */
 	uint32		(*dim) (Datum value);

@@ -123,6 +123,95 @@ test_decoded_pairs(void **state)
 	unit_codec_free(&codec, &query);
 }
 
+/* A sparse vector of some of dim dimensions, and of any length. */
+static VxPoint *
+sparse_point(uint32_t dim, VxRng *rng)
+{
+	uint32_t	apart = 1 + vx_rng_below(rng, 20);
+	uint32_t	count = dim / 20;
+	VxSparsePoint *point = malloc(VX_SPARSE_POINT_BYTES(count));
+	VxSpace		space = {.metric = VX_METRIC_L2,.dim = dim,.form = VX_FORM_SPARSE};
+	float		size = (float) apart;
+
+	point->count = count;
+	for (uint32_t i = 0; i < count; i++)
+	{
+		float		value = size * (float) (1 + vx_rng_below(rng, 1000));
+
+		point->parts[i] = i * apart;
+		memcpy(&point->parts[count + i], &value, sizeof(value));
+	}
+	point->norm2 = vx_space_norm2(&space, (VxPoint *) point);
+	return (VxPoint *) point;
+}
+
+/* Of sparse vectors codes estimate pair scores that are relative to lengths, wherever the mean is; a zero vector is as far from all. */
+static void
+test_relative_pairs(void **state)
+{
+	static const VxMetric metrics[] = {VX_METRIC_L2, VX_METRIC_IP};
+	enum
+	{
+		DIM = 1000
+	};
+	VxRng		rng = {19};
+	float		mean[DIM] = {0};
+
+	(void) state;
+	for (int round = 0; round < 400; round++)
+	{
+		VxSpace		space = {.metric = metrics[round % 2],.dim = DIM,.form = VX_FORM_SPARSE,.max_norm2 = 1e9f};
+		VxPoint    *a = sparse_point(DIM, &rng);
+		VxPoint    *b = sparse_point(DIM, &rng);
+		VxSparsePoint zero = {0};
+		const VxPoint *points[] = {a, b, (VxPoint *) &zero};
+		VxCodec		codec;
+		VxCodeQuery query;
+		uint8_t    *code[3];
+		void	   *opened[3];
+
+		/* far from zero, and as long as the vectors: what is told of them is less sure then */
+		for (uint32_t i = 0; i < DIM; i++)
+			mean[i] = round % 4 < 2 ? 0 : 100;
+		vx_codec_init(&codec, &unit_mem, VX_CODES_SCALAR4, &space, 0);
+		vx_codec_set_max_norm2(&codec, space.max_norm2);
+		vx_codec_set_models(&codec, &unit_mem, 0, false, mean, NULL);
+		vx_code_query_init(&codec, &unit_mem, &query);
+		for (int i = 0; i < 3; i++)
+		{
+			code[i] = malloc(codec.code_bytes + VX_CODE_OVERREAD);
+			opened[i] = malloc(codec.ops->opened_bytes(&codec));
+			vx_codec_encode(&codec, points[i], code[i]);
+			codec.ops->open(&codec, code[i], opened[i]);
+		}
+		for (int i = 0; i < 3; i++)
+			for (int j = 0; j < 3; j++)
+			{
+				const uint8_t *codes[1] = {code[j]};
+				float		exact = vx_space_pair(&space, points[i], points[j]);
+				float		score;
+				float		pair;
+
+				vx_codec_prepare(&codec, points[i], true, &query);
+				assert_true(vx_codec_score(&codec, &query, codes, 1, &score));
+				codec.ops->pairs(&codec, opened[i], (const void *const *) &opened[j], 1, &pair);
+				assert_true(fabsf(score - pair) < 0.05f);
+				if (round % 4 < 2)
+					assert_true(fabsf(score - exact) < 0.05f);
+				else
+					assert_true(score >= 0 && score < 2.05f);
+			}
+		for (int i = 0; i < 3; i++)
+		{
+			free(code[i]);
+			free(opened[i]);
+		}
+		free(a);
+		free(b);
+		unit_codec_free(&codec, &query);
+	}
+}
+
 /* Opened codes are compared as decoded ones are, by all kernels and over awkward sizes. */
 static void
 test_opened_pairs(void **state)
@@ -547,6 +636,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_estimates),
 		cmocka_unit_test(test_decoded_pairs),
+		cmocka_unit_test(test_relative_pairs),
 		cmocka_unit_test(test_opened_pairs),
 		cmocka_unit_test(test_odd_input),
 		cmocka_unit_test(test_means_without_memory),
