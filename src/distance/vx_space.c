@@ -546,3 +546,48 @@ vx_space_operator(const VxSpace *space, const VxPoint *query, const VxPoint *p)
 	}
 	return (double) vx_space_query(space, query, p);
 }
+
+/*
+ * The error of a vector in halves, as a share of its length. An element is rounded by 2^-11 of itself at most or, below the normal halves,
+ * by 2^-25, which is 2^-12 of the root mean square (vx_half_scale): together 1.12 * 2^-11.
+ */
+#define HALF_ERROR 0x1.2p-11
+
+double
+vx_space_half_error(const VxSpace *space, const VxPoint *query, float norm2)
+{
+	float		product = query->norm2 * norm2;
+	double		length = sqrt((double) norm2);
+	double		query_length = sqrt((double) query->norm2);
+	double		sums = FLT_EPSILON * (4.0 + space->dim / 32);	/* by which they are rounded, of either vector */
+
+	if (!(product >= FLT_MIN && product <= FLT_MAX && norm2 >= FLT_MIN && norm2 <= FLT_MAX))
+		return INFINITY;
+	switch (space->metric)
+	{
+		case VX_METRIC_IP:
+			return (HALF_ERROR + sums) * length * query_length;
+		case VX_METRIC_COSINE:
+			return HALF_ERROR + sums;
+		case VX_METRIC_L1:
+			/* elements add up to so many lengths at most */
+			return (HALF_ERROR * length + sums * (length + query_length)) * sqrt((double) space->dim);
+		default:
+			return HALF_ERROR * length + sums * (length + query_length);
+	}
+}
+
+double
+vx_space_half_error_within(const VxSpace *space, const VxPoint *query, double distance)
+{
+	double		length = sqrt((double) query->norm2);
+
+	/* a vector is not longer than the query and the way to it; and not longer than its elements add up to */
+	if (space->metric == VX_METRIC_L2)
+		length += distance;
+	else if (space->metric == VX_METRIC_L1)
+		length = length * sqrt((double) space->dim) + distance;
+	else if (space->metric == VX_METRIC_IP)
+		length = sqrt((double) space->max_norm2);
+	return vx_space_half_error(space, query, vx_to_finite(length * length));
+}

@@ -274,6 +274,15 @@ vx_alpha_among(const VxAlpha *alpha, float nearest, float farthest)
 VxAlpha		vx_space_alpha(const VxSpace *space, float alpha);
 
 /*
+ * How far the operator's value for a dense vector of that squared norm may be from its value for the same in halves (vx_half_from_scaled), given
+ * its own norm. Infinite where norms are out of the range of floats.
+ */
+double		vx_space_half_error(const VxSpace *space, const VxPoint *query, float norm2);
+
+/* The same for all that are within a distance of the query; under inner product, for those that are not longer than most (max_norm2). */
+double		vx_space_half_error_within(const VxSpace *space, const VxPoint *query, double distance);
+
+/*
  * The value of the SQL operator, as the SQL function computes it: <-> is the root of the L2 score, or finer where that is out of range,
  * <=> keeps double precision where the score is a float. Never NaN.
  */

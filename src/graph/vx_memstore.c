@@ -79,7 +79,10 @@ mem_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 	out->live = !store->deleted[id];
 	VX_ASSERT(query == NULL || !store->computer.ops->asks_codes);
 	if (query != NULL)
+	{
 		out->exact = vx_space_operator(&store->space, query->point, vx_memstore_point(store, id));
+		out->error = 0;
+	}
 	return VX_OK;
 }
 

@@ -500,6 +500,7 @@ found_add(VxSearch *search, float score, VxNodeId id)
 	place = search->found_heap[i];
 	found = &search->found[place];
 	found->distance = search->edges.exact;
+	found->error = search->edges.error;
 	found->id = id;
 	found->score = score;
 	memcpy(found->payload, search->edges.payload, sizeof(found->payload));

@@ -42,7 +42,8 @@ typedef struct VxCandidate
 /* A live node that was expanded, and not handed out yet. */
 typedef struct VxFound
 {
-	double		distance;		/* exact */
+	double		distance;		/* exact, */
+	double		error;			/* but for so much at most: see VxEdges */
 	VxNodeId	id;
 	float		score;			/* by which it was expanded */
 	uint64_t	payload[VX_PAYLOAD_WORDS];

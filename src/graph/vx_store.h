@@ -37,6 +37,7 @@ typedef struct VxEdges
 	uint32_t	count;
 	/* only where a query was given: */
 	double		exact;			/* the node's distance from it, as nearly as its record can tell */
+	double		error;			/* by which that is wrong at most; infinite where nobody knows */
 	uint64_t	payload[VX_PAYLOAD_WORDS];
 	VxNodeId	ids[VX_MAX_EDGES];
 } VxEdges;
@@ -88,7 +89,7 @@ typedef struct VxStore VxStore;
 
 typedef struct VxStoreOps
 {
-	/* OK or GONE. query may be NULL; if not, exact and payload are filled in. */
+	/* OK or GONE. query may be NULL; if not, exact, error and payload are filled in. */
 	VxStatus	(*read_edges) (VxStore *store, VxNodeId id, const VxQuery *query, VxEdges *out);
 
 	/* May be NULL. The edges of this node will probably be asked for soon: starts to fetch it into the CPU's caches. */

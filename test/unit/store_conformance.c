@@ -228,9 +228,9 @@ try_scores(const StoreTrial *trial)
 			EXPECT(again == scores[i], "a node scores alone as it does in a batch");
 			if (linking)
 				continue;
-			edges.exact = NAN;
-			EXPECT(store->ops->read_edges(store, trial->ids[i], &query, &edges) == VX_OK && !isnan(edges.exact),
-				   "a node that is read for a query has a distance");
+			edges.exact = edges.error = NAN;
+			EXPECT(store->ops->read_edges(store, trial->ids[i], &query, &edges) == VX_OK && !isnan(edges.exact) && edges.error >= 0,
+				   "a node that is read for a query has a distance, and an error of it");
 		}
 		if (store->ops->asks_otherwise != NULL)
 			(void) store->ops->asks_otherwise(store, &query);

@@ -8,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "distance/vx_half.h"
 #include "distance/vx_space.h"
 
 #define DIM 5
@@ -539,6 +540,88 @@ test_alpha(void **state)
 		}
 }
 
+/* An element of a vector of some kind: all alike, of many lengths, most of them small, or as they come. */
+static float
+element_of(VxRng *rng, int kind, uint32_t i, float level)
+{
+	float		any = (float) (vx_rng_next(rng) >> 40) / 16777216 - 0.5f;
+
+	if (kind == 0)
+		return level;
+	if (kind == 1)
+		return any * ldexpf(1, -(int) (i % 30));
+	return kind == 2 && i > 0 ? any / 16384 : any;
+}
+
+/* Distances to a vector in halves are wrong by what is said at most, and that is little. */
+static void
+test_half_error(void **state)
+{
+	static const uint32_t dims[] = {1, 3, 128, 1536};
+	VxRng		rng = {42};
+	float		widest[VX_METRIC_L1 + 1] = {0};
+
+	(void) state;
+	for (int m = 0; m < 4; m++)
+		for (int d = 0; d < 4; d++)
+			for (int trial = 0; trial < 2000; trial++)
+			{
+				VxSpace		space = {.metric = metrics[m],.dim = dims[d]};
+				float		x[2][1536];
+				uint16_t	half[1536];
+				float		scale = ldexpf(1, (int) (vx_rng_next(&rng) % 80) - 40);
+				float		level = 1 + (float) (vx_rng_next(&rng) >> 40) / 16777216;
+				VxPoint    *query;
+				VxPoint    *point;
+				VxPoint    *rounded;
+				double		error;
+				double		wrong;
+
+				for (uint32_t i = 0; i < space.dim; i++)
+				{
+					x[0][i] = element_of(&rng, trial % 4, i, level) * (trial % 3 == 0 ? 1 : scale);
+					x[1][i] = element_of(&rng, trial / 4 % 4, i, level * 1.1f) * scale;
+				}
+				query = point_of(&space, x[0]);
+				point = point_of(&space, x[1]);
+				rounded = point_of(&space, x[1]);
+				vx_half_from_scaled(x[1], space.dim, vx_half_scale(point->norm2, space.dim), half);
+				vx_half_to_scaled(half, space.dim, vx_half_scale(point->norm2, space.dim), rounded->x);
+				error = vx_space_half_error(&space, query, point->norm2);
+				wrong = fabs(vx_space_operator(&space, query, point) - vx_space_operator(&space, query, rounded));
+				assert_true(wrong <= error);
+				if (isfinite(error) && error > 0)
+					widest[space.metric] = VX_MAX(widest[space.metric], (float) (wrong / error));
+				free(query);
+				free(point);
+				free(rounded);
+			}
+	for (int m = 0; m < 4; m++)
+		assert_true(widest[metrics[m]] > 0.3f);
+}
+
+/* Nothing is said of what leaves the range of floats. */
+static void
+test_half_error_unknown(void **state)
+{
+	static const float values[] = {0, 1e-30f, 1e30f};
+
+	(void) state;
+	for (int m = 0; m < 4; m++)
+		for (int i = 0; i < 3; i++)
+		{
+			VxSpace		space = {.metric = metrics[m],.dim = DIM};
+			VxPoint    *usual = level_point(&space, 1);
+			VxPoint    *unusual = level_point(&space, values[i]);
+
+			assert_true(isfinite(vx_space_half_error(&space, usual, usual->norm2)));
+			assert_true(isinf(vx_space_half_error(&space, usual, unusual->norm2)));
+			assert_true(isinf(vx_space_half_error(&space, unusual, usual->norm2)));
+			free(usual);
+			free(unusual);
+		}
+}
+
 int
 main(void)
 {
@@ -556,6 +639,8 @@ main(void)
 		cmocka_unit_test(test_squares),
 		cmocka_unit_test(test_extremes),
 		cmocka_unit_test(test_alpha),
+		cmocka_unit_test(test_half_error),
+		cmocka_unit_test(test_half_error_unknown),
 	};
 
 	vx_kernels_select();

@@ -41,10 +41,14 @@ typedef enum ScanPhase
 	PHASE_END
 } ScanPhase;
 
-/* A node whose distance is known exactly, waiting to be handed out. */
+/*
+ * A node that waits to be handed out. Its distance is known exactly or, from halves, as nearly as these have it: then it is looked up in the heap
+ * if that is too little to tell whether it is its turn.
+ */
 typedef struct ReadyNode
 {
 	double		distance;
+	double		error;			/* by which it is wrong at most */
 	double		estimate;		/* by which it came from the search */
 	VxNodeId	id;
 	VecGraphPayload payload;
@@ -102,9 +106,10 @@ typedef struct VecGraphScan
 	double		walk_most;		/* nodes that a walk meets at most */
 	VxLine		line;			/* of those distances to what the search estimated, the last of which is: */
 	double		last_estimate;
+	double		widest_error;	/* of nodes that came without a distance; 0 if none did */
 	int64		tuples;			/* handed out in this scan */
 	uint32		nodes;			/* likewise */
-	double		last_distance;
+	double		last_distance;	/* at most, of the last of these */
 	int			late_count;		/* places in space->late */
 	uint32		late_turn;		/* after so many nodes they leave */
 
@@ -249,6 +254,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 	state->phase = PHASE_START;
 	state->search_done = false;
 	memset(&state->line, 0, sizeof(state->line));
+	state->widest_error = 0;
 	state->tuples = 0;
 	state->nodes = 0;
 	state->late_count = 0;
@@ -413,11 +419,17 @@ has_radius(const VecGraphScan *state)
 	return state->radius < get_float8_infinity();
 }
 
-/* The radius for the search, which must know distances as they are. */
-static inline double
+/* The radius for the search, which must know distances, and by how much they may be wrong. */
+static double
 search_limit(const VecGraphScan *state)
 {
-	return vx_storage_has_vector(state->store.index.geometry.storage) ? state->radius : get_float8_infinity();
+	const VecGraphIndex *index = &state->store.index;
+
+	if (!has_radius(state) || !vx_storage_has_vector(index->geometry.storage))
+		return get_float8_infinity();
+	if (vx_storage_is_exact(index->geometry.storage))
+		return state->radius;
+	return state->radius + vx_space_half_error_within(&index->space, state->query.point, state->radius);
 }
 
 static void
@@ -597,7 +609,19 @@ start_search(IndexScanDesc scan)
 	state->phase = PHASE_SEARCH;
 }
 
-/* Adds a node to those that are ready, in its place by distance among those not handed out. */
+static inline double
+least_distance(const ReadyNode *node)
+{
+	return node->distance - node->error;
+}
+
+static inline double
+most_distance(const ReadyNode *node)
+{
+	return node->distance + node->error;
+}
+
+/* Adds a node to those that are ready, in its place among those not handed out: by the distance that it has at least. */
 static void
 add_ready(VecGraphScan *state, const ReadyNode *node)
 {
@@ -616,7 +640,7 @@ add_ready(VecGraphScan *state, const ReadyNode *node)
 		space->ready_capacity = vx_grown(space->ready_capacity, 64);
 		space->ready = vx_resize_array(&space->mem, space->ready, space->ready_capacity, sizeof(ReadyNode));
 	}
-	for (at = state->ready_count; at > state->ready_next && space->ready[at - 1].distance > node->distance; at--)
+	for (at = state->ready_count; at > state->ready_next && least_distance(&space->ready[at - 1]) > least_distance(node); at--)
 		space->ready[at] = space->ready[at - 1];
 	space->ready[at] = *node;
 	state->ready_count++;
@@ -637,6 +661,37 @@ distance_from_heap(VecGraphScan *state, VxNodeId node, const VecGraphPayload *pa
 	/* a row whose indexed value is NULL cannot be one that is indexed here; the executor sees to it */
 	*distance = point == NULL ? 0 : vx_space_operator(&state->store.index.space, state->query.point, point);
 	return true;
+}
+
+/* Whether it is known how far estimates are wrong at most. */
+static inline bool
+errors_are_known(const VecGraphScan *state)
+{
+	return state->widest_error > 0;
+}
+
+/* What both sides of the line are measured from: what comes from halves lies around its estimate, so that there is no line, but for its height. */
+static inline double
+line_from(const VecGraphScan *state, double estimate)
+{
+	return errors_are_known(state) ? estimate : 0;
+}
+
+/* The same of a node that is ready, or about to be. False if it has nothing to hand out. */
+static bool
+look_up(VecGraphScan *state, ReadyNode *node)
+{
+	double		from = line_from(state, node->estimate);
+
+	node->error = 0;
+	if (distance_from_heap(state, node->id, &node->payload, &node->distance))
+	{
+		vx_line_add(&state->line, node->estimate - from, node->distance - from);
+		return true;
+	}
+	/* its rows are invisible, as far as is known, and an estimate is not to end the scan */
+	node->distance = Min(node->distance, state->radius);
+	return node->payload.chain != VX_NO_NODE;
 }
 
 /* Whether rows are wanted in order. Else all within a radius are, as if the table were read. */
@@ -664,17 +719,38 @@ patience(VecGraphScan *state)
 	return is_ordered(state) && vecgraph_iterative_scan == VECGRAPH_ITERATIVE_STRICT ? VX_SEARCH_IN_ORDER : VX_SEARCH_GROW;
 }
 
+/* The nearest of the nodes that are ready, and whose distance is known exactly; NULL if there is none. */
+static const ReadyNode *
+nearest_exact(const VecGraphScan *state)
+{
+	for (int i = state->ready_next; i < state->ready_count; i++)
+		if (state->space->ready[i].error == 0)
+			return &state->space->ready[i];
+	return NULL;
+}
+
+/* Whether a node of that estimate, or a higher one, is expected to be nearer than one whose distance is known. */
+static inline bool
+is_expected(const VecGraphScan *state, double estimate, const ReadyNode *than)
+{
+	double		from = line_from(state, estimate);
+
+	return estimate <= than->estimate || from + vx_line_lower(&state->line, estimate - from) <= than->distance;
+}
+
 /*
  * Whether the next node may not leave yet, since it is not known or nodes that the search has not handed out may have to leave before
- * it. The search knows its order, but where distances come from the heap: then by how far these have been from its estimates up
- * to now, and not while these are the same, which says nothing.
+ * it. The search knows its order, but where distances come from the heap: then by how far estimates are wrong at most or, if nobody knows, by
+ * how far these have been from distances up to now, and not while they are the same, which says nothing.
  */
 static bool
 needs_more(VecGraphScan *state)
 {
 	int			waiting = state->ready_count - state->ready_next;
 	VxSearch   *search = &state->space->search;
+	bool		bounded = errors_are_known(state);
 	const ReadyNode *nearest;
+	const ReadyNode *exact;
 
 	if (state->search_done)
 		return false;
@@ -682,11 +758,18 @@ needs_more(VecGraphScan *state)
 		return waiting == 0;
 	if (vecgraph_rerank > 0)
 		return waiting < vecgraph_rerank;
-	if (waiting >= search->found_limit
-		|| (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1)))
+	if (waiting >= search->found_limit)
 		return false;
 	nearest = &state->space->ready[state->ready_next];
-	return state->last_estimate <= nearest->estimate || vx_line_lower(&state->line, state->last_estimate) <= nearest->distance;
+	/* all within a radius are looked at, however many that are not lie in front of them: as in the search */
+	if (bounded && least_distance(nearest) > state->radius)
+		return state->last_estimate - state->widest_error <= state->radius;
+	if (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1))
+		return false;
+	if (bounded && state->last_estimate - state->widest_error > most_distance(nearest))
+		return false;
+	exact = nearest_exact(state);
+	return exact == NULL || is_expected(state, state->last_estimate, exact);
 }
 
 /* The next node of the search. A walk with a filter may give up instead, and have none. */
@@ -721,20 +804,15 @@ ready_from_search(VecGraphScan *state)
 		node.id = found->id;
 		node.payload = *(const VecGraphPayload *) found->payload;
 		node.distance = node.estimate = state->last_estimate = found->distance;
+		node.error = found->error;
 		CHECK_FOR_INTERRUPTS();
 		/* a slot that was freed and used again meanwhile may come twice */
 		if (!vx_idset_add(&state->space->handed_out, node.id))
 			continue;
-		if (state->rows != NULL)
-		{
-			if (distance_from_heap(state, node.id, &node.payload, &node.distance))
-				vx_line_add(&state->line, node.estimate, node.distance);
-			else if (node.payload.chain == VX_NO_NODE)
-				continue;
-			else
-				/* its rows are invisible, as far as is known, and an estimate is not to end the scan */
-				node.distance = Min(node.distance, state->radius);
-		}
+		if (node.error < get_float8_infinity())
+			state->widest_error = Max(state->widest_error, node.error);
+		else if (!look_up(state, &node))
+			continue;
 		add_ready(state, &node);
 	}
 	if (state->rows != NULL)
@@ -775,7 +853,7 @@ ready_from_sweep(VecGraphScan *state)
 			continue;
 		/* heap TIDs and vector are copied under one lock, so they are of one node even if its slot is used again at once */
 		vecgraph_fill_payload(slot, &node->payload);
-		node->distance = node->estimate = 0;
+		node->distance = node->error = node->estimate = 0;
 		if (ordered && state->rows == NULL)
 			node->distance = vx_space_operator(&index->space, state->query.point, vecgraph_slot_point(index, slot));
 		count++;
@@ -891,6 +969,47 @@ is_late(VecGraphScan *state, const ReadyNode *node)
 	return true;
 }
 
+/* Whether it makes no difference how far the next node is exactly: to those that leave before and after it, and to the radius. */
+static bool
+is_certain(const VecGraphScan *state)
+{
+	const ReadyNode *node = &state->space->ready[state->ready_next];
+	double		least = least_distance(node);
+	double		most = most_distance(node);
+
+	if (node->error == 0)
+		return true;
+	return least >= state->last_distance && (most <= state->radius || least > state->radius)
+		&& (state->ready_next + 1 == state->ready_count || most <= least_distance(node + 1));
+}
+
+/*
+ * Takes the node whose turn it is from those that are ready: the next one or, as that is not expected to be nearer, the nearest of those
+ * whose distances are known. False if the next one had to be looked up first.
+ */
+static bool
+take_ready(VecGraphScan *state, ReadyNode *node)
+{
+	ReadyNode  *next = &state->space->ready[state->ready_next];
+	bool		certain = is_certain(state);
+	const ReadyNode *exact = certain ? NULL : nearest_exact(state);
+
+	*node = *next;
+	state->ready_next++;
+	if (certain)
+		return true;
+	if (exact != NULL && !is_expected(state, node->estimate, exact))
+	{
+		*node = *exact;
+		memmove(next + 1, next, (exact - next) * sizeof(ReadyNode));
+		return true;
+	}
+	if (look_up(state, node))
+		add_ready(state, node);
+	vecgraph_heap_release(state->rows);
+	return false;
+}
+
 /* All that is ready lies beyond the radius. In order of distance so does what is not: only nodes that were late can be left. */
 static void
 leave_radius(VecGraphScan *state)
@@ -910,7 +1029,7 @@ take_node(IndexScanDesc scan, const ReadyNode *node)
 		tidset_destroy(state->seen);
 		state->seen = NULL;
 	}
-	state->last_distance = node->distance;
+	state->last_distance = most_distance(node);
 	state->chain = vecgraph_chain_from(node->id, node->payload.chain);
 	take_node_tids(scan, &node->payload);
 	if (++state->nodes == state->late_turn)
@@ -939,8 +1058,10 @@ fetch_tids(IndexScanDesc scan)
 			ready_from_search(state);
 		else if (state->ready_next < state->ready_count)
 		{
-			ReadyNode	node = state->space->ready[state->ready_next++];
+			ReadyNode	node;
 
+			if (!take_ready(state, &node))
+				continue;
 			if (node.distance > state->radius)
 				leave_radius(state);
 			else if (!is_late(state, &node))

@@ -107,7 +107,13 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 		{
 			vecgraph_fill_payload(slot, (VecGraphPayload *) out->payload);
 			if (vx_storage_has_vector(store->index.geometry.storage))
-				out->exact = vx_space_operator(&store->index.space, query->point, vecgraph_slot_point(&store->index, slot));
+			{
+				const VxPoint *point = vecgraph_slot_point(&store->index, slot);
+
+				out->exact = vx_space_operator(&store->index.space, query->point, point);
+				out->error = store->index.geometry.storage == VX_STORAGE_HALF
+					? vx_space_half_error(&store->index.space, query->point, point->norm2) : 0;
+			}
 		}
 	}
 	UnlockReleaseBuffer(buffer);
@@ -118,6 +124,7 @@ page_read_edges(VxStore *base, VxNodeId id, const VxQuery *query, VxEdges *out)
 
 		score_codes(store, query, &id, 1, &score);
 		out->exact = score;
+		out->error = get_float8_infinity();
 	}
 	return found ? VX_OK : VX_GONE;
 }
