@@ -96,3 +96,21 @@ SELECT count(*), count(*) FILTER (WHERE a.v <-> b.v <> sqrt(600.0) * abs(a.id % 
 SELECT id, v <-> (SELECT v FROM toasted WHERE id = 1) = sqrt(600.0) * abs(id % 5 - 1) AS same FROM toasted ORDER BY v <-> (SELECT v FROM toasted WHERE id = 1), id LIMIT 3;
 SELECT id, (SELECT v FROM toasted WHERE id = 12) + v = array_fill(2 + id % 5, ARRAY[600])::vector AS same FROM toasted ORDER BY id LIMIT 2;
 DROP TABLE toasted;
+-- and the one of a sub-select is fetched twice, for as many rows as there are
+CREATE TABLE toasted (id int, v vector(1200), h halfvec(3000), s sparsevec(3000), b bit(30000));
+ALTER TABLE toasted ALTER v SET STORAGE EXTERNAL, ALTER h SET STORAGE EXTERNAL, ALTER s SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
+INSERT INTO toasted SELECT 1, array_fill(1, ARRAY[1200])::vector, array_fill(1, ARRAY[3000])::vector(3000)::halfvec(3000), array_fill(1, ARRAY[3000])::vector(3000)::sparsevec(3000), repeat('10', 15000)::bit(30000);
+CREATE FUNCTION fetched(col text, operator text, other text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	index oid := (SELECT indexrelid FROM pg_index WHERE indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'toasted'::regclass));
+	before bigint := pg_stat_get_xact_numscans(index);
+BEGIN
+	EXECUTE format('SELECT sum(%s %s (SELECT %s FROM toasted)) FROM generate_series(1, 20) i', other, operator, col);
+	RETURN pg_stat_get_xact_numscans(index) - before;
+END $$;
+SELECT fetched('v', '<->', 'array_fill(i, ARRAY[1200])::vector'), fetched('h', '<=>', 'array_fill(i, ARRAY[3000])::vector(3000)::halfvec(3000)'),
+	fetched('s', '<->', '(''{1:'' || i || ''}/3000'')::sparsevec'), fetched('s', '<#>', '(''{1:'' || i || ''}/3000'')::sparsevec'),
+	fetched('s', '<=>', '(''{1:'' || i || ''}/3000'')::sparsevec'), fetched('s', '<+>', '(''{1:'' || i || ''}/3000'')::sparsevec'),
+	fetched('b', '<~>', 'i::bit(30000)'), fetched('b', '<%>', 'i::bit(30000)');
+DROP FUNCTION fetched;
+DROP TABLE toasted;

@@ -7,6 +7,7 @@
 #include "utils/varbit.h"
 
 #include "distance/vx_bits.h"
+#include "type/vecidx_operand.h"
 
 VECIDX_SQL_FUNCTION(vecidx_hamming_distance);
 VECIDX_SQL_FUNCTION(vecidx_jaccard_distance);
@@ -36,8 +37,10 @@ last_word(const VarBit *bits, int words)
 static BitCounts
 count_bits(FunctionCallInfo fcinfo, bool set)
 {
-	VarBit	   *a = PG_GETARG_VARBIT_P(0);
-	VarBit	   *b = PG_GETARG_VARBIT_P(1);
+	Datum		value_a = vecidx_operand(fcinfo, 0);
+	Datum		value_b = vecidx_operand(fcinfo, 1);
+	VarBit	   *a = DatumGetVarBitP(value_a);
+	VarBit	   *b = DatumGetVarBitP(value_b);
 	BitCounts	counts = {0};
 	int			words = VARBITBYTES(a) / sizeof(uint64);
 	uint64		last_a;
@@ -55,8 +58,10 @@ count_bits(FunctionCallInfo fcinfo, bool set)
 		counts.a = vx_bit_kernels->set(VARBITS(a), words) + pg_popcount64(last_a);
 		counts.b = vx_bit_kernels->set(VARBITS(b), words) + pg_popcount64(last_b);
 	}
-	PG_FREE_IF_COPY(a, 0);
-	PG_FREE_IF_COPY(b, 1);
+	if ((Pointer) a != DatumGetPointer(value_a))
+		pfree(a);
+	if ((Pointer) b != DatumGetPointer(value_b))
+		pfree(b);
 	return counts;
 }
 

@@ -9,16 +9,18 @@
 
 #include "utils/float.h"
 
+#include "type/vecidx_operand.h"
 #include "type/vecidx_sparse.h"
 
 /* ---- distances ---- */
 
-/* Opens the two arguments of a function. */
+/* Opens the two arguments of a function, which must have the same number of dimensions. */
 static void
-open_two(FunctionCallInfo fcinfo, VecidxSparseOpened *a, VecidxSparseOpened *b)
+open_pair(FunctionCallInfo fcinfo, VecidxSparseOpened *a, VecidxSparseOpened *b)
 {
-	vecidx_sparse_open(PG_GETARG_DATUM(0), a);
-	vecidx_sparse_open(PG_GETARG_DATUM(1), b);
+	vecidx_sparse_open(vecidx_operand(fcinfo, 0), a);
+	vecidx_sparse_open(vecidx_operand(fcinfo, 1), b);
+	vecidx_sparse_check_same_dim(a->dim, b->dim);
 }
 
 static void
@@ -28,7 +30,7 @@ close_two(VecidxSparseOpened *a, VecidxSparseOpened *b)
 	vecidx_sparse_close(b);
 }
 
-/* What a kernel says of two values, which must have the same number of dimensions. */
+/* What a kernel says of two values. */
 static float
 apply_kernel(FunctionCallInfo fcinfo, float (*kernel) (const VxSparse *a, const VxSparse *b))
 {
@@ -36,8 +38,7 @@ apply_kernel(FunctionCallInfo fcinfo, float (*kernel) (const VxSparse *a, const 
 	VecidxSparseOpened b;
 	float		result;
 
-	open_two(fcinfo, &a, &b);
-	vecidx_sparse_check_same_dim(a.dim, b.dim);
+	open_pair(fcinfo, &a, &b);
 	result = kernel(&a.x, &b.x);
 	close_two(&a, &b);
 	return result;
@@ -92,8 +93,7 @@ vecidx_sparsevec_cosine_distance(PG_FUNCTION_ARGS)
 	VecidxSparseOpened b;
 	double		similarity;
 
-	open_two(fcinfo, &a, &b);
-	vecidx_sparse_check_same_dim(a.dim, b.dim);
+	open_pair(fcinfo, &a, &b);
 	similarity = vx_sparse_cosine_similarity(&a.x, &b.x, vx_sparse_norm_squared(&a.x), vx_sparse_norm_squared(&b.x));
 	close_two(&a, &b);
 	PG_RETURN_FLOAT8(1 - similarity);
@@ -186,7 +186,9 @@ compare(FunctionCallInfo fcinfo)
 	VecidxSparseOpened b;
 	int			result;
 
-	open_two(fcinfo, &a, &b);
+	/* whoever sorts or searches an index may call this for longer than a query, for which operands are kept */
+	vecidx_sparse_open(PG_GETARG_DATUM(0), &a);
+	vecidx_sparse_open(PG_GETARG_DATUM(1), &b);
 	result = compare_opened(&a, &b);
 	close_two(&a, &b);
 	return result;
