@@ -629,6 +629,12 @@ CREATE FUNCTION vecgraph_prewarm(index regclass) RETURNS bigint
 
 COMMENT ON FUNCTION vecgraph_prewarm(regclass) IS 'loads the codes of a vecgraph index into the cache; returns of how many nodes they are there';
 
+CREATE FUNCTION vecgraph_advice(index regclass, OUT topic text, OUT advice text, OUT statement text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vecgraph_advice(regclass) IS
+	'what a vecgraph index would be better for, each with the statement that does it; reads the whole index';
+
 CREATE FUNCTION vecgraph_stats(
 	OUT index regclass,
 	OUT since timestamptz,

@@ -306,6 +306,12 @@ extern void vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns 
 						  VxGeometry *geometry);
 
 /*
+ * What of an index is not as its options, which may have changed since it was built, want it now, as names in a list; NULL if nothing is. Errors:
+ * those of vecgraph_plan.
+ */
+extern char *vecgraph_differing_options(Relation index, const VxMeta *meta);
+
+/*
  * Says, in a notice, what of an index is not as its options, which may have changed since it was built, want it now: only building it
  * again can follow them. Errors: those of vecgraph_plan.
  */

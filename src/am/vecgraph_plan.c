@@ -153,8 +153,8 @@ vecgraph_plan(const VecGraphOptions *options, const VecGraphColumns *columns, in
 		elog(ERROR, "invalid vecgraph layout: %s", wrong);
 }
 
-void
-vecgraph_report_options(Relation index, const VxMeta *meta)
+char *
+vecgraph_differing_options(Relation index, const VxMeta *meta)
 {
 	VecGraphOptions *options = (VecGraphOptions *) index->rd_options;
 	bool		named = vecgraph_codebook_option(options) != NULL;
@@ -183,9 +183,17 @@ vecgraph_report_options(Relation index, const VxMeta *meta)
 		appendStringInfoString(&differing, ", build_list_size");
 	if (planned.alpha != meta->alpha)
 		appendStringInfoString(&differing, ", alpha");
-	if (differing.len > 0)
+	return differing.len > 0 ? differing.data + 2 : NULL;
+}
+
+void
+vecgraph_report_options(Relation index, const VxMeta *meta)
+{
+	char	   *differing = vecgraph_differing_options(index, meta);
+
+	if (differing != NULL)
 		ereport(NOTICE,
 				(errmsg("index \"%s\" is not what its options ask for", RelationGetRelationName(index)),
-				 errdetail("They differ in: %s.", differing.data + 2),
+				 errdetail("They differ in: %s.", differing),
 				 errhint("REINDEX it.")));
 }

@@ -229,6 +229,15 @@ $small->safe_psql('postgres', q{
 	INSERT INTO items SELECT i, some_vector(i) FROM generate_series(1, 2000) i;
 	CREATE INDEX items_v ON items USING vecgraph (v)});
 cmp_ok(recall($small, 'postgres', 'items'), '>=', 0.95, 'recall of an index without a place in the cache');
+# which the owner is told, and what to do
+my $advice = "SELECT statement FROM vecgraph_advice('wide_v') WHERE topic = 'cache'";
+my $statement = $small->safe_psql('postgres', $advice);
+like($statement, qr/^ALTER SYSTEM SET vecgraph.cache_size = '\d+MB'$/, 'advice about the cache');
+$small->safe_psql('postgres', $statement);
+$small->restart;
+is($small->safe_psql('postgres', $advice), '', 'none when that has been followed');
+$small->safe_psql('postgres', "SELECT vecgraph_prewarm('wide_v')");
+is($small->safe_psql('postgres', "SELECT cached >= nodes FROM vecgraph_info('wide_v')"), 't', 'and all codes have room');
 $small->stop;
 
 # no cache at all, and a setting out of range

@@ -27,6 +27,12 @@ VECIDX_SQL_FUNCTION(vecgraph_build_estimate);
 /* Bytes a row's heap TIDs, its place in the table of twins and in the order of linking take, in memory. */
 #define OTHER_ROW_BYTES 40
 
+double
+vecgraph_build_memory(const VxMeta *meta, double rows, double point_bytes)
+{
+	return rows * (point_bytes + vx_memstore_link_bytes(meta->max_degree) + meta->code_bytes + OTHER_ROW_BYTES);
+}
+
 /* Rows of a table: what ANALYZE or VACUUM saw, or a count where they have not been. */
 static double
 row_count(const VecGraphSource *source)
@@ -147,7 +153,7 @@ vecgraph_build_estimate(PG_FUNCTION_ARGS)
 	seconds = time_linking(store, &meta, &mem);
 
 	rows = Max(rows, store->count);
-	memory = rows * (sample.bytes / store->count + vx_memstore_link_bytes(meta.max_degree) + meta.code_bytes + OTHER_ROW_BYTES);
+	memory = vecgraph_build_memory(&meta, rows, sample.bytes / store->count);
 	seconds *= rows / store->count * log(rows + 1) / log(store->count + 1);
 	values[0] = Int64GetDatum((int64) rows);
 	values[1] = Int32GetDatum((int32) meta.dim);

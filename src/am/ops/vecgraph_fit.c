@@ -44,8 +44,7 @@ VECIDX_SQL_FUNCTION(vecgraph_train);
 #define GROWTH_TO_FIT 2
 #define LEAST_TO_FIT VECGRAPH_TRAINING_ROWS
 
-/* It also does where codes lose this many times as much as when they were fitted: measured on so many pages. */
-#define DRIFT_TO_FIT 1.5
+/* It also does where codes lose VECGRAPH_DRIFT_TO_FIT times as much as when they were fitted: measured on so many pages. */
 #define DRIFT_PAGES 64
 
 /*
@@ -604,7 +603,7 @@ has_drifted(VecGraphStore *store, Relation heap)
 	}
 	end_visits(&walk);
 	pfree(codes.code);
-	return vx_robust_result(&codes.error) >= DRIFT_TO_FIT * (double) store->index.meta.fitted_error;
+	return vx_robust_result(&codes.error) >= VECGRAPH_DRIFT_TO_FIT * (double) store->index.meta.fitted_error;
 }
 
 void

@@ -135,7 +135,15 @@ extern IndexBulkDeleteResult *vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBu
 /* amvacuumcleanup: fits codes if vecgraph_wants_fit. Returns stats and locks as above; with analyze_only it does nothing. */
 extern IndexBulkDeleteResult *vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
+/* ---- vecgraph_estimate.c: what a build takes ---- */
+
+/* Bytes of memory in which so many rows, whose points have so many bytes each in the mean, are linked. */
+extern double vecgraph_build_memory(const VxMeta *meta, double rows, double point_bytes);
+
 /* ---- vecgraph_fit.c: fitting an index: its codes, its entries ---- */
+
+/* Codes that lose so many times as much as when they were fitted are fitted again. */
+#define VECGRAPH_DRIFT_TO_FIT 1.5
 
 /*
  * Makes a new model for the codes of an index, a mean or a codebook, from the vectors that it holds now (or reads its named
