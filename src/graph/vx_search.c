@@ -390,13 +390,14 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 		set_candidate(&fresh[fits ? good : unseen - 1 - (i - good)], score, search->batch[i]);
 		good += fits;
 	}
+	sort_candidates(search, fresh, good);
+	/* if it is nearer than what was thought to be next, it comes while it and the others are put in their places */
+	if (good > 0 && store->ops->prefetch != NULL
+		&& (search->cursor == search->count || nearer(search, &fresh[0], &search->list[search->cursor])))
+		store->ops->prefetch(store, fresh[0].id);
 	for (uint32_t i = good; i < unseen; i++)
 		rest_add(search, fresh[i].score, fresh[i].id);
-	if (good > 0)
-	{
-		sort_candidates(search, fresh, good);
-		list_merge(search, fresh, good);
-	}
+	list_merge(search, fresh, good);
 }
 
 static void
