@@ -325,6 +325,14 @@ extern void vecgraph_check_training_capacity(int dim, uint32 capacity);
 /* Raises an error if there are fewer vectors than that. */
 extern void vecgraph_check_training_rows(uint32 count);
 
+/* ---- vecgraph_rows.c: the pages of rows that a scan returns ---- */
+
+/*
+ * Call when the scan has its next heap TID (xs_heaptid), which the executor is about to fetch. If it is known which buffer has its page, that is
+ * pinned in place of the last row's, as the heap would do it, and the page is pruned if that is due. No content lock is held on entry or return.
+ */
+extern void vecgraph_pin_row(IndexScanDesc scan);
+
 /* ---- vecgraph_check.c: whether an index is what it should be ---- */
 
 /* What a walk through an index has found. */

@@ -1114,5 +1114,6 @@ vecgraph_gettuple(IndexScanDesc scan, ScanDirection direction)
 	scan->xs_recheck = scan->numberOfKeys > 0;
 	scan->xs_recheckorderby = false;
 	state->tuples++;
+	vecgraph_pin_row(scan);
 	return true;
 }

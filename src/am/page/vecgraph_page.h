@@ -319,6 +319,10 @@ extern Buffer vecgraph_pin_recent(Relation relation, BlockNumber block);
 /* Notes the buffer that a page was found in, pinned and checked by the caller. */
 extern void vecgraph_note_recent(Relation relation, BlockNumber block, Buffer buffer);
 
+/* The same for pages of tables, which nobody checks. */
+extern Buffer vecgraph_pin_recent_row(Relation table, BlockNumber block);
+extern void vecgraph_note_recent_row(Relation table, BlockNumber block, Buffer buffer);
+
 /*
  * Only asks the CPU for memory of the buffer pool: so many bytes of a slot. Whatever page is there by now, nothing is read from
  * it, so neither pin nor lock is needed.

@@ -12,26 +12,59 @@
  * and that of another index in its place. Neighbours on disk are neighbours here, since near nodes are on near pages. Local buffers, of
  * temporary indexes, are found by another table, and are not noted.
  *
- * 2^18 pages of 8 kB are 2 GB of an index, for 1 MB in each backend that searches. Zero is InvalidBuffer: not seen yet.
+ * 2^18 pages of 8 kB are 2 GB of an index, for 1 MB in each backend that searches. Pages of tables, whose rows scans return, have places of
+ * their own, half as many. Zero is InvalidBuffer: not seen yet.
  */
 #define RECENT_BITS 18
 static Buffer recent_buffers[1 << RECENT_BITS];
+static Buffer recent_row_buffers[1 << (RECENT_BITS - 1)];
+
+/*
+ * Who finds a page so does not say to the server that it is used. So one that has been used less often than this, as far as the server
+ * knows, is looked up: in the buffer pool stays what is used, which the server, when it wants room, forgets little by little.
+ */
+#define LEAST_USED 2
 
 /* Files begin at places far from each other, by a multiplication that mixes their numbers; the blocks of one follow each other. */
 static inline Buffer *
+recent_place(Buffer *buffers, int bits, Relation relation, BlockNumber block)
+{
+	return &buffers[(((uint32) vecidx_file_number_of(relation) * 0x85EBCA6Bu >> (32 - bits)) + block) & ((1 << bits) - 1)];
+}
+
+static inline Buffer *
 recent_buffer(Relation relation, BlockNumber block)
 {
-	return &recent_buffers[(((uint32) vecidx_file_number_of(relation) * 0x85EBCA6Bu >> (32 - RECENT_BITS)) + block)
-						   & ((1 << RECENT_BITS) - 1)];
+	return recent_place(recent_buffers, RECENT_BITS, relation, block);
+}
+
+static inline Buffer *
+recent_row_buffer(Relation relation, BlockNumber block)
+{
+	return recent_place(recent_row_buffers, RECENT_BITS - 1, relation, block);
+}
+
+/* The page, pinned, if it is in this buffer, and InvalidBuffer if it is not, or is to be looked up. */
+static Buffer
+pin_recent(Relation relation, BlockNumber block, Buffer recent)
+{
+	if (RelationUsesLocalBuffers(relation) || !BufferIsValid(recent)
+		|| BUF_STATE_GET_USAGECOUNT(pg_atomic_read_u32(&GetBufferDescriptor(recent - 1)->state)) < LEAST_USED
+		|| !vecidx_read_recent_buffer(relation, block, recent))
+		return InvalidBuffer;
+	return recent;
 }
 
 Buffer
 vecgraph_pin_recent(Relation relation, BlockNumber block)
 {
-	Buffer		recent = *recent_buffer(relation, block);
+	return pin_recent(relation, block, *recent_buffer(relation, block));
+}
 
-	return !RelationUsesLocalBuffers(relation) && BufferIsValid(recent) && vecidx_read_recent_buffer(relation, block, recent)
-		? recent : InvalidBuffer;
+Buffer
+vecgraph_pin_recent_row(Relation table, BlockNumber block)
+{
+	return pin_recent(table, block, *recent_row_buffer(table, block));
 }
 
 void
@@ -39,6 +72,13 @@ vecgraph_note_recent(Relation relation, BlockNumber block, Buffer buffer)
 {
 	if (!RelationUsesLocalBuffers(relation))
 		*recent_buffer(relation, block) = buffer;
+}
+
+void
+vecgraph_note_recent_row(Relation table, BlockNumber block, Buffer buffer)
+{
+	if (!RelationUsesLocalBuffers(table))
+		*recent_row_buffer(table, block) = buffer;
 }
 
 void
