@@ -285,9 +285,9 @@ find_spare(VxLinker *linker, VxStore *store, const VxEdges *edges)
 	VxEdges    *further = &linker->further;
 	uint32_t	behind = 1;		/* the place behind the last that was found: never the first, see vx_link_beside */
 
-	vx_store_read_ahead(store, edges->ids, edges->count);
 	for (uint32_t i = 0; i < edges->count && behind < edges->count; i++)
 	{
+		vx_store_read_ahead(store, edges->ids + i, edges->count - i);
 		if (store->ops->read_edges(store, edges->ids[i], NULL, further) != VX_OK || !further->live)
 			continue;
 		for (uint32_t place = edges->count; place-- > behind;)
@@ -351,10 +351,10 @@ vx_link_back(VxLinker *linker, VxStore *store, VxNodeId id)
 {
 	bool		reachable = false;
 
-	vx_store_read_ahead(store, linker->edges.ids, linker->edges.count);
 	for (uint32_t i = 0; i < linker->edges.count; i++)
 	{
 		store->ops->poll(store);
+		vx_store_read_ahead(store, linker->edges.ids + i, linker->edges.count - i);
 		reachable |= vx_link_edge(linker, store, linker->edges.ids[i], id);
 	}
 	/* where every neighbour has better edges, the nearest that can spare one, or is still there, keeps this one all the same */
@@ -372,11 +372,13 @@ vx_link_copy(VxLinker *linker, VxStore *store, VxNodeId beside)
 	/* it takes two edges: along the line, and back to where it was led from */
 	if (store->edge_capacity < 2 || store->ops->read_edges(store, beside, NULL, edges) != VX_OK || !edges->live || edges->count == 0)
 		return false;
-	vx_store_read_ahead(store, edges->ids, edges->count);
 	/* as in collect(): the new node must have no edge to a deleted one */
 	for (uint32_t i = 0; i < edges->count; i++)
+	{
+		vx_store_read_ahead(store, edges->ids + i, edges->count - i);
 		if (store->ops->read_edges(store, edges->ids[i], NULL, &linker->other) != VX_OK || !linker->other.live)
 			return false;
+	}
 	/* who comes to the new node must find all others in its place by them, whichever they were led from: see vx_search_seek */
 	edges->count = VX_MIN(edges->count + 1, store->edge_capacity);
 	memmove(edges->ids + 2, edges->ids + 1, (edges->count - 2) * sizeof(VxNodeId));

@@ -597,7 +597,7 @@ read_list_ahead(VxSearch *search)
 {
 	VxStore    *store = search->store;
 	VxNodeId	ids[VX_MOST_AHEAD];
-	uint32_t	most = VX_MIN(VX_MIN(store->ahead, search->cursor + 2), VX_MOST_AHEAD);
+	uint32_t	most = VX_MIN(store->ahead, search->cursor + 2);
 	uint32_t	n = 0;
 
 	for (uint32_t i = search->cursor; i < search->count && n < most; i++)
@@ -617,7 +617,7 @@ VX_NOINLINE static void
 read_rest_ahead(VxSearch *search)
 {
 	VxNodeId	ids[VX_MOST_AHEAD];
-	uint32_t	most = VX_MIN(VX_MIN(search->store->ahead, search->near_count), VX_MOST_AHEAD);
+	uint32_t	most = VX_MIN(search->store->ahead, search->near_count);
 
 	if (!search->given)
 		most = VX_MIN(most, 2 + search->reached - VX_MIN(search->reached, search->capacity));

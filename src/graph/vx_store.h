@@ -146,19 +146,18 @@ struct VxStore
 	uint32_t	edge_capacity;	/* most edges a node can hold: >= max_degree, <= VX_MAX_EDGES */
 	uint32_t	overflow_degree;	/* to how many a full node is pruned when one more comes */
 	VxAlpha		alpha;			/* pruning slack, on the scale of pairs() */
-	uint32_t	ahead;			/* so many of the nodes that are read next read_ahead() is told of; 0 as long as none had to be
-								 * waited for */
+	uint32_t	ahead;			/* read_ahead() is told of so many nodes, up to VX_MOST_AHEAD; 0 until one had to be waited for */
 	bool		selective;		/* queries may want some nodes only */
 	bool		rough_scores;	/* queries' scores are of another distance than exact ones: codes under L1 */
 	VxStats		stats;
 };
 
-/* Tells the store of nodes that are all to be read, in this order, if it reads ahead; any number of them. */
+/* Tells the store of the first of n nodes that are all to be read in this order, if it reads ahead. Again for the rest after each of them. */
 static inline void
 vx_store_read_ahead(VxStore *store, const VxNodeId *ids, uint32_t n)
 {
 	if (store->ahead > 0 && n > 0)
-		store->ops->read_ahead(store, ids, VX_MIN(n, VX_MOST_AHEAD));
+		store->ops->read_ahead(store, ids, VX_MIN(n, store->ahead));
 }
 
 static inline void

@@ -85,7 +85,7 @@ score_codes(VecGraphStore *store, const VxQuery *query, const VxNodeId *ids, uin
 static inline void
 follow_waiting(VecGraphStore *store)
 {
-	store->base.ahead = store->index.ahead.concurrency;
+	store->base.ahead = Min(store->index.ahead.concurrency, VX_MOST_AHEAD);
 }
 
 static VxStatus
@@ -151,12 +151,12 @@ page_score(VxStore *base, const VxQuery *query, const VxNodeId *ids, uint32_t n,
 		score_codes(store, query, ids, n, score);
 		return;
 	}
-	vx_store_read_ahead(base, ids, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		Buffer		buffer;
 		VxSlot	   *slot;
 
+		vx_store_read_ahead(base, ids + i, n - i);
 		page_prefetch(base, ids[Min(i + 2, n - 1)]);
 		slot = vecgraph_lock_slot(&store->index, ids[i], BUFFER_LOCK_SHARE, &buffer);
 		if (!vx_slot_is_node(slot))
@@ -178,16 +178,18 @@ page_gather(VxStore *base, const VxNodeId *ids, uint32_t n, VxPointSet *set)
 
 	vx_pointset_reserve(set, &store->index.mem, n);
 	vx_pointset_reserve_copies(set, &store->index.mem, n, bytes);
-	if (!codes)
-		vx_store_read_ahead(base, ids, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		void	   *copy = vx_pointset_copy(set, i, bytes);
 
 		set->points[i] = copy;
 		if (codes)
+		{
 			store->computer.codec->ops->open(store->computer.codec, vecgraph_code(&store->index, ids[i], 0), copy);
-		else if (!vecgraph_copy_point(&store->index, ids[i], copy))
+			continue;
+		}
+		vx_store_read_ahead(base, ids + i, n - i);
+		if (!vecgraph_copy_point(&store->index, ids[i], copy))
 			set->points[i] = NULL;
 	}
 }

@@ -19,11 +19,15 @@
 /* A read that takes so long, in microseconds, was one from the disk. From the system's memory it takes less than ten. */
 #define SLOW_READ 30
 
-/* Where one was slow the next ones probably are, too: so many are not asked. */
-#define TRUSTED_READS 64
+/*
+ * The share of slow ones among this backend's last reads, as far as it has looked at the clock, each counting an eighth less than the next.
+ * What makes one read slow may be that the process lost the processor; it takes two in short order to make it ask for pages, and a dozen fast
+ * ones to make it stop.
+ */
+static float slow_share = 0;
 
-/* So many more reads are taken for slow ones. */
-static int	trusted_reads = 0;
+#define SLOW_SHARE_WEIGHT 0.125f
+#define SLOW_SHARE_ENOUGH 0.2f
 
 uint64
 vecgraph_pages_read(void)
@@ -42,16 +46,15 @@ bool
 vecgraph_watch_waited(const VecGraphWatch *watch)
 {
 	instr_time	now;
+	bool		slow;
 
 	if (watch->pages == vecgraph_pages_read())
 		return false;
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, watch->begun);
-	if (INSTR_TIME_GET_MICROSEC(now) >= SLOW_READ || VECIDX_FAULT_REFUSES("read-at-once"))
-		trusted_reads = TRUSTED_READS;
-	else if (trusted_reads > 0)
-		trusted_reads--;
-	return trusted_reads > 0;
+	slow = INSTR_TIME_GET_MICROSEC(now) >= SLOW_READ || VECIDX_FAULT_REFUSES("read-at-once");
+	slow_share += ((slow ? 1 : 0) - slow_share) * SLOW_SHARE_WEIGHT;
+	return slow_share >= SLOW_SHARE_ENOUGH;
 }
 
 /* How many pages the tablespace of a relation is set to read at a time; 0: no page is to be asked for. */
