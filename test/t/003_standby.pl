@@ -92,6 +92,9 @@ for my $options ('codes = pq', 'storage = heap')
 	$primary->safe_psql('postgres', 'DROP TABLE items; CREATE TABLE items (id int, v vector(96)); ' . rows(1, 3000)
 			. "; CREATE INDEX items_v ON items USING vecgraph (v) WITH ($options)");
 	$standby->safe_psql('postgres', "SELECT vecgraph_prewarm('items_v')");
+	# which counts for itself, and can say how good its answers are
+	is($standby->safe_psql('postgres', "SELECT queries, recall > 0.9 FROM vecgraph_recall('items_v', sample => 20);
+		SELECT scans, inserts FROM vecgraph_stats() WHERE index = 'items_v'::regclass"), "20|t\n20|0", "$options: recall and counts on a standby");
 	my $found = 0;
 	for my $i (1 .. 5)
 	{
