@@ -590,6 +590,9 @@ test_half_error(void **state)
 				error = vx_space_half_error(&space, query, point->norm2);
 				wrong = fabs(vx_space_operator(&space, query, point) - vx_space_operator(&space, query, rounded));
 				assert_true(wrong <= error);
+				/* how long it is follows from where it lies */
+				if (space.metric != VX_METRIC_IP)
+					assert_true(vx_space_half_error_within(&space, query, 1.0001 * vx_space_operator(&space, query, point)) >= 0.999 * error || isinf(error));
 				if (isfinite(error) && error > 0)
 					widest[space.metric] = VX_MAX(widest[space.metric], (float) (wrong / error));
 				free(query);
