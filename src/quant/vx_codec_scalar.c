@@ -299,6 +299,34 @@ level_of(float x, float half)
 	return level < 2 * half - 1 ? level : 2 * half - 1;
 }
 
+/*
+ * The same, but that the sum of x and half is rounded: next to a whole number it may be a level more. Without a branch, nor rounding downwards, which
+ * not all processors have, so that the compiler makes several at once.
+ */
+static inline float
+about_level_of(float x, float half)
+{
+	float		level = x + half;
+
+	level = level > 0 ? level : 0;
+	level = level < 2 * half - 1 ? level : 2 * half - 1;
+	return (float) (int32_t) level;
+}
+
+/* Sums that are independent of each other, so that none waits for the one before. */
+#define LANES 16
+_Static_assert(VX_ROTATION_PAD % LANES == 0, "rows are whole lanes");
+
+static float
+sum_of_lanes(const float *lanes)
+{
+	float		sum = 0;
+
+	for (uint32_t i = 0; i < LANES; i++)
+		sum += lanes[i];
+	return sum;
+}
+
 /* The step for which the levels are nearest in direction to y. */
 static float
 choose_step(const VxCodec *codec, const float *y, float norm2)
@@ -314,16 +342,21 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 	{
 		float		step = steps[s] * rms;
 		float		inverse = 1 / step;
-		float		dot = 0;
-		float		length2 = 0;
+		float		dots[LANES] = {0};
+		float		lengths2[LANES] = {0};
+		float		dot;
+		float		length2;
 
-		for (uint32_t i = 0; i < scalar->padded; i++)
-		{
-			float		value = level_of(y[i] * inverse, half) - half + 0.5f;
+		for (uint32_t i = 0; i < scalar->padded; i += LANES)
+			for (uint32_t lane = 0; lane < LANES; lane++)
+			{
+				float		value = about_level_of(y[i + lane] * inverse, half) - half + 0.5f;
 
-			dot += value * y[i];
-			length2 += value * value;
-		}
+				dots[lane] += value * y[i + lane];
+				lengths2[lane] += value * value;
+			}
+		dot = sum_of_lanes(dots);
+		length2 = sum_of_lanes(lengths2);
 		if (dot > 0 && dot * dot / length2 > best)
 		{
 			best = dot * dot / length2;
