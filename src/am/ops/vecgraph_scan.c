@@ -317,7 +317,7 @@ rows_are_asked_for(VecGraphScan *state)
 		return true;
 	if (!state->store.index.waited && !rows_were_waited_for(state))
 		return false;
-	vecgraph_ahead_begin(&state->rows_ahead, state->heap, false);
+	vecgraph_ahead_begin(&state->rows_ahead, state->heap, false, &state->store.index.mem);
 	/* other table access methods may number their rows as they like */
 	if (state->heap->rd_tableam != GetHeapamTableAmRoutine())
 		state->rows_ahead.concurrency = 0;
@@ -325,24 +325,23 @@ rows_are_asked_for(VecGraphScan *state)
 }
 
 /*
- * Asks for the pages of the table with the rows that will probably leave next, those of nodes that the search has found. first: the one
- * that it has just handed out, or NULL.
+ * Asks for the pages of the table with the rows that will probably leave next from a rank on: of a node that the search has just handed out,
+ * unless it is NULL, then of those that it has found.
  */
-static void
-ask_for_rows(VecGraphScan *state, const VxFound *first)
+static VX_NOINLINE void
+ask_for_rows_from(VecGraphScan *state, uint32 rank, const VxFound *first)
 {
-	const VxSearch *search = &state->space->search;
 	VecGraphAhead *ahead = &state->rows_ahead;
-	uint32		rank = search->handed_out + (first == NULL ? 1 : 0);
-	const VxFound *nodes[1 + VX_MOST_AHEAD] = {first};
-	uint32		count = first == NULL ? 0 : 1;
-	uint32		most;
+	uint32		most = Min(Min(ahead->concurrency, VX_MOST_AHEAD), rows_wanted(rank));
+	const VxFound *nodes[1 + VX_MOST_AHEAD];
+	uint32		count = 0;
 
-	if (rank <= state->rows_asked || !rows_are_asked_for(state) || ahead->concurrency == 0)
+	if (most == 0)
 		return;
-	most = Min(Min(ahead->concurrency, VX_MOST_AHEAD), rows_wanted(rank));
+	if (first != NULL)
+		nodes[count++] = first;
+	count += vx_search_peek(&state->space->search, most - count, nodes + count);
 	state->rows_asked = rank + most - 1;
-	count += vx_search_peek(search, most - count, nodes + count);
 	for (uint32 i = 0; i < count; i++)
 	{
 		const VecGraphPayload *payload = (const VecGraphPayload *) nodes[i]->payload;
@@ -355,6 +354,16 @@ ask_for_rows(VecGraphScan *state, const VxFound *first)
 			vecgraph_ahead_ask(ahead, ItemPointerGetBlockNumberNoCheck(&tid));
 		}
 	}
+}
+
+/* The same, unless they have been asked for, or come at once. */
+static inline void
+ask_for_rows(VecGraphScan *state, const VxFound *first)
+{
+	uint32		rank = state->space->search.handed_out + (first == NULL ? 1 : 0);
+
+	if (rank > state->rows_asked && rows_are_asked_for(state))
+		ask_for_rows_from(state, rank, first);
 }
 
 /* VxSearch.ending: the rows come while the last nodes are read. */

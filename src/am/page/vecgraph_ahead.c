@@ -71,11 +71,13 @@ concurrency(Relation relation, bool maintenance)
 }
 
 void
-vecgraph_ahead_begin(VecGraphAhead *ahead, Relation relation, bool maintenance)
+vecgraph_ahead_begin(VecGraphAhead *ahead, Relation relation, bool maintenance, const VxMem *mem)
 {
 	ahead->relation = relation;
 	ahead->blocks = RelationGetNumberOfBlocks(relation);
 	ahead->concurrency = concurrency(relation, maintenance);
+	if (ahead->asked == NULL)
+		ahead->asked = vx_alloc_array(mem, VECGRAPH_AHEAD_PLACES, sizeof(BlockNumber));
 	for (int i = 0; i < VECGRAPH_AHEAD_PLACES; i++)
 		ahead->asked[i] = InvalidBlockNumber;
 }

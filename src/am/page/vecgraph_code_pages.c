@@ -111,6 +111,20 @@ vecgraph_ask_for_digests(VecGraphIndex *index, uint32 first, uint32 n)
 	}
 }
 
+/* Reads and locks the first page, of this block, of those that have the digests of n nodes, and asks for the next ones. */
+static VX_NOINLINE Buffer
+read_and_ask(VecGraphIndex *index, BlockNumber block, uint32 first, uint32 n)
+{
+	VecGraphWatch watch;
+	Buffer		buffer;
+
+	vecgraph_ask_for_digests(index, first, n);
+	vecgraph_watch_begin(&watch);
+	buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
+	vecgraph_note_waiting(index, &watch);
+	return buffer;
+}
+
 void
 vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDigestParts *out)
 {
@@ -123,7 +137,6 @@ vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDiges
 		uint32		stretch = Min(vx_code_stretch(g, first + done), n - done);
 		BlockNumber block = vx_code_block(g, first + done);
 		Buffer		buffer;
-		VecGraphWatch watch;
 
 		/* a run of the cache may reach beyond the end of the index, or of all ids */
 		if (first + done < first || block >= blocks)
@@ -132,14 +145,8 @@ vecgraph_read_digests(void *context, uint32 first, uint32 n, const VecGraphDiges
 			return;
 		}
 		/* one page is what a search may want of each of its candidates, which is no place for looking at a clock */
-		if (stretch < n)
-		{
-			vecgraph_ask_for_digests(index, first + done, n - done);
-			vecgraph_watch_begin(&watch);
-		}
-		buffer = vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
-		if (stretch < n)
-			vecgraph_note_waiting(index, &watch);
+		buffer = stretch < n
+			? read_and_ask(index, block, first + done, n - done) : vecgraph_read_and_lock(index->relation, block, NULL, BUFFER_LOCK_SHARE);
 		if (vecgraph_is_unfilled(index->relation, buffer))
 			copy_parts(g, NULL, first + done, stretch, out, done);
 		else

@@ -30,7 +30,8 @@ typedef struct VecGraphAhead
 	Relation	relation;
 	BlockNumber blocks;			/* it has had so many */
 	uint32		concurrency;	/* so many may be read at a time; 0: nothing is asked for */
-	BlockNumber asked[VECGRAPH_AHEAD_PLACES];	/* the last one of those that share a place */
+	BlockNumber *asked;			/* [VECGRAPH_AHEAD_PLACES] the last one of those that share a place; NULL before it is first
+								 * begun */
 } VecGraphAhead;
 
 /* An index that is open: what everybody needs who reads or writes its pages. */
@@ -290,9 +291,9 @@ extern bool vecgraph_watch_waited(const VecGraphWatch *watch);
 
 /*
  * Begins to ask for pages of a relation, which stays open: as many as its tablespace is set to have read at a time (effective_io_concurrency,
- * or what that is for maintenance). It has asked for none yet.
+ * or what that is for maintenance). It has asked for none yet. mem is of a context that outlives it.
  */
-extern void vecgraph_ahead_begin(VecGraphAhead *ahead, Relation relation, bool maintenance);
+extern void vecgraph_ahead_begin(VecGraphAhead *ahead, Relation relation, bool maintenance, const VxMem *mem);
 
 /* Begins to ask for pages of an index if those that were read in a stretch of work had to be waited for. */
 static inline void
@@ -301,7 +302,7 @@ vecgraph_note_waiting(VecGraphIndex *index, const VecGraphWatch *watch)
 	if (!index->waited && vecgraph_watch_waited(watch))
 	{
 		index->waited = true;
-		vecgraph_ahead_begin(&index->ahead, index->relation, index->strategy != NULL);
+		vecgraph_ahead_begin(&index->ahead, index->relation, index->strategy != NULL, &index->mem);
 	}
 }
 
