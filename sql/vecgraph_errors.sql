@@ -62,6 +62,8 @@ DROP TABLE dims;
 -- settings
 SET vecgraph.search_list_size = -1;
 SET vecgraph.search_list_size = 10001;
+SET vecgraph.target_recall = 0.79;
+SET vecgraph.target_recall = 1;
 SET vecgraph.iterative_scan = on;
 SET vecgraph.max_scan_tuples = -2;
 SET vecgraph.scan_mem_multiplier = 0;

@@ -556,7 +556,10 @@ CREATE FUNCTION vecgraph_info(
 	OUT code_error double precision,
 	OUT fitted_nodes bigint,
 	OUT code_drift double precision,
-	OUT filters text)
+	OUT filters text,
+	OUT target_recall double precision,
+	OUT list_sizes int[],
+	OUT target_reached boolean)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vecgraph_info(regclass) IS 'what a vecgraph index holds; reads the whole index';

@@ -36,6 +36,7 @@ _PG_init(void)
 	vecgraph_init_unread();
 	vecgraph_init_recall();
 	vecgraph_init_stats();
+	vecgraph_init_limits();
 	if (process_shared_preload_libraries_in_progress)
 		vecgraph_prewarmer_register();
 	vecidx_fault_init();

@@ -3,7 +3,7 @@
  * have headers of their own: page/vecgraph_page.h, ops/vecgraph_ops.h, build/vecgraph_build.h.
  *
  * README.md in this folder has the locks, the WAL rules, and each operation step by step. Nothing declared here takes or wants a lock on
- * a page.
+ * a page, unless it says so.
  */
 #ifndef VECGRAPH_H
 #define VECGRAPH_H
@@ -58,6 +58,10 @@
 #define VECGRAPH_DEFAULT_LIST_SIZE 80
 #define VECGRAPH_DEFAULT_ALPHA 1.2
 #define VECGRAPH_LOW_DIM_ALPHA 2.0
+#define VECGRAPH_DEFAULT_TARGET 0.98
+#define VECGRAPH_LEAST_TARGET 0.8
+#define VECGRAPH_MOST_TARGET 0.999
+#define VECGRAPH_MOST_LIST_SIZE 10000
 
 typedef struct VecGraphOptions
 {
@@ -69,6 +73,7 @@ typedef struct VecGraphOptions
 	int			codes;			/* VecGraphCodesOption */
 	int			pq_subvectors;	/* 0: as many as dimensions, untrained */
 	int			codebook;		/* offset of a name, 0: none */
+	double		target_recall;
 } VecGraphOptions;
 
 typedef enum VecGraphCodesOption
@@ -86,6 +91,7 @@ typedef enum VecGraphIterativeScan
 } VecGraphIterativeScan;
 
 extern int	vecgraph_search_list_size;
+extern double vecgraph_target_recall;
 extern int	vecgraph_iterative_scan;
 extern int	vecgraph_max_scan_tuples;
 extern double vecgraph_scan_mem_multiplier;
@@ -102,11 +108,39 @@ extern bytea *vecgraph_options(Datum reloptions, bool validate);
 /* Whether an index whose nodes hold their vectors is to have codes as well. */
 extern bool vecgraph_wants_codes(const VecGraphOptions *options, const VecGraphOpclass *opclass, uint32 dim);
 
-/* The list size L that scans of an index by this operator class use now: the setting, or what is usual. */
+/* The list size L that scans of an index by this operator class use now where none was measured: the setting, or what is usual. */
 extern int	vecgraph_effective_list_size(const VecGraphOpclass *opclass);
 
 /* The name in option codebook, or NULL. */
 extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
+
+/* ---- vecgraph_needs.c: how long the lists of searches are ---- */
+
+/* The place of the ten nearest in a curve (vx_curve_rank): what is said of recall where nothing else is. */
+#define VECGRAPH_USUAL_RANK 1
+
+/* The recall that scans of an index are to have now: by the setting, or the option. */
+extern double vecgraph_target(Relation index);
+
+/* What scans of an index need for it; not known where a list size is set, or the index has no curve. */
+extern VxListNeeds vecgraph_list_needs(Relation index, const VxCurve *curve);
+
+/*
+ * The first list of a scan that so many rows are wanted of (0: not known) in an index with these needs, known or not, by this operator class. Where
+ * it is not known how many, it is the usual one at least, from which the search goes on by how deep it is.
+ */
+extern uint32 vecgraph_first_list(const VxListNeeds *needs, const VecGraphOpclass *opclass, uint32 rows);
+
+/* Whether lists of VECGRAPH_MOST_LIST_SIZE are enough for a recall, by a curve that is measured. */
+extern bool vecgraph_reaches_target(const VxCurve *curve, double target);
+
+/* Says, in a notice, that the recall of the option is out of reach. */
+extern void vecgraph_report_recall(Relation index, const VxCurve *curve);
+
+/* ---- page/vecgraph_meta.c: what the planner is told of an index ---- */
+
+/* The curve of an index, of zeros if its meta page is none: scans say so. Takes a share lock on the meta page. Errors: those of reading it. */
+extern void vecgraph_read_curve(Relation index, VxCurve *curve);
 
 /* ---- vecgraph_migrate.c: names from other extensions ---- */
 

@@ -69,15 +69,27 @@ typedef struct IndexKind
 	bool		codes;			/* it scores neighbours by codes, and so reads the pages of those nodes only that it expands */
 } IndexKind;
 
+/* What searches need for recall. */
+static VxListNeeds
+index_needs(Relation index)
+{
+	VxCurve		curve;
+
+	vecgraph_read_curve(index, &curve);
+	return vecgraph_list_needs(index, &curve);
+}
+
+/* limit: how many rows are wanted; below 0: not known. */
 static IndexKind
-index_kind(IndexOptInfo *info)
+index_kind(IndexOptInfo *info, double limit)
 {
 	Relation	index = index_open(info->indexoid, NoLock);
 	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VxSpace		space = {.metric = opclass->metric,.dim = index_dimensions(info),.form = opclass->type->form};
+	VxListNeeds needs = index_needs(index);
 	IndexKind	kind = {
 		.dim = vx_space_coded_dim(&space),
-		.list = vecgraph_effective_list_size(opclass),
+		.list = vecgraph_first_list(&needs, opclass, (uint32) Max(Min(limit, PG_INT32_MAX), 0)),
 		.scored = 1 + opclass->type->usual_degree * FRESH_SHARE,
 		.codes = vecgraph_wants_codes((VecGraphOptions *) index->rd_options, opclass, space.dim)
 		|| !vx_storage_is_exact(opclass->type->whole)
@@ -183,7 +195,7 @@ vecgraph_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
 	cached = Min(1, effective_cache_size / page_count);
 	page_cost = cached * CACHED_PAGE_SHARE * seq_page_cost + (1 - cached) * random_page_cost;
-	kind = index_kind(info);
+	kind = index_kind(info, root->limit_tuples);
 	list = Min(kind.list, nodes);
 	node_cost = cpu_operator_cost * (1 + kind.dim / DIMS_PER_OPERATOR) + cpu_index_tuple_cost + cpu_tuple_cost;
 

@@ -9,6 +9,7 @@
 #include "quant/vx_pq.h"
 
 int			vecgraph_search_list_size;
+double		vecgraph_target_recall;
 int			vecgraph_iterative_scan;
 int			vecgraph_max_scan_tuples;
 double		vecgraph_scan_mem_multiplier;
@@ -40,6 +41,16 @@ static const struct config_enum_entry iterative_scan_values[] = {
 	{NULL, 0, false}
 };
 
+/* GucRealCheckHook: 0 is none, and else it is as the option's. */
+static bool
+check_target_recall(double *value, void **extra, GucSource source)
+{
+	if (*value == 0 || *value >= VECGRAPH_LEAST_TARGET)
+		return true;
+	GUC_check_errdetail("Valid values are 0, and between %g and %g.", VECGRAPH_LEAST_TARGET, VECGRAPH_MOST_TARGET);
+	return false;
+}
+
 void
 vecgraph_init_options(void)
 {
@@ -64,10 +75,17 @@ vecgraph_init_options(void)
 	add_string_reloption(option_kind, "codebook", "The named codebook that codes are made with.", NULL, NULL,
 						 AccessExclusiveLock);
 
+	add_real_reloption(option_kind, "target_recall", "The share of the nearest rows that scans are to find, on average.",
+					   VECGRAPH_DEFAULT_TARGET, VECGRAPH_LEAST_TARGET, VECGRAPH_MOST_TARGET, ShareUpdateExclusiveLock);
+
 	DefineCustomIntVariable("vecgraph.search_list_size",
 							"Size of the list of nearest nodes that a search keeps (L).",
-							"Larger is slower and finds more of the true neighbours. 0 chooses automatically.",
-							&vecgraph_search_list_size, 0, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+							"Larger is slower and finds more of the true neighbours. 0 chooses it by vecgraph.target_recall.",
+							&vecgraph_search_list_size, 0, 0, VECGRAPH_MOST_LIST_SIZE, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("vecgraph.target_recall",
+							 "The share of the nearest rows that scans are to find, on average.",
+							 "By what was measured when the index was built or changed. 0 takes that of the index.",
+							 &vecgraph_target_recall, 0, 0, VECGRAPH_MOST_TARGET, PGC_USERSET, 0, check_target_recall, NULL, NULL);
 	DefineCustomEnumVariable("vecgraph.iterative_scan",
 							 "How a scan goes on when more rows are wanted than its list holds.",
 							 "relaxed_order returns rows that are found too late for their place later, strict_order leaves "
@@ -108,6 +126,7 @@ vecgraph_options(Datum reloptions, bool validate)
 		{"codes", RELOPT_TYPE_ENUM, offsetof(VecGraphOptions, codes)},
 		{"codebook", RELOPT_TYPE_STRING, offsetof(VecGraphOptions, codebook)},
 		{"pq_subvectors", RELOPT_TYPE_INT, offsetof(VecGraphOptions, pq_subvectors)},
+		{"target_recall", RELOPT_TYPE_REAL, offsetof(VecGraphOptions, target_recall)},
 	};
 	VecGraphOptions *options;
 

@@ -24,6 +24,7 @@
 #ifndef VX_FORMAT_H
 #define VX_FORMAT_H
 
+#include "core/vx_curve.h"
 #include "format/vx_record.h"
 #include "format/vx_signature.h"
 #include "quant/vx_codec.h"
@@ -92,8 +93,11 @@ typedef struct VxMeta
 	float		usual_norm2;	/* inner product: nine tenths of the squared norms are at most this; 0: not known */
 	uint8_t		filter_kinds[VX_MAX_FILTERS];	/* VxSignatureKind of each filter column, then VX_SIGNATURE_NONE */
 	uint8_t		form;			/* VxForm */
-	uint8_t		reserved_bytes[3];	/* zero */
-	uint32_t	reserved[8];	/* zero */
+	uint8_t		curve_room;		/* 6 log2 of the ids that there was room for when the curve was measured */
+	uint8_t		reserved_bytes[2];	/* zero */
+	VxCurve		curve;			/* list sizes of searches; zeros: not measured */
+	uint32_t	curve_nodes;	/* live ones when it was measured */
+	uint32_t	curve_changes;	/* rows that VACUUM has seen gone since then */
 } VxMeta;
 
 /* The space of an index. */
@@ -211,8 +215,10 @@ _Static_assert(offsetof(VxMeta, code_epoch) == 48 && offsetof(VxMeta, max_norm2)
 			   "meta page: what changes");
 _Static_assert(offsetof(VxMeta, code_flags) == 352 && offsetof(VxMeta, fitted_nodes) == 356 && offsetof(VxMeta, fitted_error) == 360
 			   && offsetof(VxMeta, fitted_slots) == 364 && offsetof(VxMeta, usual_norm2) == 368
-			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, form) == 380 && offsetof(VxMeta, reserved) == 384
+			   && offsetof(VxMeta, filter_kinds) == 372 && offsetof(VxMeta, form) == 380 && offsetof(VxMeta, curve) == 384
+			   && offsetof(VxMeta, curve_nodes) == 408 && offsetof(VxMeta, curve_changes) == 412
 			   && sizeof(VxMeta) == 416, "meta page: models");
+_Static_assert(sizeof(VxCurve) == 24 && VX_CURVE_RANKS == 3 && VX_CURVE_RECALLS == 8, "curve");
 _Static_assert(VX_FORM_DENSE == 0 && VX_FORM_BITS == 1 && VX_FORM_SPARSE == 2, "forms of points");
 _Static_assert(VX_MAX_FILTERS == 8 && VX_SIGNATURE_NONE == 0 && VX_SIGNATURE_ORDERED4 == 1 && VX_SIGNATURE_ORDERED8 == 2
 			   && VX_SIGNATURE_HASH4 == 3 && VX_SIGNATURE_HASH8 == 4 && VX_SIGNATURE_BLOOM8 == 5 && VX_SIGNATURE_ABSENT == 0

@@ -419,6 +419,8 @@ begin(VxSearch *search, VxStore *store, const VxQuery *query, uint32_t list_size
 	search->collecting = memory > 0;
 	search->found_count = 0;
 	search->handed_out = 0;
+	memset(&search->needs, 0, sizeof(search->needs));
+	search->rows = search->rows_list = 0;
 	search->limit = INFINITY;
 	search->given = false;
 	search->farthest = INFINITY;
@@ -665,6 +667,79 @@ vx_search_converge(VxSearch *search)
 	}
 }
 
+/* Adds a score to n sorted ones, of which so many are less than it. */
+static void
+add_score(float *scores, uint32_t n, uint32_t less, float score)
+{
+	memmove(scores + less + 1, scores + less, (n - less) * sizeof(float));
+	scores[less] = score;
+}
+
+/* How many of n sorted scores are less than a score. */
+static uint32_t
+count_less(const float *scores, uint32_t n, float score)
+{
+	uint32_t	low = 0;
+
+	while (low < n)
+	{
+		uint32_t	middle = low + (n - low) / 2;
+
+		if (scores[middle] < score)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+/*
+ * A search with a list of any length expands nodes in one order, the nearest first of what it knows, and ends when so many that are
+ * expanded are nearer than what is next. So it comes by a node if at no time before more of them were nearer than the next. The candidates
+ * are those of a list that grows from the beginning.
+ */
+void
+vx_search_trace(VxSearch *search, uint32_t most, VxShow show, void *context)
+{
+	VxStore    *store = search->store;
+	float	   *scores = NULL;	/* [n] of those expanded, sorted */
+	uint32_t	n = 0;
+	uint32_t	room = 0;
+	uint32_t	list = 1;
+	bool		more = true;
+
+	search->collecting = false;
+	search->edges.exact = 0;
+	for (uint32_t i = 0; i < search->count; i++)
+		rest_add(search, search->list[i].score, search->list[i].id);
+	search->count = search->cursor = 0;
+	search->grown = true;
+	rest_choose_near(search);
+	while (more && search->rest_count > 0)
+	{
+		VxCandidate next = rest_take(search);
+		uint32_t	less = count_less(scores, n, next.score);
+		bool		live;
+
+		list = VX_MAX(list, less + 1);
+		if (list > most)
+			break;
+		store->ops->poll(store);
+		if (store->ops->prefetch != NULL && search->rest_count > 0)
+			store->ops->prefetch(store, search->rest[0].id);
+		live = meet(search, next.score, next.id, true);
+		if (n == room)
+		{
+			room = vx_grown(room, 256);
+			scores = vx_resize_array(search->mem, scores, room, sizeof(float));
+		}
+		add_score(scores, n++, less, next.score);
+		more = show(context, next.id, live, list);
+		offer(search, search->edges.ids, search->edges.count);
+	}
+	vx_free(search->mem, scores);
+}
+
 bool
 vx_search_seek(VxSearch *search, const VxSought *sought)
 {
@@ -780,16 +855,29 @@ least_list(const VxSearch *search, uint32_t rank)
 {
 	uint32_t	late = rank - VX_MIN(rank, FIRST_RANKS);	/* how much so */
 
+	if (vx_needs_are_known(&search->needs))
+		return VX_MAX(search->capacity, rank <= search->rows ? search->rows_list
+					  : (uint32_t) VX_MIN(ceil(vx_needs_list(&search->needs, rank)), UINT32_MAX / 2));
 	return VX_MAX(search->capacity, rank + VX_MIN(search->capacity, search->capacity / 2 + 2 * VX_MIN(late, search->capacity)) + late / 8);
+}
+
+/* How long it is to be at most, for the sake of order. */
+static uint32_t
+most_list(const VxSearch *search, uint32_t rank)
+{
+	double		most = rank * VX_MIN((double) search->capacity / FIRST_RANKS, MOST_WIDTH);
+	double		first = search->capacity * (search->store->rough_scores ? ROUGH_LISTS : 1);
+
+	/* needs are measured, with scores as they are */
+	if (vx_needs_are_known(&search->needs))
+		return least_list(search, rank);
+	return (uint32_t) VX_MIN(VX_MAX(first, most), UINT32_MAX);
 }
 
 uint32_t
 vx_search_most(const VxSearch *search, uint32_t rank)
 {
-	double		most = rank * VX_MIN((double) search->capacity / FIRST_RANKS, MOST_WIDTH);
-	double		first = search->capacity * (search->store->rough_scores ? ROUGH_LISTS : 1);
-
-	return (uint32_t) VX_MIN(VX_MAX(first, most), UINT32_MAX);
+	return most_list(search, VX_MAX(rank, search->rows));
 }
 
 /* Whether the node of that rank may need a longer list than the first one. */
@@ -797,7 +885,7 @@ static bool
 list_is_short(const VxSearch *search, uint32_t rank, VxPatience patience)
 {
 	return search->found_count == 0 || patience == VX_SEARCH_IN_ORDER
-		|| least_list(search, rank) > search->capacity || vx_search_most(search, rank) > search->capacity;
+		|| least_list(search, rank) > search->capacity || most_list(search, rank) > search->capacity;
 }
 
 /*
@@ -842,7 +930,7 @@ must_wait(const VxSearch *search, uint32_t rank, uint32_t rank_of_all, VxPatienc
 		rank_of_all = rank_among_all(search, rank);
 	if (search->reached < least_list(search, rank_of_all) || search->rest[0].score < search->horizon)
 		return true;
-	if (patience != VX_SEARCH_IN_ORDER && search->reached >= vx_search_most(search, rank_of_all))
+	if (patience != VX_SEARCH_IN_ORDER && search->reached >= most_list(search, rank_of_all))
 		return false;
 	if (none_within)
 		return vx_line_lower(&search->line, search->rest[0].score) <= search->limit;
@@ -854,6 +942,8 @@ vx_search_next(VxSearch *search, uint32_t rank, VxPatience patience)
 {
 	uint32_t	rank_of_all;
 
+	/* those in front of the last row leave in the order that the list for all of them has */
+	rank = VX_MAX(rank, search->rows);
 	vx_search_converge(search);
 	if (search->given && !search->grown)
 		begin_choosing(search);

@@ -27,8 +27,9 @@
 #ifndef VX_SEARCH_H
 #define VX_SEARCH_H
 
-#include "core/vx_line.h"
+#include "core/vx_curve.h"
 #include "core/vx_idset.h"
+#include "core/vx_line.h"
 #include "graph/vx_store.h"
 
 typedef struct VxCandidate
@@ -70,6 +71,11 @@ typedef struct VxSearch
 	uint32_t	rest_limit;		/* beyond this candidates are forgotten; 0: nothing is kept */
 	bool		forgot;			/* something was forgotten: exhausting the rest is not exhausting the graph */
 	float		forgotten;		/* the least score of that */
+
+	/* What the caller sets after a search was begun, if he knows how many rows are wanted, and what recall of them needs. */
+	VxListNeeds needs;
+	uint32_t	rows;
+	uint32_t	rows_list;		/* what is needed for so many; the first list may be shorter */
 
 	double		limit;			/* nodes beyond this distance need not be found; INFINITY unless the caller sets it */
 	bool		given;			/* the candidates were given: no edge is followed */
@@ -130,6 +136,15 @@ void		vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n);
 
 /* Expands until no candidate of the list is unexpanded. */
 void		vx_search_converge(VxSearch *search);
+
+/* Whether to go on behind a node, which is live or only a stepping stone; list: the shortest with which a search comes by it. */
+typedef bool (*VxShow) (void *context, VxNodeId id, bool live, uint32_t list);
+
+/*
+ * Shows nodes in the order in which they are expanded by a search with a list of any length; ends when show wants no more, or what is next is
+ * for lists longer than most. The search was begun with memory.
+ */
+void		vx_search_trace(VxSearch *search, uint32_t most, VxShow show, void *context);
 
 /* Whether a node is the one that is sought. */
 typedef enum VxLikeness

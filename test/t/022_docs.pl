@@ -236,7 +236,7 @@ for my $option (sort keys %$options)
 	  $node->psql('postgres', "CREATE INDEX ON ranges USING vecgraph (v) WITH ($option = -9)");
 	my ($detail) = $error =~ /DETAIL:  Valid values are (.*)\./ or next;
 	my ($default, $range) = @{ $options->{$option} };
-	my @there = map { s/\.0+$//r } $detail =~ /"([^"]+)"/g;
+	my @there = map { s/\.0+$//r =~ s/(\.\d*?)0+$/$1/r } $detail =~ /"([^"]+)"/g;
 	# a range has a hole above the 0 that stands for an automatic choice: only its end is as the server says
 	my @written = $detail =~ /between/ ? $range =~ /([\d.]+)$/ : sort "$default $range" =~ /`([^`]+)`/g;
 	is(join(' ', map { s/\.0+$//r } @written), $detail =~ /between/ ? $there[1] : join(' ', sort @there), "values of option $option");

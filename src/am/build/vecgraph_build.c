@@ -5,6 +5,7 @@
  * 2. linking   codes are fitted, nodes put in order, and vx_build makes the graph in memory
  * 3. writing   pages are written and logged
  * 4. inserting the rest, if there is any
+ * 5. calibrating: it is measured how long lists of searches must be
  *
  * All steps are done by parallel workers, too, where the server grants them (vecgraph_workers.h).
  *
@@ -170,6 +171,9 @@ vecgraph_build(Relation heap, Relation index, IndexInfo *index_info)
 	if (loaded.rest != NULL)
 		vecgraph_build_insert(&build, loaded.rest);
 	MemoryContextDelete(build.context);
+	vecgraph_calibrate(index, heap, false, NULL);
+	vecgraph_read_meta(index, &build.meta, &build.geometry);
+	vecgraph_report_recall(index, &build.meta.curve);
 	return result;
 }
 

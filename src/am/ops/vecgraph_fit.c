@@ -542,6 +542,7 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 	{
 		finish_without_codes(&walk);
 		end_visits(&walk);
+		vecgraph_calibrate(store->index.relation, heap, store->vacuuming, store->index.strategy);
 		return 0;
 	}
 	if (meta->code_flags & (VX_CODES_MIXED | VX_CODES_PARTIAL))
@@ -564,6 +565,8 @@ vecgraph_fit(VecGraphStore *store, Relation heap, bool by_request)
 		pfree(model);
 	}
 	end_visits(&walk);
+	/* by new codes searches go otherwise */
+	vecgraph_calibrate(store->index.relation, heap, store->vacuuming, store->index.strategy);
 	return fitted;
 }
 

@@ -7,7 +7,9 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 VECIDX_SQL_FUNCTION(vecgraph_info);
@@ -31,6 +33,17 @@ filter_columns(Relation index)
 	return names.data;
 }
 
+/* List sizes of scans, by what was measured, for 1, 10 and 100 rows. */
+static Datum
+list_sizes(const VxListNeeds *needs, const VecGraphOpclass *opclass)
+{
+	Datum		sizes[VX_CURVE_RANKS];
+
+	for (int i = 0; i < VX_CURVE_RANKS; i++)
+		sizes[i] = Int32GetDatum(vecgraph_first_list(needs, opclass, vx_curve_rank[i]));
+	return PointerGetDatum(construct_array(sizes, VX_CURVE_RANKS, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
 /*
  * vecgraph_info(index regclass) returns one record, see the SQL declaration. Reads the whole index.
  */
@@ -43,9 +56,10 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	VecGraphSurvey found;
 	uint64		live;
 	TupleDesc	desc;
-	Datum		values[24];
-	bool		nulls[24] = {0};
+	Datum		values[27];
+	bool		nulls[27] = {0};
 	char	   *filters = filter_columns(index);
+	VxListNeeds needs;
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -82,6 +96,12 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	n++;
 	nulls[n] = filters == NULL;
 	values[n] = nulls[n] ? (Datum) 0 : CStringGetTextDatum(filters);
+	n++;
+	needs = vecgraph_list_needs(index, &meta->curve);
+	values[n++] = Float8GetDatum(vecgraph_target(index));
+	values[n++] = list_sizes(&needs, store.opclass);
+	nulls[n] = !vx_curve_is_measured(&meta->curve);
+	values[n] = BoolGetDatum(!nulls[n] && vecgraph_reaches_target(&meta->curve, vecgraph_target(index)));
 	n++;
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

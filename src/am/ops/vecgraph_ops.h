@@ -123,6 +123,14 @@ extern void vecgraph_count_change(VecGraphStore *store, VecGraphCounts *counts);
 /* Lets counts of indexes go with them. _PG_init calls it, once. */
 extern void vecgraph_init_stats(void);
 
+/* ---- vecgraph_limit.c: how many rows are wanted of a scan ---- */
+
+/* By the LIMIT above the scan to which the executor hands these keys; 0 if none is known. Call in amrescan. */
+extern uint32 vecgraph_rows_wanted(ScanKey orderbys);
+
+/* Installs the hook that looks for LIMITs. _PG_init calls it, once. */
+extern void vecgraph_init_limits(void);
+
 /* ---- vecgraph_vacuum.c: removing dead rows ---- */
 
 /*
@@ -163,6 +171,17 @@ extern bool vecgraph_wants_fit(VecGraphStore *store, Relation heap, double tuple
  * it was fitted last, or never was, unless someone else is at it (who has the table's lock, which is not waited for).
  */
 extern void vecgraph_fit_early(VecGraphStore *store, Relation heap);
+
+/* ---- vecgraph_calibrate.c: measuring how long lists must be for a recall ---- */
+
+/*
+ * Measures the curve of an index, and writes it to the meta page; not of an index that has next to nothing. Locks as for vecgraph_fit, or
+ * nobody else can see the index. vacuuming: obeys the vacuum cost delay, and reads by the strategy, if any. Serves interrupts.
+ */
+extern void vecgraph_calibrate(Relation index, Relation heap, bool vacuuming, BufferAccessStrategy strategy);
+
+/* Whether an index, just opened, has no curve, or has changed since it was measured, so that VACUUM is to measure it again. */
+extern bool vecgraph_wants_calibration(VecGraphIndex *index);
 
 /* ---- vecgraph_relink.c: leading the graph to nodes that it has lost ---- */
 

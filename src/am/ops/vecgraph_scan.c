@@ -91,6 +91,9 @@ typedef struct VecGraphScan
 	VecGraphStore store;
 	ScanSpace  *space;
 	VxQuery		query;
+	uint32		rows_wanted;	/* 0: not known */
+	VxListNeeds needs;			/* of the recall that is wanted, if known */
+	uint32		list;			/* the first one's size */
 	MemoryContext context;		/* of everything, reset by nothing but the end */
 	MemoryContext query_context;	/* of one query, reset by rescan */
 	ScanPhase	phase;
@@ -231,7 +234,7 @@ count_query(IndexScanDesc scan)
 	}
 	if (state->query.point != NULL)
 	{
-		n[VECGRAPH_COUNT_LISTS] = search->capacity;
+		n[VECGRAPH_COUNT_LISTS] = Max(search->capacity, search->rows_list);
 		n[VECGRAPH_COUNT_GROWN] = search->grown;
 	}
 	vecgraph_count_scan(scan->indexRelation, &state->counts);
@@ -252,6 +255,7 @@ vecgraph_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, i
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
 
 	state->phase = PHASE_START;
+	state->rows_wanted = vecgraph_rows_wanted(orderbys);
 	state->search_done = false;
 	memset(&state->line, 0, sizeof(state->line));
 	state->widest_error = 0;
@@ -284,6 +288,7 @@ vecgraph_endscan(IndexScanDesc scan)
 }
 
 static bool ready_from_sweep(VecGraphScan *state);
+static bool more_than_list(VecGraphScan *state);
 
 /* ---- reading ahead ---- */
 
@@ -441,6 +446,22 @@ search_limit(const VecGraphScan *state)
 	return state->radius + vx_space_half_error_within(&index->space, state->query.point, state->radius);
 }
 
+/* What the search is to know of the query, once it has begun. */
+static void
+set_wishes(VecGraphScan *state)
+{
+	VxSearch   *search = &state->space->search;
+
+	search->limit = search_limit(state);
+	search->needs = state->needs;
+	/* by a list size that is set, or usual, the list grows as rows leave */
+	if (vx_needs_are_known(&state->needs))
+	{
+		search->rows = state->rows_wanted;
+		search->rows_list = state->list;
+	}
+}
+
 static void
 give_nodes(void *context, const VxNodeId *ids, uint32 n)
 {
@@ -461,6 +482,18 @@ give_nodes(void *context, const VxNodeId *ids, uint32 n)
 	}
 }
 
+/*
+ * The list that a search begins with. In a long one each node that comes in moves many others; so it becomes longer than this when it has
+ * converged, but where it is all there will be.
+ */
+#define LONGEST_BEGUN_LIST 500
+
+static uint32
+begun_list(VecGraphScan *state)
+{
+	return vx_needs_are_known(&state->needs) && more_than_list(state) ? Min(state->list, LONGEST_BEGUN_LIST) : state->list;
+}
+
 /* A search among all nodes that pass and have not left yet. */
 static void
 begin_pass(VecGraphScan *state)
@@ -472,9 +505,9 @@ begin_pass(VecGraphScan *state)
 	state->rows_asked = 0;
 	/* only nodes that pass are given, so the store need not test them once more */
 	vecgraph_store_select(&state->store, NULL);
-	vx_search_begin_given(search, &state->store.base, &state->query, vecgraph_effective_list_size(state->store.opclass), scan_memory(), state->passing);
+	vx_search_begin_given(search, &state->store.base, &state->query, begun_list(state), scan_memory(), state->passing);
 	state->passing = true;
-	search->limit = search_limit(state);
+	set_wishes(state);
 	vecgraph_match_all(&state->matcher, give_nodes, state);
 }
 
@@ -482,7 +515,9 @@ begin_pass(VecGraphScan *state)
 static double
 nodes_for_rank(const VecGraphScan *state, double rank)
 {
-	return vecgraph_effective_list_size(state->store.opclass) + rank / state->walk_share;
+	double		of_all = rank / state->walk_share;
+
+	return vx_needs_are_known(&state->needs) ? Max(state->list, vx_needs_list(&state->needs, of_all)) : state->list + of_all;
 }
 
 /* A search along the edges, unless with a filter a pass is cheaper. */
@@ -491,7 +526,6 @@ begin_walk(VecGraphScan *state)
 {
 	VxSearch   *search = &state->space->search;
 	const VxGeometry *g = &state->store.index.geometry;
-	double		list = vecgraph_effective_list_size(state->store.opclass);
 	double		nodes = state->store.index.id_bound;
 	double		meet = VECGRAPH_MEET_COST(g->code_bytes);
 	double		score = state->store.computer.ops->scores_codes ? VECGRAPH_SCORE_COST(g->code_bytes) : VECGRAPH_PAGE_SCORE_COST;
@@ -502,20 +536,20 @@ begin_walk(VecGraphScan *state)
 	if (has_filter(state))
 	{
 		double		share = vecgraph_match_share(&state->matcher);
-		double		pass_cost = nodes * VECGRAPH_TEST_COST + nodes * share * score + list * meet;
+		double		pass_cost = nodes * VECGRAPH_TEST_COST + nodes * share * score + state->list * meet;
 
 		/* of a sample, in which none may pass: then a pass is thought to be cheap, and nothing is divided by zero */
 		state->walk_share = Max(share, 1e-9);
 		state->walk_most = WALK_COSTS * pass_cost / meet;
-		if (pass_cost <= nodes_for_rank(state, VECGRAPH_WANTED_ROWS) * meet)
+		if (pass_cost <= nodes_for_rank(state, state->rows_wanted > 0 ? state->rows_wanted : VECGRAPH_WANTED_ROWS) * meet)
 		{
 			begin_pass(state);
 			return;
 		}
 		vecgraph_store_select(&state->store, &state->matcher);
 	}
-	vx_search_begin(search, &state->store.base, &state->query, (uint32) list, scan_memory());
-	search->limit = search_limit(state);
+	vx_search_begin(search, &state->store.base, &state->query, begun_list(state), scan_memory());
+	set_wishes(state);
 	search->ending = ask_for_first_rows;
 	search->ending_context = state;
 }
@@ -614,6 +648,13 @@ start_search(IndexScanDesc scan)
 														   state->query_context);
 	if (!vx_storage_is_exact(state->store.index.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
+	state->needs = vecgraph_list_needs(scan->indexRelation, &state->store.index.meta.curve);
+	state->list = vecgraph_first_list(&state->needs, state->store.opclass, state->rows_wanted);
+	if (vecgraph_has_outgrown_curve(&state->store.index))
+		state->list = Max(state->list, vecgraph_effective_list_size(state->store.opclass));
+	/* rows that one after the other is taken of leave in the order of a list that is longer than for all of them at once */
+	if (state->rows_wanted == 0)
+		memset(&state->needs, 0, sizeof(state->needs));
 	begin_walk(state);
 	state->phase = PHASE_SEARCH;
 }
@@ -710,7 +751,7 @@ is_ordered(const VecGraphScan *state)
 	return state->asked->sk_strategy != VECGRAPH_STRATEGY_WITHIN;
 }
 
-static inline bool
+static bool
 more_than_list(VecGraphScan *state)
 {
 	if (!is_ordered(state))

@@ -739,9 +739,9 @@ vecgraph_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBu
 	return stats;
 }
 
-/* Fits the codes of an index that has grown or drifted. */
+/* Fits an index that has grown or drifted, and measures how long lists must be in one that has changed. removed: rows, by this VACUUM. */
 static void
-fit_if_wanted(IndexVacuumInfo *info, double tuples)
+fit_if_wanted(IndexVacuumInfo *info, double tuples, double removed)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph fit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
@@ -753,8 +753,12 @@ fit_if_wanted(IndexVacuumInfo *info, double tuples)
 	vecgraph_store_open(&store, info->index, context);
 	store.index.strategy = info->strategy;
 	store.vacuuming = true;
+	if (removed > 0)
+		vecgraph_note_changes(&store.index, removed);
 	if (vecgraph_wants_fit(&store, heap, tuples))
 		vecgraph_fit(&store, heap, false);
+	else if (vecgraph_wants_calibration(&store.index))
+		vecgraph_calibrate(info->index, heap, true, info->strategy);
 	table_close(heap, NoLock);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
@@ -771,7 +775,7 @@ vecgraph_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 		stats->num_index_tuples = info->num_heap_tuples;
 		stats->estimated_count = true;
 	}
-	fit_if_wanted(info, stats->num_index_tuples);
+	fit_if_wanted(info, stats->num_index_tuples, stats->tuples_removed);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	return stats;
 }

@@ -6,6 +6,7 @@
 #include "am/page/vecgraph_page.h"
 
 #include <float.h>
+#include <math.h>
 
 #include "storage/lmgr.h"
 
@@ -118,6 +119,64 @@ vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms)
 	meta->fitted_error = index->meta.fitted_error;
 	if (norms != NULL && vx_metric_kind(meta->metric)->lengths)
 		vecgraph_choose_max_norm(meta, norms);
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+vecgraph_read_curve(Relation index, VxCurve *curve)
+{
+	Buffer		buffer;
+	Page		page;
+
+	memset(curve, 0, sizeof(*curve));
+	buffer = vecgraph_read_and_lock(index, VECGRAPH_META_BLOCK, NULL, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	if (!PageIsNew(page) && vecgraph_page_special(page)->kind == VX_PAGE_META)
+		*curve = vecgraph_meta_of(page)->curve;
+	UnlockReleaseBuffer(buffer);
+}
+
+/* VxMeta.curve_room */
+static uint8
+curve_room(uint32 ids)
+{
+	return (uint8) ceil(6 * log2(Max(ids, 1)));
+}
+
+/* By so much more in the logarithm, half as many again, there is room for others than those that the curve was measured with. */
+#define MUCH_MORE_ROOM 4
+
+bool
+vecgraph_has_outgrown_curve(const VecGraphIndex *index)
+{
+	return curve_room(index->id_bound) > index->meta.curve_room + MUCH_MORE_ROOM;
+}
+
+void
+vecgraph_write_curve(VecGraphIndex *index, const VxCurve *curve, uint32 nodes)
+{
+	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VecGraphChange change = vecgraph_change_start(index);
+	VxMeta	   *meta = vecgraph_meta_of(vecgraph_change_page(change, buffer, 0));
+
+	meta->curve = *curve;
+	meta->curve_nodes = nodes;
+	meta->curve_room = curve_room(index->id_bound);
+	meta->curve_changes = 0;
+	vecgraph_change_finish(change);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+vecgraph_note_changes(VecGraphIndex *index, double rows)
+{
+	Buffer		buffer = vecgraph_lock_meta(index, BUFFER_LOCK_EXCLUSIVE);
+	VecGraphChange change = vecgraph_change_start(index);
+	VxMeta	   *meta = vecgraph_meta_of(vecgraph_change_page(change, buffer, 0));
+
+	meta->curve_changes = (uint32) Min(meta->curve_changes + rows, PG_UINT32_MAX);
+	index->meta.curve_changes = meta->curve_changes;
 	vecgraph_change_finish(change);
 	UnlockReleaseBuffer(buffer);
 }

@@ -253,6 +253,15 @@ extern void vecgraph_choose_max_norm(VxMeta *meta, const VxRobustSum *norms);
 /* Writes what the index's meta says of its codes to the meta page, and what follows from norms, unless NULL. */
 extern void vecgraph_write_fitted(VecGraphIndex *index, const VxRobustSum *norms);
 
+/* Writes a curve, measured by now with so many live nodes, to the meta page. */
+extern void vecgraph_write_curve(VecGraphIndex *index, const VxCurve *curve, uint32 nodes);
+
+/* Whether an index has grown so much since its curve was measured that lists may be too short by it, and VACUUM has not been there. */
+extern bool vecgraph_has_outgrown_curve(const VecGraphIndex *index);
+
+/* Adds so many rows to those that are gone since the curve was measured, on the meta page and in the index's meta. */
+extern void vecgraph_note_changes(VecGraphIndex *index, double rows);
+
 /* A mean squared distance as the meta page has it. */
 extern float vecgraph_finite_error(double error);
 
