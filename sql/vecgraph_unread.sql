@@ -46,7 +46,7 @@ END $$;
 -- What a plan says, with D for what is a distance or NULL in place of one.
 CREATE FUNCTION without_distances(plan text) RETURNS text LANGUAGE sql AS $$
 	SELECT regexp_replace(replace(regexp_replace(plan, '[()]', '', 'g'), 'NULL::double precision', 'D'),
-		$r$('[^']*'(::\w+)?|[\w.$]+) <[-#]> ('[^']*'(::\w+)?|[\w.$]+)$r$, 'D', 'g') $$;
+		$r$('[^']*'(::\w+)?|InitPlan \d+\.col\d+|[\w.$]+) <[-#]> ('[^']*'(::\w+)?|InitPlan \d+\.col\d+|[\w.$]+)$r$, 'D', 'g') $$;
 -- Plan and answer of a query with and without: whether NULL stands in place of a distance that a scan is in order of, and whether all else is the same.
 CREATE FUNCTION compare(query text) RETURNS TABLE (omitted boolean, same_plan boolean, same_output boolean, same_rows boolean)
 LANGUAGE plpgsql AS $$
