@@ -86,6 +86,22 @@ for my $kind ([ 'items', 'vector' ], [ 'halves', 'halfvec' ])
 	}
 }
 
+# rows of a batch have different lengths, some of them larger than the room that others leave
+$node->safe_psql('postgres', q{
+	CREATE TABLE spread (id int PRIMARY KEY, v sparsevec(20000)) WITH (parallel_workers = 2);
+	INSERT INTO spread SELECT i, ('{' || (SELECT string_agg(d * 7 % 20000 + 1 || ':' || (i * d) % 101 + 1, ',')
+		FROM generate_series(i, i + CASE WHEN i % 40 = 0 THEN 15999 WHEN i % 3 = 0 THEN 700 ELSE i % 9 END) d) || '}/20000')::sparsevec
+	FROM generate_series(1, 1200) i});
+for my $kind ([ 2, '64MB' ], [ 0, '5MB' ])
+{
+	my ($workers, $memory) = @$kind;
+	my ($started) = build($workers, 'CREATE INDEX spread_v ON spread USING vecgraph (v sparsevec_l2_ops)',
+		"SET maintenance_work_mem = '$memory';");
+	is($started, $workers || undef, "sparse rows, $memory: $workers workers launched");
+	complete($node, 'spread', 'spread_v', "sparse rows, $memory");
+	$node->safe_psql('postgres', 'DROP INDEX spread_v');
+}
+
 my ($launched) = build(2, 'CREATE INDEX CONCURRENTLY items_v ON items USING vecgraph (v vector_l2_ops)');
 is($launched, 2, 'concurrently: launched');
 complete($node, 'items', 'items_v', 'concurrently');

@@ -42,7 +42,7 @@ typedef struct Inserter
 static void
 insert_row(Inserter *inserter, VecGraphBatch *batch, uint32 i)
 {
-	VecGraphRow row = vecgraph_unflatten_row(&inserter->queue->space, vecgraph_queue_row(inserter->queue, batch, i));
+	VecGraphRow row = vecgraph_unflatten_row(&inserter->queue->space, vecgraph_queue_row(batch, i));
 	bool		is_last = i == batch->row_count - 1;
 
 	vecgraph_insert_row(&inserter->store, &inserter->linker, &row);
@@ -124,7 +124,7 @@ is_twin_of_last(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *r
 
 	if (batch->row_count == 0)
 		return false;
-	last = vecgraph_unflatten_row(&queue->space, vecgraph_queue_row(queue, batch, batch->row_count - 1));
+	last = vecgraph_unflatten_row(&queue->space, vecgraph_queue_row(batch, batch->row_count - 1));
 	return memcmp(last.signature, row->signature, queue->filter_count * sizeof(uint64)) == 0
 		&& vx_space_same(&queue->space, last.point, row->point);
 }
@@ -151,7 +151,9 @@ feed_queue(Inserter *inserter, VecGraphBuildRest *rest)
 			wait_for(inserter, batch);
 			batch = empty_batch(inserter);
 		}
-		else if (batch->row_count == queue->batch_rows || batch->more_count > 0)
+		else if (batch->more_count == 0 && vecgraph_queue_add(queue, batch, &row))
+			continue;
+		else
 		{
 			vecgraph_queue_give(queue, batch, VECGRAPH_BATCH_FULL);
 			batch = empty_batch(inserter);

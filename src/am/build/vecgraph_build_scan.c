@@ -59,12 +59,11 @@ hand_over(Reader *reader, const VecGraphRow *row)
 {
 	if (reader->batch == NULL)
 		reader->batch = vecgraph_queue_wait_empty(reader->queue);
+	if (vecgraph_queue_add(reader->queue, reader->batch, row))
+		return;
+	vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
+	reader->batch = vecgraph_queue_wait_empty(reader->queue);
 	vecgraph_queue_add(reader->queue, reader->batch, row);
-	if (reader->batch->row_count == reader->queue->batch_rows)
-	{
-		vecgraph_queue_give(reader->queue, reader->batch, VECGRAPH_BATCH_FULL);
-		reader->batch = NULL;
-	}
 }
 
 /* ---- the leader ---- */
@@ -78,7 +77,7 @@ load_batch(Reader *reader, VecGraphBatch *batch)
 	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < batch->row_count; i++)
 	{
-		VecGraphRow row = vecgraph_unflatten_row(&reader->space, vecgraph_queue_row(reader->queue, batch, i));
+		VecGraphRow row = vecgraph_unflatten_row(&reader->space, vecgraph_queue_row(batch, i));
 
 		vecgraph_build_load_row(reader->load, &row);
 		MemoryContextReset(reader->context);

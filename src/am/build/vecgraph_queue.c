@@ -5,7 +5,6 @@
 
 #include "utils/wait_event.h"
 
-#define BATCH_ROWS 64
 #define BATCH_BYTES (256 * 1024)	/* about, if so many rows are not enough */
 #define BATCHES 4				/* for each participant */
 
@@ -19,6 +18,7 @@ Size
 vecgraph_queue_size(const VxSpace *space, uint32 filter_count, Size limit, int participants, VecGraphQueue *sized)
 {
 	Size		head = MAXALIGN(sizeof(VecGraphBatch));
+	Size		row = MAXALIGN(vecgraph_flat_row_room(space, filter_count));
 	Size		most;
 
 	memset(sized, 0, sizeof(*sized));
@@ -26,11 +26,10 @@ vecgraph_queue_size(const VxSpace *space, uint32 filter_count, Size limit, int p
 	sized->batch_count = sized->shared ? BATCHES * participants : 1;
 	sized->space = *space;
 	sized->filter_count = filter_count;
-	sized->row_bytes = MAXALIGN(vecgraph_flat_row_room(space, filter_count));
 	most = (limit / VECGRAPH_QUEUE_SHARE - offsetof(VecGraphQueue, batches)) / sized->batch_count;
 	most = Min(most - Min(most, head), BATCH_BYTES);
-	sized->batch_rows = Min(Max(most / sized->row_bytes, 1), BATCH_ROWS);
-	sized->batch_bytes = head + sized->batch_rows * sized->row_bytes;
+	sized->batch_room = Min(Max(most / row, 1), VECGRAPH_BATCH_ROWS) * row;
+	sized->batch_bytes = head + sized->batch_room;
 	return offsetof(VecGraphQueue, batches) + sized->batch_count * sized->batch_bytes;
 }
 
@@ -89,7 +88,7 @@ vecgraph_queue_take(VecGraphQueue *queue, VecGraphBatchState state)
 		batch = next_batch(queue, state);
 	} while (batch != NULL && !vecgraph_queue_take_this(batch, state));
 	if (batch != NULL && state == VECGRAPH_BATCH_EMPTY)
-		batch->row_count = batch->more_count = 0;
+		batch->row_count = batch->more_count = batch->starts[0] = 0;
 	return batch;
 }
 
@@ -109,10 +108,18 @@ vecgraph_queue_give(VecGraphQueue *queue, VecGraphBatch *batch, VecGraphBatchSta
 		ConditionVariableBroadcast(&queue->emptied);	/* some wait for a certain one */
 }
 
-void
+bool
 vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row)
 {
-	vecgraph_flatten_row(&queue->space, row, queue->filter_count, vecgraph_queue_row(queue, batch, batch->row_count++));
+	uint32		i = batch->row_count;
+	Size		bytes = MAXALIGN(vecgraph_flat_row_bytes(&queue->space, row->point, queue->filter_count));
+
+	if (i == VECGRAPH_BATCH_ROWS || batch->starts[i] + bytes > queue->batch_room)
+		return false;
+	vecgraph_flatten_row(&queue->space, row, queue->filter_count, vecgraph_queue_row(batch, i));
+	batch->starts[i + 1] = batch->starts[i] + (uint32) bytes;
+	batch->row_count++;
+	return true;
 }
 
 /* ---- waiting ---- */

@@ -16,6 +16,9 @@
 /* Heap TIDs of twins of a batch's last row. */
 #define VECGRAPH_MORE_TIDS 512
 
+/* A batch has so many rows at most. */
+#define VECGRAPH_BATCH_ROWS 64
+
 /* The part of the memory of a build that a queue is to take at most. */
 #define VECGRAPH_QUEUE_SHARE 8
 
@@ -33,17 +36,17 @@ typedef struct VecGraphBatch
 	uint32		row_count;
 	uint32		more_count;
 	ItemPointerData more[VECGRAPH_MORE_TIDS];	/* heap TIDs of twins of the last row */
-	/* VecGraphFlatRows follow */
+	uint32		starts[VECGRAPH_BATCH_ROWS + 1];	/* of the rows, and where the next one would be: bytes behind this */
+	/* VecGraphFlatRows follow, each as long as it is */
 } VecGraphBatch;
 
 typedef struct VecGraphQueue
 {
 	bool		shared;			/* there is more than one participant */
 	uint32		batch_count;
-	uint32		batch_rows;		/* room in a batch */
 	VxSpace		space;
 	uint32		filter_count;
-	Size		row_bytes;
+	Size		batch_room;		/* for rows in a batch: at least for the largest that there can be */
 	Size		batch_bytes;
 	pg_atomic_uint32 turns;		/* full batches so far */
 	pg_atomic_uint32 closed;	/* participants that give no more full ones */
@@ -79,13 +82,13 @@ extern void vecgraph_queue_wait_for(VecGraphQueue *queue, VecGraphBatch *batch);
 /* Who calls this gives no more full batches. */
 extern void vecgraph_queue_close(VecGraphQueue *queue);
 
-/* Adds a row to a batch that has room. */
-extern void vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row);
+/* Adds a row to a batch; false if it has no room for that. An empty one has room for any. */
+extern bool vecgraph_queue_add(VecGraphQueue *queue, VecGraphBatch *batch, const VecGraphRow *row);
 
 static inline VecGraphFlatRow *
-vecgraph_queue_row(VecGraphQueue *queue, VecGraphBatch *batch, uint32 i)
+vecgraph_queue_row(VecGraphBatch *batch, uint32 i)
 {
-	return (VecGraphFlatRow *) ((char *) batch + MAXALIGN(sizeof(VecGraphBatch)) + i * queue->row_bytes);
+	return (VecGraphFlatRow *) ((char *) batch + MAXALIGN(sizeof(VecGraphBatch)) + batch->starts[i]);
 }
 
 #endif							/* VECGRAPH_QUEUE_H */
