@@ -13,6 +13,16 @@ SELECT val, val <-> '{1:3,2:3,3:3}/3' AS distance FROM vg_sparse ORDER BY val <-
 SELECT val, val <#> '{1:3,2:3,3:3}/3' AS distance FROM vg_sparse ORDER BY val <#> '{1:3,2:3,3:3}/3';
 SELECT val, (val <=> '{1:3,2:3,3:3}/3')::numeric(6, 5) AS distance FROM vg_sparse ORDER BY val <=> '{1:3,2:3,3:3}/3';
 SELECT val, val <+> '{1:3,2:3,3:3}/3' AS distance FROM vg_sparse ORDER BY val <+> '{1:3,2:3,3:3}/3';
+-- of few dimensions, and by L1, distances in the index say little; rows are fetched until they say enough
+CREATE TABLE vg_low (id int, v sparsevec(3));
+SELECT setseed(0.3);
+INSERT INTO vg_low SELECT i, ARRAY[random() * random(), random() * random(), random() * random()]::vector::sparsevec FROM generate_series(1, 4000) i;
+CREATE INDEX ON vg_low USING vecgraph (v sparsevec_l1_ops);
+SELECT count(DISTINCT q.id) AS queries, count(*) >= 20 * 20 * 0.99 AS nearest_found
+	FROM (SELECT id, v FROM vg_low LIMIT 20) q,
+	LATERAL (SELECT id FROM vg_low ORDER BY v <+> (SELECT w.v FROM vg_low w WHERE w.id = q.id) LIMIT 20) near
+	WHERE near.id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <+> q.v) AS rank FROM vg_low) ranks WHERE rank <= 20);
+DROP TABLE vg_low;
 -- queries that are NULL, zero, or of other dimensions
 SELECT count(*) FROM (SELECT FROM vg_sparse ORDER BY val <-> (SELECT NULL::sparsevec)) t;
 SELECT count(*) FROM (SELECT FROM vg_sparse ORDER BY val <=> '{}/3') t;

@@ -46,6 +46,12 @@ sparse_point(const VxSpace *space, Datum value, bool is_query, MemoryContext con
 /* From sketches more are nearly as near as the nearest. */
 #define USUAL_LIST_SIZE 400
 
+/*
+ * Few rows tell too little of how wrong estimates are that sketches make, or squared L2 of L1: of vectors of 3 random elements .9875 of the 20 nearest
+ * by L1 were found, with 50 rows .9975, with 100 all.
+ */
+#define LEAST_RERANK 100
+
 static const VecidxType sparsevec_type = {
 	.name = "sparsevec",
 	.max_dim = VECIDX_SPARSEVEC_MAX_DIM,
@@ -58,6 +64,7 @@ static const VecidxType sparsevec_type = {
 	.usual_degree = 64,
 	.packed_degree = 48,
 	.usual_list_size = USUAL_LIST_SIZE,
+	.least_rerank = LEAST_RERANK,
 	.dim = sparse_dim,
 	.point = sparse_point,
 };

@@ -791,7 +791,7 @@ is_expected(const VecGraphScan *state, double estimate, const ReadyNode *than)
 /*
  * Whether the next node may not leave yet, since it is not known or nodes that the search has not handed out may have to leave before
  * it. The search knows its order, but where distances come from the heap: then by how far estimates are wrong at most or, if nobody knows, by
- * how far these have been from distances up to now, and not while they are the same, which says nothing.
+ * how far these have been from distances up to now, of as many rows as the type wants, and not while they are the same, which says nothing.
  */
 static bool
 needs_more(VecGraphScan *state)
@@ -816,6 +816,8 @@ needs_more(VecGraphScan *state)
 		return state->last_estimate - state->widest_error <= state->radius;
 	if (patience(state) != VX_SEARCH_IN_ORDER && search->handed_out >= vx_search_most(search, state->nodes + 1))
 		return false;
+	if (state->nodes + (uint32) waiting < state->store.opclass->type->least_rerank)
+		return true;
 	if (bounded && state->last_estimate - state->widest_error > most_distance(nearest))
 		return false;
 	exact = nearest_exact(state);
