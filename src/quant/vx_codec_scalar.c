@@ -565,7 +565,7 @@ finish_score(const VxCodec *codec, const VxCodeQuery *query, const Planes *plane
 }
 
 /*
- * As finish_score() for n codes at once, which are of the newest model or count as such, but for linking by inner product. Headers are put
+ * As finish_score() for n codes at once, which are of the newest model or count as such, but for linking by an added dimension. Headers are put
  * side by side first, so that the compiler computes several scores in one register. Returns whether all are of the newest model.
  */
 static bool
@@ -587,7 +587,11 @@ finish_scores(const VxCodec *codec, const VxCodeQuery *query, const Planes *plan
 		memcpy(&norm2[i], &word, sizeof(word));
 		memcpy(&factor[i], codes[i] + offsetof(Header, factor), sizeof(float));
 	}
-	if (codec->metric == VX_METRIC_IP)
+	if (codec->relative && query->linking)
+		for (uint32_t i = 0; i < n; i++)
+			score[i] = vx_score_relative(codec, norm2[i] + planes->norm2 - 2 * (factor[i] * planes->scale * ((float) dot[i] - planes->center)),
+										 norm2[i], planes->norm2);
+	else if (codec->metric == VX_METRIC_IP)
 		for (uint32_t i = 0; i < n; i++)
 			score[i] = vx_score_orderable(-(factor[i] * planes->scale * ((float) dot[i] - planes->center)) - planes->mean_product);
 	else
@@ -620,7 +624,7 @@ scalar_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 		levels[ready] = codes[ready] + scalar->header_bytes;
 	} while (++ready < n);
 	dot_kernel(levels, n, planes->planes, scalar->stride, scalar->level_bytes, dot);
-	if (!query->mixed && (codec->metric != VX_METRIC_IP || scores_products(codec, query)))
+	if (!query->mixed && (codec->metric != VX_METRIC_IP || scores_products(codec, query) || codec->relative))
 		return finish_scores(codec, query, planes, codes, n, dot, score);
 	for (uint32_t i = 0; i < n; i++)
 	{
