@@ -31,7 +31,7 @@ typedef struct VecidxType
 	uint32		packed_degree;
 
 	uint32		usual_list_size;	/* L of searches where nothing is set */
-	uint32		least_rerank;	/* rows whose distances from the table are known before the first one leaves, at least, where nothing is set */
+	uint32		least_rerank;	/* rows fetched before the first one leaves, at least, where nothing is set */
 
 	/* How many dimensions a value has. */
 	uint32		(*dim) (Datum value);
