@@ -36,12 +36,14 @@
 /* Before the type of a function: a rare or long case, for which its caller is not to save registers in all others. */
 #define VX_NOINLINE __attribute__((noinline))
 
-/* Asks for memory before it is needed. The address need not be valid. */
+/* Asks for the lines of memory before they are needed. The address need not be valid. */
 static inline void
 vx_prefetch(const void *from, size_t bytes)
 {
-	for (size_t at = 0; at < bytes + VX_CACHE_LINE - 1; at += VX_CACHE_LINE)
-		__builtin_prefetch((const char *) from + at);
+	size_t		before = (uintptr_t) from % VX_CACHE_LINE;	/* in its first line */
+
+	for (size_t at = 0; at < before + bytes; at += VX_CACHE_LINE)
+		__builtin_prefetch((const void *) ((uintptr_t) from - before + at));
 	/* gcc takes a function that only prefetches for one without effects, and drops calls of it */
 	__asm__ volatile ("");
 }

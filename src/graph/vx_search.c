@@ -395,8 +395,10 @@ offer(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	if (good > 0 && store->ops->prefetch != NULL
 		&& (search->cursor == search->count || nearer(search, &fresh[0], &search->list[search->cursor])))
 		store->ops->prefetch(store, fresh[0].id);
-	for (uint32_t i = good; i < unseen; i++)
-		rest_add(search, fresh[i].score, fresh[i].id);
+	/* linking keeps no rest, and most of what it scores would be of it; a list that grows is fed from the rest, whoever collects */
+	if (search->collecting || search->grown)
+		for (uint32_t i = good; i < unseen; i++)
+			rest_add(search, fresh[i].score, fresh[i].id);
 	list_merge(search, fresh, good);
 }
 

@@ -9,8 +9,6 @@
  *   v_sum(v)                   the sum of the 32-bit lanes
  *   v_sum4(a, b, c, d, out)    the sums of four, to out [4]: a fraction of the work of four times one
  *   VX_TABLE, VX_NAME
- *
- * Every line of every code is prefetched before the first is scored: a batch of misses costs little more than one.
  */
 
 /* sums [width]: of products of levels and query, for codes side by side; bits and width are constants where it is inlined. */
@@ -41,8 +39,6 @@ dot(const uint8_t *const *codes, uint32_t n, int bits, const int8_t *query, uint
 	VEC			sums[4];
 	uint32_t	c = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		vx_prefetch(codes[i], bytes);
 	for (; c + 4 <= n; c += 4)
 	{
 		add_products(codes + c, 4, bits, query, stride, bytes, sums);

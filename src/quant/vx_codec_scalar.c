@@ -53,6 +53,7 @@ typedef struct ScalarCodec
 	float	   *shift;			/* [padded] what leads from parity 1 to parity 0, rotated; NULL is zero */
 	float	   *origin;			/* [padded] behind it: the mean of parity 0, rotated; NULL is zero */
 	float	   *scratch;		/* [2][padded] */
+	int8_t	   *pair_planes;	/* [2][stride] of the one that others are compared with */
 } ScalarCodec;
 
 /* What is before the levels of a code; the sign of norm2 is that of the epoch's parity. */
@@ -120,6 +121,7 @@ scalar_init(VxCodec *codec, const VxMem *mem)
 	scalar->stride = (scalar->level_bytes + VX_CODE_STEP - 1) / VX_CODE_STEP * VX_CODE_STEP;
 	scalar->scale[0] = scalar->scale[1] = 1;
 	scalar->scratch = vx_alloc_array(mem, vx_size_product(2, scalar->padded), sizeof(float));
+	scalar->pair_planes = vx_alloc_array(mem, 2, scalar->stride);
 	codec->decoded_dim = scalar->padded;
 	codec->decoded_values = scalar->padded + (codec->metric == VX_METRIC_IP);
 }
@@ -132,6 +134,7 @@ scalar_free(VxCodec *codec, const VxMem *mem)
 	vx_free(mem, scalar->rotation.signs);
 	vx_free(mem, scalar->shift);
 	vx_free(mem, scalar->scratch);
+	vx_free(mem, scalar->pair_planes);
 }
 
 /* ---- means ---- */
@@ -287,44 +290,32 @@ centred(VxCodec *codec, const float *mean, float scale, const VxPoint *point, fl
 	return centred_wide(codec, mean, scale, point, unit);
 }
 
-/* Levels are 0 .. 2 * half - 1, standing for level - half + 0.5 steps. */
-static inline float
+/*
+ * Levels are 0 .. 2 * half - 1, standing for level - half + 0.5 steps. Returns level - half: the floor of x, by what compilers have registers
+ * for everywhere.
+ */
+static inline int32_t
 level_of(float x, float half)
 {
-	float		level = floorf(x) + half;
+	float		within;
+	int32_t		level;
 
-	/* written so that NaN becomes 0 */
-	if (!(level > 0))
-		return 0;
-	return level < 2 * half - 1 ? level : 2 * half - 1;
+	/* written so that NaN becomes level 0 */
+	within = x > -half ? x : -half;
+	within = within < half - 1 ? within : half - 1;
+	level = (int32_t) within;
+	return level - ((float) level > within);
 }
 
-/*
- * The same, but that the sum of x and half is rounded: next to a whole number it may be a level more. Without a branch, nor rounding downwards, which
- * not all processors have, so that the compiler makes several at once.
- */
-static inline float
-about_level_of(float x, float half)
+/* What the levels of y [padded] stand for, in steps whose inverse is given, to values [padded]. A loop that compilers make one over registers. */
+static void
+round_to_levels(const ScalarCodec *scalar, const float *y, float inverse, float *values)
 {
-	float		level = x + half;
+	float		half = scalar->half;
+	uint32_t	n = scalar->padded;
 
-	level = level > 0 ? level : 0;
-	level = level < 2 * half - 1 ? level : 2 * half - 1;
-	return (float) (int32_t) level;
-}
-
-/* Sums that are independent of each other, so that none waits for the one before. */
-#define LANES 16
-_Static_assert(VX_ROTATION_PAD % LANES == 0, "rows are whole lanes");
-
-static float
-sum_of_lanes(const float *lanes)
-{
-	float		sum = 0;
-
-	for (uint32_t i = 0; i < LANES; i++)
-		sum += lanes[i];
-	return sum;
+	for (uint32_t i = 0; i < n; i++)
+		values[i] = (float) level_of(y[i] * inverse, half) + 0.5f;
 }
 
 /* The step for which the levels are nearest in direction to y. */
@@ -333,7 +324,7 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 {
 	const ScalarCodec *scalar = codec->state;
 	const float *steps = scalar->bits == 4 ? steps4 : steps2;
-	float		half = scalar->half;
+	float	   *values = scalar->scratch + scalar->padded;
 	float		rms = sqrtf(norm2 / (float) scalar->padded);
 	float		best = -1;
 	float		best_step = 1;
@@ -341,22 +332,12 @@ choose_step(const VxCodec *codec, const float *y, float norm2)
 	for (int s = 0; s < STEPS; s++)
 	{
 		float		step = steps[s] * rms;
-		float		inverse = 1 / step;
-		float		dots[LANES] = {0};
-		float		lengths2[LANES] = {0};
 		float		dot;
 		float		length2;
 
-		for (uint32_t i = 0; i < scalar->padded; i += LANES)
-			for (uint32_t lane = 0; lane < LANES; lane++)
-			{
-				float		value = about_level_of(y[i + lane] * inverse, half) - half + 0.5f;
-
-				dots[lane] += value * y[i + lane];
-				lengths2[lane] += value * value;
-			}
-		dot = sum_of_lanes(dots);
-		length2 = sum_of_lanes(lengths2);
+		round_to_levels(scalar, y, 1 / step, values);
+		dot = vx_kernels->inner_product(values, y, scalar->padded);
+		length2 = vx_kernels->norm_squared(values, scalar->padded);
 		if (dot > 0 && dot * dot / length2 > best)
 		{
 			best = dot * dot / length2;
@@ -379,18 +360,15 @@ scalar_encode(VxCodec *codec, int parity, const VxPoint *point, uint8_t *code)
 	memset(levels, 0, scalar->level_bytes);
 	if (norm2 > 0)
 	{
-		float		half = scalar->half;
-		float		inverse = 1 / choose_step(codec, y, norm2);
-		float		dot = 0;
+		float	   *values = scalar->scratch + scalar->padded;
+		float		dot;
 
-		for (uint32_t i = 0; i < scalar->padded; i++)
-		{
-			float		level = level_of(y[i] * inverse, half);
-
-			/* dimension i is in byte i % level_bytes, so that a kernel unpacks a register of neighbours by a shift and a mask */
-			levels[i % scalar->level_bytes] |= (uint8_t) ((uint32_t) level << (i / scalar->level_bytes * scalar->bits));
-			dot += (level - half + 0.5f) * y[i];
-		}
+		round_to_levels(scalar, y, 1 / choose_step(codec, y, norm2), values);
+		dot = vx_kernels->inner_product(values, y, scalar->padded);
+		/* a plane has dimensions that follow each other, so that a kernel unpacks a register of them by a shift and a mask */
+		for (uint32_t plane = 0; plane < 8 / scalar->bits; plane++, values += scalar->level_bytes)
+			for (uint32_t i = 0; i < scalar->level_bytes; i++)
+				levels[i] |= (uint8_t) ((int32_t) (values[i] + scalar->half) << (plane * scalar->bits));
 		if (dot > 0)
 			header.factor = vx_to_finite((double) (norm2 / dot) * (double) unit);
 		norm2 = (float) ((double) norm2 * (double) unit * (double) unit);
@@ -532,7 +510,9 @@ read_header(const VxCodec *codec, const uint8_t *code)
 {
 	Header		header = {0};
 
-	memcpy(&header, code, offsetof(Header, own_norm2));
+	/* one by one: a structure that is made of pieces and read as a whole stalls until they have left the store queue */
+	memcpy(&header.norm2, code, sizeof(float));
+	memcpy(&header.factor, code + offsetof(Header, factor), sizeof(float));
 	if (codec->metric == VX_METRIC_IP)
 		memcpy(&header.own_norm2, code + offsetof(Header, own_norm2), sizeof(float));
 	/* the sign is not the norm's: it is the parity, which vx_epoch_by_sign reads */
@@ -619,8 +599,8 @@ scalar_score(const VxCodec *codec, const VxCodeQuery *query, const uint8_t *cons
 
 	do
 	{
-		/* codes are all over memory: their lines come while the addresses of the others are made */
-		vx_prefetch(codes[ready], 1);
+		/* codes are all over memory: all lines are asked for before one is read, as a batch of misses is little more than one */
+		vx_prefetch(codes[ready], codec->code_bytes);
 		levels[ready] = codes[ready] + scalar->header_bytes;
 	} while (++ready < n);
 	dot_kernel(levels, n, planes->planes, scalar->stride, scalar->level_bytes, dot);
@@ -709,12 +689,11 @@ scalar_error(VxCodec *codec, const VxPoint *point, const uint8_t *code, float *n
 
 /* ---- codes compared with codes ---- */
 
-/* An opened four-bit code: its levels, and the same as a query has them, doubled to be whole numbers around zero. */
+/* An opened four-bit code: what is before its levels, and these with what the kernels read behind them. */
 typedef struct OpenedLevels
 {
 	Header		header;
-	int32_t		sum;			/* of planes */
-	uint8_t		levels[];		/* [stride], then int8_t planes [2][stride] */
+	uint8_t		levels[];		/* [stride] */
 } OpenedLevels;
 
 static size_t
@@ -722,41 +701,45 @@ scalar4_opened_bytes(const VxCodec *codec)
 {
 	const ScalarCodec *scalar = codec->state;
 
-	return codec->mixed ? vx_codec_decoded_bytes(codec) : sizeof(OpenedLevels) + 3 * (size_t) scalar->stride;
-}
-
-static void
-open_levels(const VxCodec *codec, const uint8_t *code, OpenedLevels *opened)
-{
-	const ScalarCodec *scalar = codec->state;
-	const uint8_t *levels = code + scalar->header_bytes;
-	uint32_t	bytes = scalar->level_bytes;
-	int8_t	   *low = (int8_t *) opened->levels + scalar->stride;
-	int8_t	   *high = low + scalar->stride;
-	int32_t		sum = 0;
-
-	opened->header = read_header(codec, code);
-	memcpy(opened->levels, levels, bytes);
-	for (uint32_t i = 0; i < bytes; i++)
-	{
-		low[i] = (int8_t) (2 * (levels[i] & 15) - 15);
-		high[i] = (int8_t) (2 * (levels[i] >> 4) - 15);
-		sum += low[i] + high[i];
-	}
-	/* the zeros of low and high cancel what is behind the levels, but memcheck would not believe it */
-	memset(opened->levels + bytes, 0, scalar->stride - bytes);
-	memset(low + bytes, 0, scalar->stride - bytes);
-	memset(high + bytes, 0, scalar->stride - bytes);
-	opened->sum = sum;
+	return codec->mixed ? vx_codec_decoded_bytes(codec) : sizeof(OpenedLevels) + (size_t) scalar->stride;
 }
 
 static void
 scalar4_open(const VxCodec *codec, const uint8_t *code, void *opened)
 {
+	const ScalarCodec *scalar = codec->state;
+	OpenedLevels *out = opened;
+
 	if (codec->mixed)
+	{
 		vx_codec_open_decoded(codec, code, opened);
-	else
-		open_levels(codec, code, opened);
+		return;
+	}
+	out->header = read_header(codec, code);
+	memcpy(out->levels, code + scalar->header_bytes, scalar->level_bytes);
+	/* the zeros of planes cancel what is behind the levels, but memcheck would not believe it */
+	memset(out->levels + scalar->level_bytes, 0, scalar->stride - scalar->level_bytes);
+}
+
+/* Levels as a query has them, doubled to be whole numbers around zero, to planes [2][stride]. Returns the sum of all. */
+static int32_t
+make_planes(const ScalarCodec *scalar, const uint8_t *levels, int8_t *planes)
+{
+	uint32_t	bytes = scalar->level_bytes;
+	int8_t	   *low = planes;
+	int8_t	   *high = planes + scalar->stride;
+	int32_t		sum = 0;
+
+	for (uint32_t i = 0; i < bytes; i++)
+	{
+		low[i] = (int8_t) (2 * (levels[i] & 15) - 15);
+		high[i] = (int8_t) (2 * (levels[i] >> 4) - 15);
+	}
+	for (uint32_t i = 0; i < bytes; i++)
+		sum += (levels[i] & 15) + (levels[i] >> 4);
+	memset(low + bytes, 0, scalar->stride - bytes);
+	memset(high + bytes, 0, scalar->stride - bytes);
+	return 2 * sum - 30 * (int32_t) bytes;
 }
 
 static void
@@ -764,30 +747,40 @@ scalar4_pairs(const VxCodec *codec, const void *one, const void *const *others, 
 {
 	const ScalarCodec *scalar = codec->state;
 	const OpenedLevels *x = one;
+	int8_t	   *planes = scalar->pair_planes;
 	const uint8_t *levels[VX_CODE_BATCH];
 	int32_t		dot[VX_CODE_BATCH];
+	float		norm2[VX_CODE_BATCH];
+	float		factor[VX_CODE_BATCH];
+	int32_t		sum;
 
 	if (codec->mixed)
 	{
 		vx_codec_pairs_decoded(codec, one, others, n, score);
 		return;
 	}
+	sum = 15 * make_planes(scalar, x->levels, planes);
 	for (uint32_t from = 0; from < n; from += VX_CODE_BATCH)
 	{
 		uint32_t	count = VX_MIN(n - from, VX_CODE_BATCH);
 
 		for (uint32_t i = 0; i < count; i++)
-			levels[i] = ((const OpenedLevels *) others[from + i])->levels;
-		vx_code_kernels->dot4(levels, count, (const int8_t *) x->levels + scalar->stride, scalar->stride, scalar->level_bytes,
-							  dot);
+		{
+			const OpenedLevels *y = others[from + i];
+
+			levels[i] = y->levels;
+			norm2[i] = y->header.norm2;
+			factor[i] = y->header.factor;
+		}
+		vx_code_kernels->dot4(levels, count, planes, scalar->stride, scalar->level_bytes, dot);
+		/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
+		for (uint32_t i = 0; i < count; i++)
+			factor[i] = x->header.factor * factor[i] * 0.25f * (float) (2 * dot[i] - sum);
 		for (uint32_t i = 0; i < count; i++)
 		{
-			const Header *y = &((const OpenedLevels *) others[from + i])->header;
+			float		own = codec->metric == VX_METRIC_IP ? ((const OpenedLevels *) others[from + i])->header.own_norm2 : 0;
 
-			/* (2 l - 15) (2 m - 15) = 2 m (2 l - 15) - 15 (2 l - 15); the doubling of both sides leaves a factor of 4 */
-			score[from + i] = vx_score_pair(codec, x->header.norm2, y->norm2,
-											x->header.factor * y->factor * 0.25f * (float) (2 * dot[i] - 15 * x->sum),
-											x->header.own_norm2, y->own_norm2);
+			score[from + i] = vx_score_pair(codec, x->header.norm2, norm2[i], factor[i], x->header.own_norm2, own);
 		}
 	}
 }
