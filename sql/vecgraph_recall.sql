@@ -129,9 +129,30 @@ CREATE INDEX recall_trap_v ON recall USING vecgraph ((recall_trap(v)::vector(4))
 CREATE INDEX recall_trap_where ON recall USING vecgraph (v) WHERE kind::recall_domain IS NOT NULL;
 SELECT queries, recall FROM vecgraph_recall('recall_trap_v', 3, 2000, 'id <= 10');
 SELECT queries, recall FROM vecgraph_recall('recall_trap_where', 3, 2000, 'id <= 10');
+DROP INDEX recall_trap_v, recall_trap_where;
+-- of constants, which expressions are made without it by whoever asks for them
+CREATE FUNCTION recall_trap_const(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'for %', current_user; RETURN $1; END $$;
+CREATE INDEX recall_trap_const ON recall USING vecgraph (v) WHERE kind >= recall_trap_const(0);
+\c -
+SELECT * FROM vecgraph_recall('recall_trap_const', 3, 5);
+DROP INDEX recall_trap_const;
+DROP FUNCTION recall_trap_const;
+SET ROLE regress_recall_owner;
+CREATE INDEX recall_trap_v ON recall USING vecgraph ((recall_trap(v)::vector(4)));
+CREATE INDEX recall_trap_where ON recall USING vecgraph (v) WHERE kind::recall_domain IS NOT NULL;
 RESET ROLE;
 SELECT * FROM vecgraph_recall('recall_trap_v');
 SELECT * FROM vecgraph_recall('recall_trap_where');
+-- one seed, one sample, though several processes would read the table in any order
+CREATE TABLE recall_wide AS SELECT i AS id, ARRAY[i % 977, i % 71]::vector(2) AS v, repeat('x', 100) AS filler FROM generate_series(1, 30000) i;
+CREATE INDEX recall_wide_v ON recall_wide USING vecgraph (v) WHERE id % 20 = 0;
+ANALYZE recall_wide;
+SET min_parallel_table_scan_size = 0;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SELECT count(DISTINCT rows) FROM generate_series(1, 10) g,
+	LATERAL (SELECT array_agg(source_row) AS rows FROM vecgraph_recall_queries('recall_wide_v', 3, 5, seed => g - g + 1)) s;
+DROP TABLE recall_wide;
 DROP TABLE recall;
 DROP DOMAIN recall_domain;
 DROP FUNCTION recall_trap;

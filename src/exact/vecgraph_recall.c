@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "access/relation.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -203,6 +204,20 @@ check_makers(Node *node, void *context)
 	return expression_tree_walker(node, check_makers, context);
 }
 
+/*
+ * Of the index's expressions or its predicate, an attribute of pg_index: as they were written. The relation's own lists are folded and inlined: to make
+ * them runs functions of constants, and leaves others out.
+ */
+static void
+check_makers_of(AttrNumber attribute, Recall *recall)
+{
+	bool		isnull;
+	Datum		expressions = SysCacheGetAttr(INDEXRELID, recall->index->rd_indextuple, attribute, &isnull);
+
+	if (!isnull)
+		check_makers(stringToNode(TextDatumGetCString(expressions)), recall);
+}
+
 /* SQL for the predicate of a partial index; NULL if it has none. */
 static char *
 predicate_of(Relation index)
@@ -223,8 +238,8 @@ begin_sql(Recall *recall, const char *condition)
 	char	   *predicate = predicate_of(recall->index);
 	StringInfoData from;
 
-	check_makers((Node *) RelationGetIndexExpressions(recall->index), recall);
-	check_makers((Node *) RelationGetIndexPredicate(recall->index), recall);
+	check_makers_of(Anum_pg_index_indexprs, recall);
+	check_makers_of(Anum_pg_index_indpred, recall);
 	recall->expression = TextDatumGetCString(DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(recall->index)),
 																 Int32GetDatum(1), BoolGetDatum(false)));
 	recall->distance = psprintf("(%s) OPERATOR(%s.%s) $1", recall->expression,
@@ -316,6 +331,12 @@ check_executed(int result)
 		elog(ERROR, "vecgraph_recall could not read the table: %s", SPI_result_code_string(result));
 }
 
+static void
+set_for_now(const char *setting, const char *value)
+{
+	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* Takes a sample of the rows: any as likely as another, and with one seed the same for as long as the table stays as it is. */
 static void
 sample_queries(Recall *recall, uint32 wanted, MemoryContext context)
@@ -330,10 +351,15 @@ sample_queries(Recall *recall, uint32 wanted, MemoryContext context)
 	Oid			types[1] = {TIDARRAYOID};
 	Datum		arguments[1];
 	ItemPointerData *tids;
+	int			guc_level = NewGUCNestLevel();
 
 	recall->queries = MemoryContextAlloc(context, sample.capacity * sizeof(RecallQuery));
 	know_only(recall, InvalidOid);
+	/* which rows it is of depends on their order: that of the table, whoever else reads it */
+	set_for_now("max_parallel_workers_per_gather", "0");
+	set_for_now("synchronize_seqscans", "off");
 	check_executed(SPI_execute_extended(psprintf("SELECT ctid FROM %s", recall->from), &options));
+	AtEOXact_GUC(true, guc_level);
 
 	tids = palloc(Max(recall->count, 1) * sizeof(ItemPointerData));
 	for (uint32 i = 0; i < recall->count; i++)
@@ -404,12 +430,6 @@ prepare(const char *sql, int arguments, Oid *types)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	return plan;
-}
-
-static void
-set_for_now(const char *setting, const char *value)
-{
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* Plans the query that the index answers, and makes sure that it does. Settings are those of this query. */
