@@ -77,6 +77,48 @@ SET ROLE regress_shards;
 SELECT * FROM vecidx_shards(NULL::shards_a, 'v', '[1,2,3]', 1);
 \set VERBOSITY terse
 SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 1);
+-- who may not read a table does not lock it
+SELECT * FROM vecidx_shards_setup('shards_parent');
+SELECT * FROM vecidx_shards_check('shards_parent', 'b');
+SELECT vecidx_shards_sql('shards_parent', 'b', '1111', 1, 'hamming');
 RESET ROLE;
+
+-- policies of the table, which those who ask its shards are not subject to
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO regress_shards;
+ALTER TABLE shards ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shards_child ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shards_first ON shards USING (kind = 1);
+CREATE POLICY shards_child_one ON shards_child USING (id = 2);
+SET ROLE regress_shards;
+SELECT count(*) FROM shards WHERE kind > 1;
+SELECT count(*) FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 1000, condition => 'kind > 1');
+SELECT id FROM vecidx_shards(NULL::shards_child, 'b', '1111', 5, 'hamming');
+RESET ROLE;
+SELECT count(*) > 1 FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', 1000, condition => 'kind > 1');
+
+-- what shows the indexes of a server must not be somebody else's
+CREATE FOREIGN DATA WRAPPER postgres_fdw;
+CREATE SERVER regress_shards FOREIGN DATA WRAPPER postgres_fdw;
+CREATE FOREIGN TABLE shards_far PARTITION OF shards FOR VALUES IN (7) SERVER regress_shards;
+CREATE SCHEMA regress_shards_trap AUTHORIZATION regress_shards;
+GRANT CREATE ON SCHEMA public TO regress_shards;
+SET ROLE regress_shards;
+CREATE FUNCTION regress_shards_trap.spring() RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE 'run by another role'; END$$;
+CREATE VIEW vecgraph_indexes_at_regress_shards AS SELECT regress_shards_trap.spring() AS table_schema, 'shards_far' AS table_name, 'i' AS index_name,
+	'v' AS indexed, NULL AS predicate, true AS valid, 'l2' AS metric, 3 AS dimensions, 'full' AS storage, 'none' AS codes, NULL AS codebook, NULL AS codebook_hash;
+GRANT SELECT ON vecgraph_indexes_at_regress_shards TO PUBLIC;
+RESET ROLE;
+SELECT shard, problem FROM vecidx_shards_check('shards', 'v') WHERE server IS NOT NULL;
+-- nor may what measures be, though it would be nearer to the type of the column
+SET ROLE regress_shards;
+CREATE DOMAIN regress_shards_trap.vector AS vector(2);
+CREATE TABLE regress_shards_trap.owned (v regress_shards_trap.vector);
+INSERT INTO regress_shards_trap.owned VALUES ('[1,2]');
+CREATE FUNCTION regress_shards_trap.measure(regress_shards_trap.vector, public.vector) RETURNS float8 LANGUAGE plpgsql AS $$BEGIN RAISE 'run by another role'; END$$;
+CREATE OPERATOR public.<-> (LEFTARG = regress_shards_trap.vector, RIGHTARG = public.vector, FUNCTION = regress_shards_trap.measure);
+RESET ROLE;
+SELECT * FROM vecidx_shards(NULL::regress_shards_trap.owned, 'v', '[1,2]', 1);
+DROP OWNED BY regress_shards CASCADE;
+DROP FOREIGN DATA WRAPPER postgres_fdw CASCADE;
 DROP TABLE shards, shards_parent, shards_none CASCADE;
 DROP ROLE regress_shards;

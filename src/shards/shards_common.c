@@ -4,12 +4,15 @@
 #include "shards/vecidx_shards.h"
 
 #include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -26,7 +29,18 @@ vecidx_shards_open(Oid table)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", get_rel_name(table))));
+	/* before it is locked: whoever may not read it must not hold up others */
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK
+		&& pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(table));
 	return relation_open(table, AccessShareLock);
+}
+
+/* Whether a table is another session's alone, whose rows nobody else can read. */
+static bool
+is_temporary_elsewhere(Oid table)
+{
+	return get_rel_persistence(table) == RELPERSISTENCE_TEMP && !isTempNamespace(get_rel_namespace(table));
 }
 
 List *
@@ -38,7 +52,9 @@ vecidx_shards_of(Relation table)
 
 	foreach(cell, all)
 	{
-		if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_PARTITIONED_TABLE)
+		/* as a query of the table would, this leaves out children that are temporary in other sessions */
+		if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_PARTITIONED_TABLE
+			&& (lfirst_oid(cell) == RelationGetRelid(table) || !is_temporary_elsewhere(lfirst_oid(cell))))
 			shards = lappend_oid(shards, lfirst_oid(cell));
 	}
 	return shards;

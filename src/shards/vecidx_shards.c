@@ -8,7 +8,7 @@
  * text, since a LIMIT that is a parameter is not sent.
  *
  * The statement is made anew by each call, from the shards that there are then: none is left out. It is run as the caller's own, with
- * the caller's rights on each shard.
+ * the caller's rights on each shard, so under the policies of shards; that of a table whose own policies would apply fails.
  */
 #include "shards/vecidx_shards.h"
 
@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -31,7 +32,8 @@ typedef struct ShardSearch
 {
 	Relation	table;			/* of whose shards */
 	const char *column;			/* with the vectors */
-	Oid			type;			/* its type */
+	Oid			type;			/* its type, or what that is a domain over */
+	bool		is_domain;
 	int32		typmod;
 	Oid			operator;		/* that measures */
 	char	   *query;			/* the text of the vector */
@@ -137,7 +139,8 @@ begin_search(ShardSearch *search, Relation table, const char *column, Datum quer
 	search->table = table;
 	search->column = column;
 	get_atttypetypmodcoll(RelationGetRelid(table), attribute, &search->type, &search->typmod, &collation);
-	search->type = getBaseType(search->type);
+	search->is_domain = get_typtype(search->type) == TYPTYPE_DOMAIN;
+	search->type = getBaseTypeAndTypmod(search->type, &search->typmod);
 	search->operator = operator_of(search->type, metric);
 	search->query = query_text(query, query_type, search->type, search->typmod);
 	search->k = k;
@@ -174,17 +177,32 @@ append_columns(StringInfo sql, const ShardSearch *search, const char *alias)
 		}
 }
 
+/* Fails if policies of the table are to choose among rows of its shards: queries of these are subject to their own policies alone. */
+static void
+check_policies(Relation table, List *shards)
+{
+	if ((list_length(shards) > 1 || (shards != NIL && linitial_oid(shards) != RelationGetRelid(table)))
+		&& check_enable_rls(RelationGetRelid(table), InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("shards of \"%s\" cannot be searched under its row-level security", RelationGetRelationName(table)),
+				 errdetail("Each shard would be asked by its own policies, not by those of the table.")));
+}
+
 static char *
 statement_of(const ShardSearch *search)
 {
 	List	   *shards = vecidx_shards_of(search->table);
 	/* bit without a length would else be the name of a type of length 1 */
 	char	   *type = format_type_extended(search->type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-	char	   *distance = psprintf("shard.%s %s %s::%s", quote_identifier(search->column), qualified_operator(search->operator),
-									quote_literal_cstr(search->query), type);
+
+	/* without the first cast it might be another operator, of a domain that the column is of */
+	char	   *distance = psprintf("shard.%s%s%s %s %s::%s", quote_identifier(search->column), search->is_domain ? "::" : "", search->is_domain ? type : "",
+									qualified_operator(search->operator), quote_literal_cstr(search->query), type);
 	StringInfoData sql;
 	ListCell   *cell;
 
+	check_policies(search->table, shards);
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "WITH found AS MATERIALIZED (");
 	foreach(cell, shards)

@@ -17,10 +17,11 @@ typedef struct VecidxRows
 	MemoryContext context;		/* of both */
 } VecidxRows;
 
-/* Opens a table whose shards are wanted, with AccessShareLock. Errors: it is none, or a view. */
+/* Opens a table whose shards are wanted, with AccessShareLock. Errors: it is none, or a view, or the caller may read nothing of it. */
 extern Relation vecidx_shards_open(Oid table);
 
-/* The OIDs of the tables that have the rows of a table: its partitions, or it and its children, in the order of their OIDs. They are locked as for reading. */
+/* The OIDs of the tables that have the rows of a table: its partitions, or it and its children, in the order of their OIDs, but
+ * children that are temporary in other sessions. They are locked as for reading. */
 extern List *vecidx_shards_of(Relation table);
 
 /* The name of a relation as any search_path understands it. */

@@ -6,6 +6,7 @@
  */
 #include "shards/vecidx_shards.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
@@ -15,8 +16,10 @@
 #include "foreign/foreign.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #define REMOTE_VIEW "vecgraph_indexes"
@@ -56,10 +59,28 @@ view_of(Relation table, const ForeignServer *server)
 									  psprintf(REMOTE_VIEW "_at_%s", server->servername));
 }
 
+static Oid
+owner_of(Oid table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid			owner = HeapTupleIsValid(tuple) ? ((Form_pg_class) GETSTRUCT(tuple))->relowner : InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Whether there is that foreign table. It is found by its name, and read with the rights of whoever asks: so what somebody else has made of that name, who
+ * may create tables in the schema but is not trusted with the sharded one, is none.
+ */
 static bool
 has_view(Relation table, const ForeignServer *server)
 {
-	return OidIsValid(get_relname_relid(psprintf(REMOTE_VIEW "_at_%s", server->servername), RelationGetNamespace(table)));
+	Oid			view = get_relname_relid(psprintf(REMOTE_VIEW "_at_%s", server->servername), RelationGetNamespace(table));
+	ForeignServer *its_server = OidIsValid(view) ? server_of(view) : NULL;
+
+	return its_server != NULL && its_server->serverid == server->serverid && has_privs_of_role(owner_of(view), table->rd_rel->relowner);
 }
 
 /* ---- what to set up ---- */
