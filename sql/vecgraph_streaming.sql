@@ -22,6 +22,10 @@ SET vecgraph.max_scan_tuples = 30;
 SELECT count(*) < 100 FROM (SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 100000) q;
 RESET vecgraph.max_scan_tuples;
 RESET vecgraph.search_list_size;
+-- where the list is all there will be, too, a LIMIT of more rows than there are asks for no more memory than all of them
+SET vecgraph.iterative_scan = off;
+SELECT count(*) = count(DISTINCT id) AND count(*) > 3000 FROM (SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 2147483647) q;
+RESET vecgraph.iterative_scan;
 -- scans that are open at once, one that fails and one that takes over what another left: none sees anything of the others
 CREATE FUNCTION interleaved() RETURNS SETOF boolean LANGUAGE plpgsql AS $$
 DECLARE

@@ -491,7 +491,12 @@ give_nodes(void *context, const VxNodeId *ids, uint32 n)
 static uint32
 begun_list(VecGraphScan *state)
 {
-	return vx_needs_are_known(&state->needs) && more_than_list(state) ? Min(state->list, LONGEST_BEGUN_LIST) : state->list;
+	/* a LIMIT may be for any number of rows, but there are no more nodes than ids */
+	uint32		most = Max(state->store.index.id_bound, 1);
+
+	if (vx_needs_are_known(&state->needs) && more_than_list(state))
+		most = Min(most, LONGEST_BEGUN_LIST);
+	return Min(state->list, most);
 }
 
 /* A search among all nodes that pass and have not left yet. */
