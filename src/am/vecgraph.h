@@ -73,7 +73,7 @@ typedef struct VecGraphOptions
 	int			codes;			/* VecGraphCodesOption */
 	int			pq_subvectors;	/* 0: as many as dimensions, untrained */
 	int			codebook;		/* offset of a name, 0: none */
-	double		target_recall;
+	double		target_recall;	/* 0: not set */
 } VecGraphOptions;
 
 typedef enum VecGraphCodesOption
@@ -122,8 +122,11 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 /* The recall that scans of an index are to have now: by the setting, or the option. */
 extern double vecgraph_target(Relation index);
 
-/* What scans of an index need for it; not known where a list size is set, or the index has no curve. */
-extern VxListNeeds vecgraph_list_needs(Relation index, const VxCurve *curve);
+/*
+ * What scans of an index by this operator class need for it; not known where a list size is set, or the index has no curve. Where nobody has set a
+ * target, lists are not shorter than is usual, which mostly finds more.
+ */
+extern VxListNeeds vecgraph_list_needs(Relation index, const VecGraphOpclass *opclass, const VxCurve *curve);
 
 /*
  * The first list of a scan that so many rows are wanted of (0: not known) in an index with these needs, known or not, by this operator class. Where

@@ -71,12 +71,12 @@ typedef struct IndexKind
 
 /* What searches need for recall. */
 static VxListNeeds
-index_needs(Relation index)
+index_needs(Relation index, const VecGraphOpclass *opclass)
 {
 	VxCurve		curve;
 
 	vecgraph_read_curve(index, &curve);
-	return vecgraph_list_needs(index, &curve);
+	return vecgraph_list_needs(index, opclass, &curve);
 }
 
 /* limit: how many rows are wanted; below 0: not known. */
@@ -86,7 +86,7 @@ index_kind(IndexOptInfo *info, double limit)
 	Relation	index = index_open(info->indexoid, NoLock);
 	const VecGraphOpclass *opclass = vecgraph_opclass(index);
 	VxSpace		space = {.metric = opclass->metric,.dim = index_dimensions(info),.form = opclass->type->form};
-	VxListNeeds needs = index_needs(index);
+	VxListNeeds needs = index_needs(index, opclass);
 	IndexKind	kind = {
 		.dim = vx_space_coded_dim(&space),
 		.list = vecgraph_first_list(&needs, opclass, (uint32) Max(Min(limit, PG_INT32_MAX), 0)),

@@ -76,7 +76,7 @@ vecgraph_init_options(void)
 						 AccessExclusiveLock);
 
 	add_real_reloption(option_kind, "target_recall", "The share of the nearest rows that scans are to find, on average.",
-					   VECGRAPH_DEFAULT_TARGET, VECGRAPH_LEAST_TARGET, VECGRAPH_MOST_TARGET, ShareUpdateExclusiveLock);
+					   0, VECGRAPH_LEAST_TARGET, VECGRAPH_MOST_TARGET, ShareUpdateExclusiveLock);
 
 	DefineCustomIntVariable("vecgraph.search_list_size",
 							"Size of the list of nearest nodes that a search keeps (L).",

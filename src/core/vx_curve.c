@@ -51,15 +51,15 @@ list_for(const VxCurve *curve, int place, double recall)
 
 /* What a list has more than its rank, and one, as its logarithm is wanted. */
 static double
-excess(const VxListNeeds *needs, int i)
+excess(double list, int i)
 {
-	return needs->list[i] - vx_curve_rank[i] + 1;
+	return list - vx_curve_rank[i] + 1;
 }
 
 VxListNeeds
 vx_curve_needs(const VxCurve *curve, double recall)
 {
-	VxListNeeds needs;
+	VxListNeeds needs = {.usual = 0};
 	int			last = VX_CURVE_RANKS - 1;
 
 	for (int i = 0; i < VX_CURVE_RANKS; i++)
@@ -69,7 +69,7 @@ vx_curve_needs(const VxCurve *curve, double recall)
 		if (i > 0)
 			needs.list[i] = VX_MAX(needs.list[i], needs.list[i - 1]);
 	}
-	needs.exponent = log(excess(&needs, last) / excess(&needs, last - 1)) / log((double) vx_curve_rank[last] / vx_curve_rank[last - 1]);
+	needs.exponent = log(excess(needs.list[last], last) / excess(needs.list[last - 1], last - 1)) / log((double) vx_curve_rank[last] / vx_curve_rank[last - 1]);
 	needs.exponent = VX_MIN(VX_MAX(needs.exponent, 0), 1);
 	return needs;
 }
@@ -83,11 +83,11 @@ vx_needs_list(const VxListNeeds *needs, double rank)
 	if (rank <= 1)
 		return needs->list[0];
 	if (rank > VX_CURVE_MOST_RANK)
-		return rank + excess(needs, VX_CURVE_RANKS - 1) * pow(rank / VX_CURVE_MOST_RANK, needs->exponent) - 1;
+		return rank + excess(needs->list[VX_CURVE_RANKS - 1], VX_CURVE_RANKS - 1) * pow(rank / VX_CURVE_MOST_RANK, needs->exponent) - 1;
 	while (vx_curve_rank[i] < rank)
 		i++;
 	share = log(rank / vx_curve_rank[i - 1]) / log((double) vx_curve_rank[i] / vx_curve_rank[i - 1]);
-	return rank + exp((1 - share) * log(excess(needs, i - 1)) + share * log(excess(needs, i))) - 1;
+	return rank + exp((1 - share) * log(excess(needs->list[i - 1], i - 1)) + share * log(excess(needs->list[i], i))) - 1;
 }
 
 double

@@ -41,6 +41,7 @@ typedef struct VxListNeeds
 {
 	double		list[VX_CURVE_RANKS];	/* at vx_curve_rank; 0: not known */
 	double		exponent;		/* beyond the largest rank: that by which what a list has more than its rank grows with it */
+	uint32_t	usual;			/* lists are no shorter than those of a search that begins with this size; 0: as short as may be */
 } VxListNeeds;
 
 static inline bool

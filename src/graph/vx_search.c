@@ -851,29 +851,50 @@ grow(VxSearch *search)
 		offer(search, search->edges.ids, search->edges.count);
 }
 
-/* How long the list is to be before a node of that rank leaves, so that the search has come by the nodes in front of it. */
+/* How long the list is to be before a node of that rank leaves, so that the search has come by the nodes in front of it, in a search that began with this size. */
 static uint32_t
-least_list(const VxSearch *search, uint32_t rank)
+grown_list(uint32_t list, uint32_t rank)
 {
 	uint32_t	late = rank - VX_MIN(rank, FIRST_RANKS);	/* how much so */
 
-	if (vx_needs_are_known(&search->needs))
-		return VX_MAX(search->capacity, rank <= search->rows ? search->rows_list
-					  : (uint32_t) VX_MIN(ceil(vx_needs_list(&search->needs, rank)), UINT32_MAX / 2));
-	return VX_MAX(search->capacity, rank + VX_MIN(search->capacity, search->capacity / 2 + 2 * VX_MIN(late, search->capacity)) + late / 8);
+	return VX_MAX(list, rank + VX_MIN(list, list / 2 + 2 * VX_MIN(late, list)) + late / 8);
 }
 
-/* How long it is to be at most, for the sake of order. */
+/* The same for this search. */
+static uint32_t
+least_list(const VxSearch *search, uint32_t rank)
+{
+	uint32_t	list;
+
+	if (!vx_needs_are_known(&search->needs))
+		return grown_list(search->capacity, rank);
+	list = rank <= search->rows ? search->rows_list : (uint32_t) VX_MIN(ceil(vx_needs_list(&search->needs, rank)), UINT32_MAX / 2);
+	if (search->needs.usual > 0)
+		list = VX_MAX(list, grown_list(search->needs.usual, rank));
+	return VX_MAX(search->capacity, list);
+}
+
+/* How long it is to be at most, for the sake of order, in a search that began with this size. */
+static uint32_t
+most_grown_list(const VxSearch *search, uint32_t list, uint32_t rank)
+{
+	double		most = rank * VX_MIN((double) list / FIRST_RANKS, MOST_WIDTH);
+	double		first = list * (search->store->rough_scores ? ROUGH_LISTS : 1);
+
+	return (uint32_t) VX_MIN(VX_MAX(first, most), UINT32_MAX);
+}
+
+/* The same for this search. */
 static uint32_t
 most_list(const VxSearch *search, uint32_t rank)
 {
-	double		most = rank * VX_MIN((double) search->capacity / FIRST_RANKS, MOST_WIDTH);
-	double		first = search->capacity * (search->store->rough_scores ? ROUGH_LISTS : 1);
+	uint32_t	least;
 
+	if (!vx_needs_are_known(&search->needs))
+		return most_grown_list(search, search->capacity, rank);
 	/* needs are measured, with scores as they are */
-	if (vx_needs_are_known(&search->needs))
-		return least_list(search, rank);
-	return (uint32_t) VX_MIN(VX_MAX(first, most), UINT32_MAX);
+	least = least_list(search, rank);
+	return search->needs.usual > 0 ? VX_MAX(least, most_grown_list(search, search->needs.usual, rank)) : least;
 }
 
 uint32_t

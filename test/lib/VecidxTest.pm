@@ -17,8 +17,7 @@ our @EXPORT_OK = qw(new_node new_pair kill_server start_again start_pgbench load
 
 sub root { return abs_path(dirname(__FILE__) . '/../..'); }
 
-# A started node with the extension. %options: allows_streaming, default_target (searches have the usual target recall; else a higher one), and
-# conf (text for postgresql.conf).
+# A started node with the extension. %options: allows_streaming, and conf (text for postgresql.conf).
 sub new_node
 {
 	my ($name, %options) = @_;
@@ -27,8 +26,6 @@ sub new_node
 	$node->append_conf('postgresql.conf', $options{conf} // '');
 	# disabled plans cost so much that every statement would be compiled, which takes longer than to run it
 	$node->append_conf('postgresql.conf', "maintenance_work_mem = 128MB\njit = off\n");
-	# what is wrong with an index is to be seen, not what it need not find
-	$node->append_conf('postgresql.conf', "vecgraph.target_recall = 0.995\n") unless $options{default_target};
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION vecidx');
 	return $node;

@@ -97,7 +97,7 @@ vecgraph_info(PG_FUNCTION_ARGS)
 	nulls[n] = filters == NULL;
 	values[n] = nulls[n] ? (Datum) 0 : CStringGetTextDatum(filters);
 	n++;
-	needs = vecgraph_list_needs(index, &meta->curve);
+	needs = vecgraph_list_needs(index, store.opclass, &meta->curve);
 	values[n++] = Float8GetDatum(vecgraph_target(index));
 	values[n++] = list_sizes(&needs, store.opclass);
 	nulls[n] = !vx_curve_is_measured(&meta->curve);

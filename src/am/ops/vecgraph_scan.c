@@ -653,7 +653,7 @@ start_search(IndexScanDesc scan)
 														   state->query_context);
 	if (!vx_storage_is_exact(state->store.index.geometry.storage) && state->rows == NULL)
 		state->rows = vecgraph_heap_begin(scan->heapRelation, scan->indexRelation, scan->xs_snapshot, state->context);
-	state->needs = vecgraph_list_needs(scan->indexRelation, &state->store.index.meta.curve);
+	state->needs = vecgraph_list_needs(scan->indexRelation, state->store.opclass, &state->store.index.meta.curve);
 	state->list = vecgraph_first_list(&state->needs, state->store.opclass, state->rows_wanted);
 	if (vecgraph_has_outgrown_curve(&state->store.index))
 		state->list = Max(state->list, vecgraph_effective_list_size(state->store.opclass));
