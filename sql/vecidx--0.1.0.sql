@@ -1614,7 +1614,8 @@ CREATE VIEW vecgraph_indexes AS
 		JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) i.relam
 		JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) x.indrelid
 		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
-		CROSS JOIN LATERAL vecgraph_describe(i.oid) d
+		-- in whatever order this is joined, no other index is described
+		CROSS JOIN LATERAL vecgraph_describe(CASE WHEN a.amname OPERATOR(pg_catalog.=) 'vecgraph' THEN i.oid END) d
 	WHERE a.amname OPERATOR(pg_catalog.=) 'vecgraph' AND i.relkind OPERATOR(pg_catalog.=) 'i';
 GRANT SELECT ON vecgraph_indexes TO PUBLIC;
 

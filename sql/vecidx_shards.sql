@@ -47,6 +47,12 @@ CREATE TABLE shards_none (v vector(3)) PARTITION BY LIST ((vector_dims(v)));
 SELECT * FROM vecidx_shards(NULL::shards_none, 'v', '[1,2,3]', 5);
 SELECT * FROM vecidx_shards_check('shards_none', 'v');
 
+-- a column that is called as the distance would be
+CREATE TABLE shards_named (distance float8, _distance text, v vector(1));
+INSERT INTO shards_named VALUES (1, 'far', '[9]'), (2, 'near', '[1]'), (3, 'nearer', '[0]');
+SELECT * FROM vecidx_shards(NULL::shards_named, 'v', '[0]', 2);
+DROP TABLE shards_named;
+
 -- NULLs
 SELECT * FROM vecidx_shards(NULL::shards, 'v', NULL::vector, 5);
 SELECT * FROM vecidx_shards(NULL::shards, 'v', '[1,2,3]', NULL);
@@ -61,6 +67,9 @@ SELECT * FROM vecidx_shards(NULL::shards, 'w', '[1,2,3]', 5);
 SELECT * FROM vecidx_shards(NULL::shards, 'ctid', '[1,2,3]', 5);
 SELECT * FROM vecidx_shards(NULL::shards, 'id', '[1,2,3]', 5);
 SELECT * FROM vecidx_shards(1, 'v', '[1,2,3]', 5);
+CREATE DOMAIN shards_domain AS shards_parent CHECK ((VALUE).id < 3);
+SELECT * FROM vecidx_shards(NULL::shards_domain, 'b', '1111', 5, 'hamming');
+DROP DOMAIN shards_domain;
 SELECT * FROM vecidx_shards_check('shards', 'w');
 SELECT vecidx_shards_sql('pg_tables', 'v', '[1,2,3]', 5);
 SELECT vecgraph_describe('shards');
@@ -109,6 +118,12 @@ CREATE VIEW vecgraph_indexes_at_regress_shards AS SELECT regress_shards_trap.spr
 GRANT SELECT ON vecgraph_indexes_at_regress_shards TO PUBLIC;
 RESET ROLE;
 SELECT shard, problem FROM vecidx_shards_check('shards', 'v') WHERE server IS NOT NULL;
+-- a server whose name leaves no room for more
+CREATE SERVER regress_shards_of_a_name_that_is_as_long_as_a_name_may_be_at_all FOREIGN DATA WRAPPER postgres_fdw;
+CREATE FOREIGN TABLE shards_farther PARTITION OF shards FOR VALUES IN (8) SERVER regress_shards_of_a_name_that_is_as_long_as_a_name_may_be_at_all;
+SELECT vecidx_shards_setup('shards') \gexec
+SELECT * FROM vecidx_shards_setup('shards');
+DROP FOREIGN TABLE shards_farther;
 -- nor may what measures be, though it would be nearer to the type of the column
 SET ROLE regress_shards;
 CREATE DOMAIN regress_shards_trap.vector AS vector(2);

@@ -465,6 +465,8 @@ vx_search_give(VxSearch *search, const VxNodeId *ids, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		if (!vx_idset_has(&search->visited, ids[i]))
 			search->batch[new++] = ids[i];
+	if (new == 0)
+		return;
 	store->ops->score(store, search->query, search->batch, new, search->batch_score);
 	store->stats.scored += new;
 	for (uint32_t i = 0; i < new; i++)

@@ -189,6 +189,17 @@ check_policies(Relation table, List *shards)
 				 errdetail("Each shard would be asked by its own policies, not by those of the table.")));
 }
 
+/* The name of the distance among the columns of the WITH, which have others. */
+static const char *
+distance_name(const ShardSearch *search)
+{
+	char	   *name = pstrdup("distance");
+
+	while (get_attnum(RelationGetRelid(search->table), name) != InvalidAttrNumber)
+		name = psprintf("_%s", name);
+	return quote_identifier(name);
+}
+
 static char *
 statement_of(const ShardSearch *search)
 {
@@ -199,6 +210,7 @@ statement_of(const ShardSearch *search)
 	/* without the first cast it might be another operator, of a domain that the column is of */
 	char	   *distance = psprintf("shard.%s%s%s %s %s::%s", quote_identifier(search->column), search->is_domain ? "::" : "", search->is_domain ? type : "",
 									qualified_operator(search->operator), quote_literal_cstr(search->query), type);
+	const char *name = distance_name(search);
 	StringInfoData sql;
 	ListCell   *cell;
 
@@ -209,7 +221,7 @@ statement_of(const ShardSearch *search)
 	{
 		appendStringInfoString(&sql, cell == list_head(shards) ? "\n\t(SELECT " : "\n\tUNION ALL (SELECT ");
 		append_columns(&sql, search, "shard");
-		appendStringInfo(&sql, ", %s AS \"?distance?\" FROM ONLY %s shard", distance, vecidx_qualified_name(lfirst_oid(cell)));
+		appendStringInfo(&sql, ", %s AS %s FROM ONLY %s shard", distance, name, vecidx_qualified_name(lfirst_oid(cell)));
 		/* on a line of its own, as it may end with a comment */
 		if (search->condition != NULL)
 			appendStringInfo(&sql, " WHERE (%s\n)", search->condition);
@@ -219,11 +231,11 @@ statement_of(const ShardSearch *search)
 	{
 		appendStringInfoString(&sql, "SELECT ");
 		append_columns(&sql, search, "shard");
-		appendStringInfo(&sql, ", NULL::double precision AS \"?distance?\" FROM %s shard WHERE false", vecidx_qualified_name(RelationGetRelid(search->table)));
+		appendStringInfo(&sql, ", NULL::double precision AS %s FROM %s shard WHERE false", name, vecidx_qualified_name(RelationGetRelid(search->table)));
 	}
 	appendStringInfoString(&sql, ")\nSELECT ");
 	append_columns(&sql, search, "found");
-	appendStringInfo(&sql, " FROM found ORDER BY \"?distance?\" LIMIT " INT64_FORMAT, search->k);
+	appendStringInfo(&sql, " FROM found ORDER BY found.%s LIMIT " INT64_FORMAT, name, search->k);
 	return sql.data;
 }
 
@@ -254,7 +266,8 @@ vecidx_shards_sql(PG_FUNCTION_ARGS)
 static Oid
 table_of_rows(Oid type)
 {
-	Oid			table = OidIsValid(type) ? get_typ_typrelid(getBaseType(type)) : InvalidOid;
+	/* a domain has none: rows of other shards may not be what it allows */
+	Oid			table = OidIsValid(type) ? get_typ_typrelid(type) : InvalidOid;
 
 	if (!OidIsValid(table))
 		ereport(ERROR,

@@ -51,12 +51,19 @@ is_postgres(const ForeignServer *server)
 	return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") == 0;
 }
 
+/* Cut to the length of a name, as that of a server may be too long for more. */
+static char *
+view_name(const ForeignServer *server)
+{
+	return makeObjectName(REMOTE_VIEW "_at", server->servername, NULL);
+}
+
 /* The name, as SQL has it, of the foreign table that shows the indexes of a server. */
 static char *
 view_of(Relation table, const ForeignServer *server)
 {
 	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-									  psprintf(REMOTE_VIEW "_at_%s", server->servername));
+									  view_name(server));
 }
 
 static Oid
@@ -77,7 +84,7 @@ owner_of(Oid table)
 static bool
 has_view(Relation table, const ForeignServer *server)
 {
-	Oid			view = get_relname_relid(psprintf(REMOTE_VIEW "_at_%s", server->servername), RelationGetNamespace(table));
+	Oid			view = get_relname_relid(view_name(server), RelationGetNamespace(table));
 	ForeignServer *its_server = OidIsValid(view) ? server_of(view) : NULL;
 
 	return its_server != NULL && its_server->serverid == server->serverid && has_privs_of_role(owner_of(view), table->rd_rel->relowner);

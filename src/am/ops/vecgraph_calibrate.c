@@ -468,6 +468,9 @@ vecgraph_calibrate(Relation index, Relation heap, bool vacuuming, BufferAccessSt
 	calibrator->store.index.strategy = NULL;
 	if (calibrator->count > 0 && calibrator->live > 1 && measure(calibrator, &curve))
 		vecgraph_write_curve(&calibrator->store.index, &curve, calibrator->live);
+	/* too few could be asked, and of an index like this it would be so again: VACUUM is not to read all of it each time */
+	else if (calibrator->live > 0 && vx_curve_is_measured(&calibrator->store.index.meta.curve))
+		vecgraph_write_curve(&calibrator->store.index, &calibrator->store.index.meta.curve, calibrator->live);
 	vx_bridge_free(&calibrator->bridge);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
