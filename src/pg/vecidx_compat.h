@@ -76,8 +76,15 @@
 #define vecidx_tablespace_of(relation) ((relation)->rd_node.spcNode)
 #define vecidx_database_of(relation) ((relation)->rd_node.dbNode)
 #define vecidx_file_number_of(relation) ((relation)->rd_node.relNode)
+#if PG_VERSION_NUM >= 150000
 #define vecidx_read_recent_buffer(relation, block, buffer) \
 	ReadRecentBuffer((relation)->rd_node, MAIN_FORKNUM, (block), (buffer))
+#else
+/* 14 does not count such a page among those that were found in the buffers */
+#include "executor/instrument.h"
+#define vecidx_read_recent_buffer(relation, block, buffer) \
+	(ReadRecentBuffer((relation)->rd_node, MAIN_FORKNUM, (block), (buffer)) && ++pgBufferUsage.shared_blks_hit > 0)
+#endif
 #endif
 
 /* Makes a copy of a relation's descriptor that of another file, and the storage of that, which stays until the transaction ends. */
