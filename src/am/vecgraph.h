@@ -122,6 +122,9 @@ extern const char *vecgraph_codebook_option(const VecGraphOptions *options);
 /* The recall that scans of an index are to have now: by the setting, or the option. */
 extern double vecgraph_target(Relation index);
 
+/* Whether somebody has asked for a recall, of this index or of all. */
+extern bool vecgraph_target_is_set(Relation index);
+
 /*
  * What scans of an index by this operator class need for it; not known where a list size is set, or the index has no curve. Where nobody has set a
  * target, lists are not shorter than is usual, which mostly finds more.

@@ -19,8 +19,8 @@ vecgraph_target(Relation index)
 	return options != NULL && options->target_recall > 0 ? options->target_recall : VECGRAPH_DEFAULT_TARGET;
 }
 
-static bool
-target_is_set(Relation index)
+bool
+vecgraph_target_is_set(Relation index)
 {
 	const VecGraphOptions *options = (const VecGraphOptions *) index->rd_options;
 
@@ -59,7 +59,7 @@ vecgraph_list_needs(Relation index, const VecGraphOpclass *opclass, const VxCurv
 		last_curve = *curve;
 		last_target = target;
 	}
-	return target_is_set(index) ? last : usual_needs(last, (uint32) vecgraph_effective_list_size(opclass));
+	return vecgraph_target_is_set(index) ? last : usual_needs(last, (uint32) vecgraph_effective_list_size(opclass));
 }
 
 uint32

@@ -431,7 +431,7 @@ vecgraph_wants_calibration(VecGraphIndex *index)
 	const VxMeta *meta = &index->meta;
 	double		change = meta->curve_nodes * CHANGE_TO_CALIBRATE;
 
-	if (index->id_bound < LEAST_SLOTS)
+	if (index->id_bound < LEAST_SLOTS || !vecgraph_target_is_set(index->relation))
 		return false;
 	return !vx_curve_is_measured(&meta->curve) || meta->curve_changes >= change
 		|| fabs(count_live(index) - meta->curve_nodes) >= change;
@@ -440,11 +440,16 @@ vecgraph_wants_calibration(VecGraphIndex *index)
 void
 vecgraph_calibrate(Relation index, Relation heap, bool vacuuming, BufferAccessStrategy strategy)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph calibration", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	Calibrator *calibrator = palloc0(sizeof(Calibrator));
+	MemoryContext context;
+	MemoryContext old_context;
+	Calibrator *calibrator;
 	VxCurve		curve;
 
+	if (!vecgraph_target_is_set(index))
+		return;
+	context = AllocSetContextCreate(CurrentMemoryContext, "vecgraph calibration", ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	calibrator = palloc0(sizeof(Calibrator));
 	vecgraph_store_open(&calibrator->store, index, context);
 	calibrator->store.vacuuming = vacuuming;
 	calibrator->store.index.strategy = strategy;
