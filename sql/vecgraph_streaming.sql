@@ -23,9 +23,12 @@ SELECT count(*) < 100 FROM (SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 10
 RESET vecgraph.max_scan_tuples;
 RESET vecgraph.search_list_size;
 -- where the list is all there will be, too, a LIMIT of more rows than there are asks for no more memory than all of them
+SET vecgraph.target_recall = 0.9;
+REINDEX INDEX s_v;
 SET vecgraph.iterative_scan = off;
 SELECT count(*) = count(DISTINCT id) AND count(*) > 3000 FROM (SELECT id FROM s ORDER BY v <-> '[0,0,0,0]' LIMIT 2147483647) q;
 RESET vecgraph.iterative_scan;
+RESET vecgraph.target_recall;
 -- scans that are open at once, one that fails and one that takes over what another left: none sees anything of the others
 CREATE FUNCTION interleaved() RETURNS SETOF boolean LANGUAGE plpgsql AS $$
 DECLARE
