@@ -112,6 +112,18 @@ sub psql_after_crash
 	die 'the server does not come back';
 }
 
+# Waits until the server answers. A psql that dies with it takes the pipe along that it is written to, which is no more than a try.
+sub await_server
+{
+	for (1 .. 100)
+	{
+		my $result = eval { (psql_after_crash('SELECT true'))[0] };
+		return if defined $result && $result == 0;
+		usleep(100_000);
+	}
+	die 'the server does not come back';
+}
+
 # The server dies before or after each record.
 sub die_everywhere
 {
@@ -121,8 +133,9 @@ sub die_everywhere
 	{
 		for my $moment (qw(kill after))
 		{
-			$node->psql('postgres', "$prepare\nSET vecidx.fault = '$site:$moment';\n$operation");
-			$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+			# psql may be gone before it has been told all
+			eval { $node->psql('postgres', "$prepare\nSET vecidx.fault = '$site:$moment';\n$operation"); };
+			await_server();
 			my ($result, $out, $error) = psql_after_crash("$check $operation $check");
 			next if $result == 0;
 			$bad++;
